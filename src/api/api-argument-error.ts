@@ -1,0 +1,10 @@
+/**
+ * An argument that must not reach the StorPool API: a name that is none, a reassignment that contradicts
+ * itself, a port that is not a number. Nothing was sent.
+ *
+ * Reference: `storpool.spcatch.InvalidArgumentError`.
+ */
+export class ApiArgumentError extends TypeError {
+  override readonly name = 'ApiArgumentError';
+  readonly code = 'EINVAL';
+}

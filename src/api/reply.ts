@@ -1,0 +1,69 @@
+import { ApiError, type ApiErrorReply } from './api-error.js';
+import { ApiResponseError } from './api-response-error.js';
+import type { HttpReply } from './transport.js';
+
+const EXCERPT_LENGTH = 120;
+
+/**
+ * The `data` of a reply.
+ *
+ * @param what - names the call in errors
+ * @param secret - must not show in any error, should the server send it back
+ * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
+ */
+export function readReply({ status, body }: HttpReply, what: string, secret: string): unknown {
+  const hide = (text: string) => text.replaceAll(secret, '[hidden]');
+  const bad = (problem: string, cause?: unknown) =>
+    new ApiResponseError(
+      'EBADREPLY',
+      `${what}: the reply (status ${status}) ${problem}: ${excerpt(hide(body.toString('utf8')))}`,
+      status,
+      { cause },
+    );
+
+  let json: unknown;
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    json = JSON.parse(text);
+  } catch {
+    // The parser's own message would quote the reply, and with it perhaps the token.
+    throw bad('is not JSON');
+  }
+  if (!isObject(json)) throw bad('is not a JSON object');
+  if (Object.hasOwn(json, 'error')) {
+    if (!isObject(json['error'])) throw bad('has an error that is not an object');
+    const hidden: ApiErrorReply = JSON.parse(text, (_key, value) =>
+      typeof value === 'string' ? hide(value) : value,
+    );
+    throw new ApiError(status, hidden, what);
+  }
+  if (status !== 200) throw bad('has neither status 200 nor an error');
+  if (!Object.hasOwn(json, 'data')) throw bad('has no data');
+  return json['data'];
+}
+
+/**
+ * Checks that a result is a list of objects with the string member that callers go by.
+ *
+ * @throws {@link ApiResponseError}
+ */
+export function checkList(data: unknown, member: string, what: string): void {
+  const bad = (problem: string) =>
+    new ApiResponseError('EBADREPLY', `${what}: the reply's data ${problem}`, 200);
+  if (!Array.isArray(data)) throw bad('is not a list');
+  for (const [at, item] of data.entries()) {
+    if (!isObject(item) || typeof item[member] !== 'string') {
+      throw bad(`has an entry without a "${member}" (entry ${at})`);
+    }
+  }
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function excerpt(text: string): string {
+  if (text === '') return '(empty)';
+  const start = text.slice(0, EXCERPT_LENGTH).replaceAll(/[^\P{C} ]+/gu, ' ');
+  return JSON.stringify(start) + (text.length > EXCERPT_LENGTH ? '…' : '');
+}

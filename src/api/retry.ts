@@ -1,0 +1,40 @@
+import { sleep } from '../sleep.js';
+import { ApiConnectionError } from './api-connection-error.js';
+import { ApiError } from './api-error.js';
+import { ApiResponseError } from './api-response-error.js';
+
+/** When a failed call is sent again. */
+export interface RetryPolicy {
+  /** How often at most. */
+  retries: number;
+  /** Milliseconds to wait before the retry of that number, counted from 0. */
+  delay(retry: number): number;
+}
+
+const RESET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
+
+/** Whether the same call may succeed a little later. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof ApiError) return error.transient;
+  if (error instanceof ApiConnectionError) return RESET.has(error.code);
+  return error instanceof ApiResponseError && error.code === 'ENOTHTTP';
+}
+
+/** Runs an attempt until it succeeds, fails for good, or has been tried often enough. */
+export async function withRetries<T>(
+  attempt: () => Promise<T>,
+  { retries, delay }: RetryPolicy,
+  onRetry: (error: unknown, retry: number, wait: number) => void,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (let retry = 0; ; retry++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (retry >= retries || !isTransient(error)) throw error;
+      const wait = delay(retry);
+      onRetry(error, retry, wait);
+      await sleep(wait, signal);
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import { request } from 'node:http';
+import { ApiConnectionError } from './api-connection-error.js';
+import { ApiResponseError } from './api-response-error.js';
+
+/** One HTTP request, ready to be sent. */
+export interface HttpRequest {
+  host: string;
+  port: number;
+  /** The local address to send from. */
+  source: string | undefined;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: string | undefined;
+  /** Milliseconds from connecting to the last byte of the reply. */
+  timeout: number;
+  /** Bytes. */
+  maxReplySize: number;
+  signal: AbortSignal | undefined;
+}
+
+/** What came back. */
+export interface HttpReply {
+  status: number;
+  body: Buffer;
+}
+
+/** Longer times make a timer fire at once. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+/**
+ * Sends a request on a connection of its own and gathers the reply.
+ *
+ * @throws {@link ApiConnectionError} when no whole reply comes, {@link ApiResponseError} when what comes is
+ * not HTTP, is cut short or is too large; the signal's reason when it is aborted.
+ */
+export function send(req: HttpRequest): Promise<HttpReply> {
+  const { host, port, source, method, path, headers, body, timeout, maxReplySize, signal } = req;
+  const what = `${method} ${path} at ${host}:${port}`;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const outgoing = request({
+      host,
+      port,
+      ...(source === undefined ? {} : { localAddress: source }),
+      method,
+      path,
+      headers: { ...headers, 'Content-Length': Buffer.byteLength(body ?? '') },
+      agent: false,
+    });
+
+    const finish = (settle: () => void) => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      settle();
+      // Whatever the destroyed connection still has to say, the call has ended.
+      outgoing.on('error', () => undefined);
+      outgoing.destroy();
+    };
+    const fail = (error: unknown) => finish(() => reject(error));
+    const onAbort = () => fail(signal?.reason);
+    const onTimeout = () =>
+      fail(new ApiConnectionError('ETIMEDOUT', `${what}: no whole reply within ${timeout} ms`));
+    const timer = timeout > MAX_TIMER ? undefined : setTimeout(onTimeout, timeout);
+    signal?.addEventListener('abort', onAbort);
+
+    outgoing.on('error', (error: NodeJS.ErrnoException) => fail(asTyped(error, what)));
+    outgoing.on('response', (incoming) => {
+      const status = incoming.statusCode as number;
+      const chunks: Buffer[] = [];
+      let size = Number(incoming.headers['content-length'] ?? 0);
+      const refuseTooLarge = () =>
+        fail(
+          new ApiResponseError(
+            'ETOOLARGE',
+            `${what}: the reply (status ${status}) is larger than ${maxReplySize} bytes; raise maxReplySize if that is to be expected`,
+            status,
+          ),
+        );
+      if (size > maxReplySize) return refuseTooLarge();
+      size = 0;
+      incoming.on('data', (chunk: Buffer) => {
+        size += chunk.length;
+        if (size > maxReplySize) refuseTooLarge();
+        else chunks.push(chunk);
+      });
+      incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
+      incoming.on('error', (error: NodeJS.ErrnoException) => {
+        // A connection that was closed, not reset, has no failing system call to name.
+        if (error.syscall === undefined) {
+          fail(
+            new ApiResponseError(
+              'ETRUNCATED',
+              `${what}: the reply (status ${status}) was cut short after ${size} bytes`,
+              status,
+              { cause: error },
+            ),
+          );
+        } else {
+          fail(asTyped(error, what));
+        }
+      });
+    });
+    outgoing.end(body);
+  });
+}
+
+function asTyped(error: NodeJS.ErrnoException, what: string): Error {
+  const code = error.code ?? 'EUNKNOWN';
+  if (code.startsWith('HPE_')) {
+    return new ApiResponseError('ENOTHTTP', `${what}: the reply is not HTTP (${error.message})`, undefined, {
+      cause: error,
+    });
+  }
+  return new ApiConnectionError(code, `${what}: ${error.message}${remedy(code)}`, { cause: error });
+}
+
+function remedy(code: string): string {
+  switch (code) {
+    case 'ECONNREFUSED':
+      return '; is the StorPool management service running, and are SP_API_HTTP_HOST and SP_API_HTTP_PORT right?';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return '; is SP_API_HTTP_HOST right?';
+    default:
+      return '';
+  }
+}

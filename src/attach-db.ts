@@ -1,0 +1,355 @@
+import { join } from 'node:path';
+import createDebug from 'debug';
+import { Api } from './api/api.js';
+import type { ReassignEntry } from './api/types.js';
+import { type AttachDBApi, callOptions } from './attach-db-api.js';
+import { AttachError } from './attach-error.js';
+import { type AttachRequest, checkRequest, type Rights } from './attach-request.js';
+import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
+import { detach } from './detach.js';
+import { waitForDevices } from './devices.js';
+import { readExistence } from './existence.js';
+import type { LockOptions } from './store/lock-options.js';
+import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
+import {
+  type DetachPlan,
+  type SyncCall,
+  type SyncPlan,
+  syncNeeds,
+  syncPlan,
+  UNKNOWN_REQUEST,
+  type WantedVolume,
+} from './sync-plan.js';
+
+const debug = createDebug('storpool:attachdb');
+
+/** What {@link AttachDB} tells an operator. `console` is one. */
+export interface Logger {
+  warn(message: string): void;
+  debug?(message: string): void;
+}
+
+/** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
+export interface AttachDBOptions<A extends AttachDBApi = Api> {
+  log: Logger;
+  /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
+  fname?: string | undefined;
+  /** The settings themselves, in place of any file, default or environment. */
+  overrideConfig?: Readonly<Record<string, string>> | undefined;
+  /** Where to read the settings, or the settings already read. Default: this host's configuration. */
+  config?: SPConfigOptions | SPConfig | undefined;
+  /** What to send the calls through, for tests. Default: an {@link Api} made from the configuration. */
+  api?: A | undefined;
+  /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
+  deviceDir?: string | undefined;
+  /** How long to wait for a device. Default: `10_000`. */
+  deviceTimeout?: number | undefined;
+  /** How often to try again to detach a volume that is open; the last of them is forced. Default: `10`. */
+  detachRetries?: number | undefined;
+  /** The time between those attempts. Default: `200`. */
+  detachRetryDelay?: number | undefined;
+  /**
+   * Whether a volume may be pulled away by force while another cached request still needs it, as the
+   * reference does. Default: `false`: it is kept, with a warning.
+   */
+  forceShared?: boolean | undefined;
+  /** How the cache is locked. */
+  lock?: LockOptions | undefined;
+}
+
+/** A volume or snapshot that `sync()` has attached. */
+export interface AttachedVolume {
+  volume: string;
+  snapshot: boolean;
+  rights: Rights;
+  /** The path of its device, or `null` if it did not appear in time. */
+  device: string | null;
+}
+
+/** A volume that stayed attached because others need it and it is open. */
+export interface KeptVolume {
+  volume: string;
+  /** The IDs of the other requests. */
+  neededBy: string[];
+}
+
+/** What one `sync()` did. */
+export interface SyncReport {
+  attached: AttachedVolume[];
+  /** The requests that left the cache since the cluster does not have their volumes. */
+  staleRequests: string[];
+  /** The volume that was detached. */
+  detached: string | null;
+  /** Whether it was pulled away by force. */
+  forced: boolean;
+  kept: KeptVolume | null;
+}
+
+/** What {@link AttachDB.sync} takes. */
+export interface SyncOptions {
+  /** Ends all waits and calls at once; `sync()` then throws the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The attachment cache of this host, and what brings the cluster in line with it.
+ *
+ * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
+ *
+ * @typeParam A - the type of an injected `api`
+ */
+export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<AttachRequest> {
+  readonly #log: Logger;
+  readonly #configSource: SPConfigOptions | SPConfig;
+  readonly #deviceDir: string;
+  readonly #deviceTimeout: number;
+  readonly #detachRetries: number;
+  readonly #detachRetryDelay: number;
+  readonly #forceShared: boolean;
+  #config: SPConfig | undefined;
+  #api: A | undefined;
+
+  /** @throws TypeError when there is no logger or an option makes no sense. */
+  constructor(options: AttachDBOptions<A>) {
+    super(options.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options.lock);
+    this.#log = checkLogger(options.log);
+    this.#configSource =
+      options.overrideConfig === undefined
+        ? (options.config ?? {})
+        : { overrideConfig: options.overrideConfig };
+    this.#api = options.api;
+    this.#deviceDir = options.deviceDir ?? '/dev/storpool';
+    this.#deviceTimeout = checkCount('deviceTimeout', options.deviceTimeout ?? 10_000);
+    this.#detachRetries = checkCount('detachRetries', options.detachRetries ?? 10);
+    this.#detachRetryDelay = checkCount('detachRetryDelay', options.detachRetryDelay ?? 200);
+    this.#forceShared = options.forceShared ?? false;
+  }
+
+  /**
+   * The configuration, read on first use and kept.
+   *
+   * Reference: `config()`.
+   *
+   * @throws {@link SPConfigError}
+   */
+  config(): SPConfig {
+    this.#config ??=
+      this.#configSource instanceof SPConfig ? this.#configSource : new SPConfig(this.#configSource);
+    return this.#config;
+  }
+
+  /**
+   * The API client, made from the configuration on first use and kept; or the one that was injected.
+   *
+   * Reference: `api()`.
+   *
+   * @throws {@link SPConfigError}
+   */
+  api(): A {
+    // Without an injected api, A is its default.
+    this.#api ??= Api.fromConfig(this.config()) as AttachDBApi as A;
+    return this.#api;
+  }
+
+  /**
+   * What the names of all volumes of this OpenStack begin with.
+   *
+   * Reference: `volumePrefix()`.
+   */
+  volumePrefix(): string {
+    return this.config().get('SP_OPENSTACK_VOLUME_PREFIX', 'os');
+  }
+
+  /** `PREFIX--volume-ID`. Reference: `volumeName(id)`. */
+  volumeName(id: string): string {
+    return `${this.volumePrefix()}--volume-${id}`;
+  }
+
+  /** `PREFIX--volsnap-ID--req-REQID`. Reference: `volsnapName(id, req_id)`. */
+  volsnapName(id: string, reqId: string): string {
+    return `${this.volumePrefix()}--volsnap-${id}--req-${reqId}`;
+  }
+
+  /** `PREFIX--TYPE--MORE--snapshot-ID`. Reference: `snapshotName(type, id, more=None)`. */
+  snapshotName(type: string, id: string, more?: string | null): string {
+    return `${this.volumePrefix()}--${type}--${more ?? 'none'}--snapshot-${id}`;
+  }
+
+  /**
+   * Puts a request into the cache.
+   *
+   * Reference: `add(key, value)`.
+   *
+   * @throws {@link AttachError} `EBADREQUEST` for what would stop every later `sync()` on this host.
+   */
+  override async add(reqId: string, request: AttachRequest): Promise<void> {
+    await super.add(reqId, checkRequest(reqId, request, 'to be added'));
+  }
+
+  /**
+   * Attaches to this host what the cached requests want and it does not have, drops requests for volumes
+   * that are no more, and detaches one volume if it is named; all that under the lock. Then waits for the
+   * devices.
+   *
+   * Reference: `sync(req_id, detached)`.
+   *
+   * @param reqId - the request on whose behalf
+   * @param detached - the volume (or snapshot) that this request no longer needs
+   * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
+   * An error stops the rest; what was done before it stays done.
+   */
+  async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
+    const call = this.#call(reqId, detached);
+    const { plan, outcome } = await this.withLock(
+      async () => {
+        const plan = await this.#plan(call, signal);
+        if (plan.unknownRequest) {
+          this.#log.warn(
+            `Request ${reqId} is not in ${this.fname}: ${detached} is left as it is, since nothing is known of who needs it`,
+          );
+        }
+        for (const wanted of plan.attach) await this.#attach(wanted, call, signal);
+        await this.removeKeys(plan.staleRequests);
+        const outcome = await this.#detach(plan.detach, call, signal);
+        return { plan, outcome };
+      },
+      { signal },
+    );
+    const devices = await this.#waitForDevices(plan, call, signal);
+    const attached = plan.attach.map(({ volume, snapshot, rights }) => {
+      return { volume, snapshot, rights, device: devices.get(volume) ?? null };
+    });
+    return { attached, staleRequests: plan.staleRequests, ...outcome };
+  }
+
+  /**
+   * What `sync()` would do now. Nothing is changed.
+   *
+   * @throws what `sync()` throws before it changes anything.
+   */
+  async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
+    const call = this.#call(reqId, detached);
+    return this.withLock(() => this.#plan(call, signal), { signal });
+  }
+
+  protected override warn(message: string): void {
+    this.#log.warn(message);
+  }
+
+  #call(reqId: string, detached: string | null | undefined): SyncCall {
+    const id = this.config().get('SP_OURID', '').trim();
+    const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
+    if (!Number.isSafeInteger(clientId) || clientId < 1) {
+      throw new AttachError(
+        'ENOCLIENTID',
+        `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in the host's section of /etc/storpool.conf`,
+      );
+    }
+    return { reqId, detached: detached ?? null, clientId, prefix: this.volumePrefix() };
+  }
+
+  async #plan(call: SyncCall, signal: AbortSignal | undefined): Promise<SyncPlan> {
+    const requests = new Map(
+      Object.entries(await this.get()).map(([id, request]) => [
+        id,
+        checkRequest(id, request, `in ${this.fname}`),
+      ]),
+    );
+    if (!requests.has(call.reqId)) {
+      if (call.detached !== null) return UNKNOWN_REQUEST;
+      throw new AttachError(
+        'EUNKNOWNREQUEST',
+        `Request ${call.reqId} is not in ${this.fname}: add() it before sync()`,
+      );
+    }
+    const api = this.api();
+    const needs = syncNeeds(requests, await api.attachmentsList(...callOptions(signal)), call);
+    const plan = syncPlan(needs, await readExistence(api, needs.missing, signal));
+    debug('sync(%o, %o): %o', call.reqId, call.detached, plan);
+    return plan;
+  }
+
+  async #attach(
+    { volume, snapshot, rights }: WantedVolume,
+    { clientId }: SyncCall,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    debug('attaching %s %s to client %d', volume, rights === 2 ? 'rw' : 'ro', clientId);
+    const clients = [clientId];
+    if (snapshot) await this.#reassign({ snapshot: volume, ro: clients }, signal);
+    else await this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients }, signal);
+  }
+
+  async #detach(
+    target: DetachPlan | null,
+    { reqId, clientId }: SyncCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Pick<SyncReport, 'detached' | 'forced' | 'kept'>> {
+    if (target === null) return { detached: null, forced: false, kept: null };
+    const { volume, neededBy } = target;
+    const outcome = await detach(
+      target,
+      {
+        clientId,
+        retries: this.#detachRetries,
+        delay: this.#detachRetryDelay,
+        mayForce: neededBy.length === 0 || this.#forceShared,
+      },
+      (entry) => this.#reassign(entry, signal),
+      signal,
+    );
+    debug('%s: %s', volume, outcome);
+    if (outcome === 'kept') {
+      this.#log.warn(
+        `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,
+      );
+      return { detached: null, forced: false, kept: { volume, neededBy } };
+    }
+    return { detached: volume, forced: outcome === 'forced', kept: null };
+  }
+
+  /** Nothing is changed in the cluster once somebody else may hold the lock. */
+  async #reassign(entry: ReassignEntry, signal: AbortSignal | undefined): Promise<void> {
+    await this.checkLock();
+    await this.api().volumesReassign([entry], ...callOptions(signal));
+  }
+
+  /**
+   * Waits for the devices of what was just attached, and of the volume that the call is for: another process
+   * may have attached it a moment ago on behalf of this one's request, and be waiting itself.
+   *
+   * @returns the paths of the devices that are there
+   */
+  async #waitForDevices(
+    plan: SyncPlan,
+    { reqId }: SyncCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, string>> {
+    const own = plan.alreadyAttached.filter(({ requests }) => requests.includes(reqId));
+    const names = [...plan.attach, ...own].map(({ volume }) => volume);
+    const found = await waitForDevices(this.#deviceDir, names, { timeout: this.#deviceTimeout, signal });
+    for (const { volume } of plan.attach) {
+      if (!found.has(volume)) {
+        this.#log.warn(
+          `${volume} is attached, but ${join(this.#deviceDir, volume)} did not appear within ${this.#deviceTimeout} ms; is the storpool_block service running on this host?`,
+        );
+      }
+    }
+    for (const { volume } of own) {
+      if (!found.has(volume)) this.#log.debug?.(`${volume} was attached before, but it has no device yet`);
+    }
+    return new Map([...found].map((name) => [name, join(this.#deviceDir, name)]));
+  }
+}
+
+function checkLogger(log: Logger): Logger {
+  if (typeof log?.warn === 'function') return log;
+  throw new TypeError(
+    'AttachDB needs a logger: give { log } with a warn(message) method, console for example',
+  );
+}
+
+function checkCount(name: string, value: number): number {
+  if (typeof value === 'number' && value >= 0) return value;
+  throw new TypeError(`${name} is ${String(value)}: give a number from 0 on`);
+}

@@ -1,0 +1,28 @@
+/** Where in the configuration a {@link SPConfigError} arose. */
+export interface SPConfigErrorOptions extends ErrorOptions {
+  /** The file (or folder) that could not be read or parsed. */
+  file?: string | undefined;
+  /** The line in that file, counted from 1. */
+  line?: number | undefined;
+}
+
+/**
+ * A configuration file that cannot be read or parsed, or a setting that is missing or unusable.
+ *
+ * The message names the file, line or setting and the remedy; it never holds the text of a line, since
+ * that may be the authentication token.
+ *
+ * Reference: `storpool.spconfig.SPConfigException`.
+ */
+export class SPConfigError extends Error {
+  override readonly name = 'SPConfigError';
+  readonly code = 'ECONFIG';
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+
+  constructor(message: string, { file, line, ...options }: SPConfigErrorOptions = {}) {
+    super(message, options);
+    this.file = file;
+    this.line = line;
+  }
+}

@@ -1,0 +1,210 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { inspect } from 'node:util';
+import createDebug from 'debug';
+import { DEFAULTS } from './defaults.js';
+import { SPConfigError } from './sp-config-error.js';
+import { parseStorPoolConf, type StorPoolConf } from './storpool-conf.js';
+
+const debug = createDebug('storpool:config');
+
+const SECRET = 'SP_AUTH_TOKEN';
+const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
+
+/** Where {@link SPConfig} looks for the settings. Every option may be left out. */
+export interface SPConfigOptions {
+  /** The section of the files that speaks for this host. Default: the host's name, as `uname -n` gives it. */
+  section?: string | undefined;
+  /** Whether the main file may be missing. Default: `false`. */
+  missingOk?: boolean | undefined;
+  /**
+   * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment beat the files.
+   * Default: `true`.
+   */
+  useEnv?: boolean | undefined;
+  /** The environment. Default: `process.env`. */
+  env?: Readonly<Record<string, string | undefined>> | undefined;
+  /** The main file. Default: `/etc/storpool.conf`. */
+  file?: string | undefined;
+  /** The folder of further files, `*.conf`. Default: the main file's path with `.d` behind it. */
+  dir?: string | undefined;
+  /**
+   * The settings themselves. When given, no file, default or environment variable is looked at and the
+   * other options mean nothing. Values must be strings: a token given as a number would lose digits.
+   */
+  overrideConfig?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * The StorPool settings of this host, read once when the object is made and never changed.
+ *
+ * Iterating gives `[name, value]` pairs, so `new Map(config)` and `Object.fromEntries(config)` work; the
+ * authentication token is among them, but `util.inspect`, `console.log` and `JSON.stringify` hide it.
+ *
+ * Reference: `storpool.spconfig.SPConfig`.
+ */
+export class SPConfig {
+  readonly #settings: ReadonlyMap<string, string>;
+  readonly #source: string;
+
+  /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
+  constructor(options: SPConfigOptions = {}) {
+    if (options.overrideConfig !== undefined) {
+      this.#source = 'overrideConfig';
+      this.#settings = copyOverrides(options.overrideConfig);
+    } else {
+      this.#source = mainFile(options);
+      this.#settings = readSettings(options);
+    }
+    debug('%d settings from %s', this.#settings.size, this.#source);
+  }
+
+  /**
+   * The names of the sections in the configuration files, sorted.
+   *
+   * Reference: `SPConfig.get_all_sections()`.
+   */
+  static sections(options: SPConfigOptions = {}): string[] {
+    const names = readFiles(options).flatMap(({ sections }) => [...sections.keys()]);
+    return [...new Set(names)].sort();
+  }
+
+  /**
+   * The value of a setting, or `undefined`, or the given fallback.
+   *
+   * Reference: `cfg.get(key)`, `cfg.get(key, default)`.
+   */
+  get(key: string): string | undefined;
+  get<T>(key: string, fallback: T): string | T;
+  get<T>(key: string, fallback?: T): string | T | undefined {
+    return this.#settings.get(key) ?? fallback;
+  }
+
+  /**
+   * The value of a setting that must be there.
+   *
+   * Reference: `cfg[key]`.
+   *
+   * @throws {@link SPConfigError} naming the setting.
+   */
+  require(key: string): string {
+    const value = this.#settings.get(key);
+    if (value === undefined) {
+      throw new SPConfigError(`${key} is not set: add it to ${this.#source}`);
+    }
+    return value;
+  }
+
+  /** Whether the setting has a value, be it an empty one. */
+  has(key: string): boolean {
+    return this.#settings.has(key);
+  }
+
+  /** The names of all settings. */
+  keys(): IterableIterator<string> {
+    return this.#settings.keys();
+  }
+
+  /** All settings as `[name, value]` pairs. */
+  entries(): IterableIterator<[string, string]> {
+    return this.#settings.entries();
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries();
+  }
+
+  /** All settings with the token hidden. */
+  toJSON(): Record<string, string> {
+    return Object.fromEntries([...this].map(([key, value]) => [key, key === SECRET ? '[hidden]' : value]));
+  }
+
+  [inspect.custom](): string {
+    return `SPConfig ${inspect(this.toJSON())}`;
+  }
+}
+
+function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string, string> {
+  if (typeof overrides !== 'object' || overrides === null) {
+    throw new SPConfigError('overrideConfig must be an object of setting names and their values');
+  }
+  const settings = new Map<string, string>();
+  for (const [key, value] of Object.entries(overrides)) {
+    if (typeof value !== 'string') {
+      throw new SPConfigError(
+        `overrideConfig: ${key} is ${value === null ? 'null' : `a ${typeof value}`}, not a string: put its value in quotes`,
+      );
+    }
+    settings.set(key, value);
+  }
+  return settings;
+}
+
+function readSettings(options: SPConfigOptions): Map<string, string> {
+  const { section = hostname(), useEnv = true, env = process.env } = options;
+  const settings = new Map(Object.entries(DEFAULTS));
+  for (const { common, sections } of readFiles(options)) {
+    for (const [key, value] of common) settings.set(key, value);
+    for (const [key, value] of sections.get(section) ?? []) settings.set(key, value);
+  }
+  if (useEnv) {
+    for (const key of ENV_OVERRIDES) {
+      const value = env[key];
+      if (value !== undefined) {
+        settings.set(key, value);
+        debug('%s comes from the environment', key);
+      }
+    }
+  }
+  return settings;
+}
+
+const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;
+
+function readFiles(options: SPConfigOptions): StorPoolConf[] {
+  const main = mainFile(options);
+  const confs = [
+    readConf(main, options.missingOk ?? false),
+    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false)),
+  ];
+  return confs.filter((conf) => conf !== undefined);
+}
+
+function readConf(file: string, missingOk: boolean): StorPoolConf | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(file);
+  } catch (error) {
+    if (missingOk && isMissing(error)) return undefined;
+    throw new SPConfigError(
+      isMissing(error)
+        ? `${file} does not exist: create it, or allow it to be missing with missingOk`
+        : `Cannot read ${file}: ${reason(error)}`,
+      { file, cause: error },
+    );
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new SPConfigError(`${file} is not valid UTF-8: save it in that encoding`, { file, cause });
+  }
+  debug('reading %s', file);
+  return parseStorPoolConf(text, file);
+}
+
+function listDir(dir: string): string[] {
+  try {
+    return readdirSync(dir)
+      .filter((name) => name.endsWith('.conf') && !name.startsWith('.'))
+      .sort()
+      .map((name) => join(dir, name));
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw new SPConfigError(`Cannot list ${dir}: ${reason(error)}`, { file: dir, cause: error });
+  }
+}
+
+const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const reason = (error: unknown) => (error as Error).message;

@@ -1,0 +1,77 @@
+import { parse } from 'ini';
+import { SPConfigError } from './sp-config-error.js';
+
+/** The settings of one file: those before any section, and those of each section. */
+export interface StorPoolConf {
+  common: ReadonlyMap<string, string>;
+  sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
+}
+
+const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/su;
+const SECTION = /^\s*\[([^\]]+)\]\s*$/su;
+const SETTING = /^\s*([^\s=]+)\s*=\s*(.*)$/su;
+
+/**
+ * `ini` gives a meaning to quotes, escapes, `#`, `;`, `[]`, dots, `true`, `null` and `__proto__`;
+ * storpool.conf gives none. Percent-encoded behind a sigil nothing of that is left to find, and a
+ * section can never collide with a setting of the same name.
+ */
+const encode = (sigil: ':' | '@', text: string) => sigil + encodeURIComponent(text).replaceAll('.', '%2E');
+const decode = (text: string) => decodeURIComponent(text.slice(1));
+
+const decodeSettings = (settings: object) =>
+  new Map(Object.entries(settings).map(([name, value]) => [decode(name), decode(String(value))]));
+
+/**
+ * Parses the text of one storpool.conf file.
+ *
+ * @param file - named in errors
+ * @throws {@link SPConfigError} with `file` and `line` for a line that is not blank, a comment, a
+ * `[section]` or `name = value`, or a continuation with nothing to follow.
+ */
+export function parseStorPoolConf(text: string, file: string): StorPoolConf {
+  const common = new Map<string, string>();
+  const sections = new Map<string, Map<string, string>>();
+  for (const [name, content] of Object.entries(parse(toIni(text, file)))) {
+    if (name.startsWith('@')) sections.set(decode(name), decodeSettings(content));
+    else common.set(decode(name), decode(content));
+  }
+  return { common, sections };
+}
+
+function toIni(text: string, file: string): string {
+  const lines = text.split(/\r\n|\n|\r/u);
+  const out: string[] = [];
+  for (let at = 0; at < lines.length; at++) {
+    const line = lines[at] as string;
+    if (BLANK_OR_COMMENT.test(line)) continue;
+    const section = SECTION.exec(line)?.[1]?.trim();
+    if (section) {
+      out.push(`[${encode('@', section)}]`);
+      continue;
+    }
+    const [, name, first] = SETTING.exec(line) ?? [];
+    if (name === undefined || first === undefined) {
+      throw new SPConfigError(
+        `${file}, line ${at + 1}: neither a comment, a [section] nor a "name = value" setting; correct or remove it`,
+        { file, line: at + 1 },
+      );
+    }
+    const begin = at;
+    let value = first.trimEnd();
+    while (value.endsWith('\\')) {
+      const next = lines[++at];
+      // The newline that ends the last line leaves an empty text behind it, which is no line.
+      if (next === undefined || (next === '' && at === lines.length - 1)) {
+        throw new SPConfigError(
+          `${file}, line ${begin + 1}: the value of ${name} ends in a backslash, but no line follows; remove the backslash`,
+          { file, line: begin + 1 },
+        );
+      }
+      const head = value.slice(0, -1);
+      value = (at === begin + 1 ? head.trimEnd() : head) + next;
+    }
+    out.push(`${encode(':', name)}=${encode(':', value)}`);
+  }
+  return out.join('\n');
+}

@@ -1,0 +1,79 @@
+import { access, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WatchedDirectory } from './watched-directory.js';
+
+/** While the directory cannot be watched, or is not there yet, it is looked at this often. Milliseconds. */
+const POLL_INTERVAL = 8;
+/** A watched directory is still looked at now and then: a link may come before the device that it leads to. */
+const CHECK_INTERVAL = 100;
+
+/** How long {@link waitForDevices} waits. */
+export interface DeviceWaitOptions {
+  /** Milliseconds. */
+  timeout: number;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Waits until all of the devices are in the directory, or the time is up.
+ *
+ * @returns the names of those that are there
+ * @throws the signal's reason when it is aborted
+ */
+export async function waitForDevices(
+  dir: string,
+  names: readonly string[],
+  { timeout, signal }: DeviceWaitOptions,
+): Promise<Set<string>> {
+  signal?.throwIfAborted();
+  const found = new Set<string>();
+  const missing = new Set(names);
+  const watched = new WatchedDirectory(dir);
+  const end = performance.now() + timeout;
+  let changed: ReadonlySet<string> | undefined;
+  try {
+    while (missing.size > 0) {
+      // Watching begins before looking, so that nothing can slip in between.
+      const interval = (await watched.ensure()) ? CHECK_INTERVAL : POLL_INTERVAL;
+      for (const name of await present(dir, missing, changed ?? (await list(dir)))) {
+        found.add(name);
+        missing.delete(name);
+      }
+      const left = end - performance.now();
+      if (missing.size === 0 || left <= 0) break;
+      changed = await watched.changeOr(Math.min(interval, left), signal);
+    }
+    return found;
+  } finally {
+    watched.close();
+  }
+}
+
+/** The entries of the directory, or `undefined` where it cannot be listed: its entries may be there all the same. */
+async function list(dir: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await readdir(dir));
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
+  }
+}
+
+/** Those of the names that lead to a device. A link whose device is not there yet does not count. */
+async function present(
+  dir: string,
+  names: ReadonlySet<string>,
+  candidates: ReadonlySet<string> | undefined,
+): Promise<string[]> {
+  const reachable = await Promise.all(
+    [...names]
+      .filter((name) => candidates === undefined || candidates.has(name))
+      .map(async (name) => ((await isReachable(join(dir, name))) ? [name] : [])),
+  );
+  return reachable.flat();
+}
+
+const isReachable = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );

@@ -1,0 +1,20 @@
+/**
+ * Waits for `ms` milliseconds.
+ *
+ * It uses the global `setTimeout`, which fake timers replace; `node:timers/promises` they do not.
+ *
+ * @throws the signal's reason, at once when the signal is aborted.
+ */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      if (signal?.aborted) reject(signal.reason);
+      else resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+  });
+}

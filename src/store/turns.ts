@@ -1,0 +1,46 @@
+/** Lets one caller in at a time, first come, first served. */
+export class Turns {
+  #last: Promise<void> = Promise.resolve();
+  #asked = 0;
+
+  /**
+   * Waits for a turn.
+   *
+   * @returns what ends the turn
+   * @throws the signal's reason when it is aborted before the turn comes; the turn then passes to the next.
+   */
+  take(signal?: AbortSignal): Promise<() => void> {
+    const before = this.#last;
+    let resolveLast: () => void = () => undefined;
+    this.#last = new Promise((resolve) => {
+      resolveLast = resolve;
+    });
+    this.#asked++;
+    const end = () => {
+      this.#asked--;
+      resolveLast();
+    };
+    return new Promise((resolve, reject) => {
+      const giveUp = () => {
+        reject(signal?.reason);
+        before.then(end);
+      };
+      if (signal?.aborted) return giveUp();
+      signal?.addEventListener('abort', giveUp, { once: true });
+      before.then(() => {
+        signal?.removeEventListener('abort', giveUp);
+        resolve(end);
+      });
+    });
+  }
+
+  /** Whether nobody has a turn or waits for one. */
+  get unused(): boolean {
+    return this.#asked === 0;
+  }
+
+  /** Resolves when everyone who has asked so far has had a turn. */
+  get idle(): Promise<void> {
+    return this.#last;
+  }
+}

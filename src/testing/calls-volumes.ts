@@ -1,0 +1,170 @@
+import type { NameKind } from '../api/names.js';
+import type {
+  Snapshot,
+  SnapshotCreate,
+  SnapshotUpdate,
+  Volume,
+  VolumeCreate,
+  VolumeRevert,
+  VolumeUpdate,
+} from '../api/types.js';
+import type { FakeCluster } from './cluster.js';
+import { checkFields, count, flag, POLICY, size, text } from './fields.js';
+import { busy, invalid } from './refusal.js';
+
+export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string, unknown> {
+  const { name, parent, baseOn, template, ...rest } = checkFields<VolumeCreate>(
+    body,
+    { ...POLICY, 'name!': text, size, parent: text, baseOn: text, template: text },
+    'VolumeCreate',
+  );
+  if (parent !== undefined && baseOn !== undefined) {
+    throw invalid('VolumeCreate: give "parent" or "baseOn", not both.');
+  }
+  const source =
+    baseOn === undefined ? parent && cluster.find('snapshot', parent) : cluster.find('volume', baseOn);
+  const settings = template === undefined ? undefined : cluster.template(template);
+  const bytes = rest.size ?? (source ? source.size : settings?.size);
+  if (typeof bytes !== 'number') throw invalid('VolumeCreate: "size" is missing.');
+  if (source && bytes < (source.size ?? 0)) {
+    throw invalid(`VolumeCreate: "size" is below that of '${source.name}'.`);
+  }
+  const { globalId } = cluster.create<Volume>('volume', {
+    ...rest,
+    name,
+    size: bytes,
+    templateName: template ?? (source ? (source.templateName ?? '') : ''),
+    parentName: parent ?? '',
+  });
+  if (baseOn === undefined) return { globalId };
+  const autoName = `*fake-clone-of-${name}`;
+  cluster.create<Snapshot>('snapshot', { name: autoName, transient: true, autoName: true, size: bytes });
+  cluster.find('volume', name).parentName = autoName;
+  return { globalId, autoName };
+}
+
+export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown): void {
+  const { rename, template, sizeAdd, shrinkOk, ...rest } = checkFields<VolumeUpdate>(
+    body,
+    { ...POLICY, rename: text, size, sizeAdd: size, template: text, shrinkOk: flag },
+    'VolumeUpdate',
+  );
+  const volume = cluster.find('volume', name);
+  const before = volume.size ?? 0;
+  if (rest.size !== undefined && sizeAdd !== undefined) {
+    throw invalid('VolumeUpdate: give "size" or "sizeAdd", not both.');
+  }
+  const after = sizeAdd === undefined ? (rest.size ?? before) : before + sizeAdd;
+  if (after < before && shrinkOk !== true) {
+    throw invalid(`VolumeUpdate: '${name}' would shrink; "shrinkOk" allows that.`);
+  }
+  if (template !== undefined) volume.templateName = cluster.template(template).name;
+  if (rename !== undefined && rename !== volume.name) cluster.rename('volume', volume, rename);
+  change(volume, { ...rest, size: after });
+}
+
+export function volumeRevert(cluster: FakeCluster, name: string, body: unknown): void {
+  const { toSnapshot, revertSize } = checkFields<VolumeRevert>(
+    body,
+    { 'toSnapshot!': text, revertSize: flag },
+    'VolumeRevert',
+  );
+  const volume = cluster.find('volume', name);
+  const snapshot = cluster.find('snapshot', toSnapshot);
+  refuseIfAttached(cluster, 'volume', volume.name);
+  if (snapshot.size !== volume.size && revertSize !== true) {
+    throw invalid(`VolumeRevert: '${toSnapshot}' has another size; "revertSize" takes that too.`);
+  }
+  change(volume, { parentName: snapshot.name, size: snapshot.size });
+}
+
+export function volumeDelete(cluster: FakeCluster, name: string): void {
+  const volume = cluster.find('volume', name);
+  refuseIfAttached(cluster, 'volume', volume.name);
+  cluster.delete('volume', volume);
+}
+
+export function snapshotCreate(
+  cluster: FakeCluster,
+  volumeName: string,
+  body: unknown,
+): Record<string, unknown> {
+  const { name, bind, deleteAfter, ...rest } = checkFields<SnapshotCreate>(
+    body,
+    {
+      name: text,
+      bind: flag,
+      targetDeleteDate: count,
+      deleteAfter: count,
+      tags: POLICY['tags'] as typeof text,
+    },
+    'VolumeSnapshot',
+  );
+  const volume = cluster.find('volume', volumeName);
+  const autoName = name === undefined ? `*fake-snapshot-${cluster.generation}` : undefined;
+  const snapshot = cluster.create<Snapshot>('snapshot', {
+    ...rest,
+    ...(deleteAfter ? { targetDeleteDate: inSeconds(deleteAfter) } : {}),
+    name: name ?? (autoName as string),
+    autoName: autoName !== undefined,
+    bound: bind ?? false,
+    onVolume: volume.name,
+    parentName: volume.parentName ?? '',
+    templateName: volume.templateName ?? '',
+    size: volume.size as number,
+  });
+  volume.parentName = snapshot.name;
+  return { ...(autoName && { autoName }), snapshotGlobalId: snapshot.globalId };
+}
+
+export function snapshotDelete(cluster: FakeCluster, name: string): void {
+  const snapshot = cluster.find('snapshot', name);
+  refuseIfAttached(cluster, 'snapshot', snapshot.name);
+  for (const child of [...cluster.volumes, ...cluster.snapshots]) {
+    if (child.parentName === snapshot.name) child.parentName = snapshot.parentName ?? '';
+  }
+  cluster.delete('snapshot', snapshot);
+}
+
+export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown): void {
+  const { rename, bind, deleteAfter, ...rest } = checkFields<SnapshotUpdate>(
+    body,
+    { ...POLICY, rename: text, bind: flag, targetDeleteDate: count, deleteAfter: count },
+    'SnapshotUpdate',
+  );
+  const snapshot: Snapshot = cluster.find('snapshot', name);
+  if (rename !== undefined && rename !== snapshot.name) {
+    for (const child of [...cluster.volumes, ...cluster.snapshots]) {
+      if (child.parentName === snapshot.name) child.parentName = rename;
+    }
+    cluster.rename('snapshot', snapshot, rename);
+  }
+  change(snapshot, {
+    ...rest,
+    ...(bind === undefined ? {} : { bound: bind }),
+    ...(deleteAfter === undefined
+      ? {}
+      : { targetDeleteDate: deleteAfter === 0 ? 0 : inSeconds(deleteAfter) }),
+  });
+}
+
+/** Tags are added to those that are there; an empty one removes its name. */
+function change(
+  object: Volume,
+  { tags, ...fields }: Record<string, unknown> & { tags?: Volume['tags'] },
+): void {
+  Object.assign(object, fields);
+  const merged = Object.entries({ ...object.tags, ...tags }).filter(([, value]) => value !== '');
+  object.tags = Object.fromEntries(merged);
+}
+
+function refuseIfAttached(cluster: FakeCluster, kind: NameKind, name: string): void {
+  const [attachment] = cluster.attachmentsOf(kind, name);
+  if (attachment !== undefined) {
+    throw busy(
+      `${kind === 'volume' ? 'Volume' : 'Snapshot'} '${name}' is in use at client ${attachment.client}.`,
+    );
+  }
+}
+
+const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;

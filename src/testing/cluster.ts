@@ -1,0 +1,168 @@
+import type { NameKind } from '../api/names.js';
+import { isName } from '../api/names.js';
+import type { Attachment, Disk, ISCSIConfig, Snapshot, Volume, VolumeTemplate } from '../api/types.js';
+import { absent, exists, invalid } from './refusal.js';
+
+/** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
+export type FakeObject<T> = string | T;
+
+/** An attachment of the fake cluster. */
+export interface FakeAttachment {
+  volume: string;
+  /** Default: this host. */
+  client?: number | undefined;
+  /** Default: `rw` for a volume, `ro` for a snapshot. */
+  rights?: 'rw' | 'ro' | undefined;
+  /** Default: whether there is a snapshot of that name. */
+  snapshot?: boolean | undefined;
+}
+
+/** What a fake cluster has in the beginning. */
+export interface FakeClusterOptions {
+  volumes?: readonly FakeObject<Volume>[] | undefined;
+  snapshots?: readonly FakeObject<Snapshot>[] | undefined;
+  attachments?: readonly FakeAttachment[] | undefined;
+  templates?: readonly FakeObject<VolumeTemplate>[] | undefined;
+  /** IDs, or disks. Default: three disks. */
+  disks?: readonly (number | Disk)[] | undefined;
+  iscsi?: ISCSIConfig['iscsi'] | undefined;
+}
+
+const GIB = 1024 ** 3;
+
+/** The state of a fake cluster, and the look-ups that its calls have in common. */
+export class FakeCluster {
+  readonly volumes: Volume[] = [];
+  readonly snapshots: Snapshot[] = [];
+  readonly attachments: Attachment[] = [];
+  readonly templates: VolumeTemplate[] = [];
+  readonly disks: Disk[];
+  iscsi: ISCSIConfig['iscsi'];
+  /** Counts the changes. */
+  generation = 1;
+  readonly #open = new Set<string>();
+  #lastId = 0;
+
+  constructor(options: FakeClusterOptions, clientId: number) {
+    for (const template of options.templates ?? []) {
+      this.templates.push(typeof template === 'string' ? { name: template } : { ...template });
+    }
+    for (const volume of options.volumes ?? []) this.volumes.push(this.#object(volume));
+    for (const snapshot of options.snapshots ?? []) this.snapshots.push(this.#object(snapshot));
+    for (const { volume, client = clientId, ...rest } of options.attachments ?? []) {
+      const snapshot = rest.snapshot ?? this.snapshots.some(({ name }) => name === volume);
+      this.attach(volume, snapshot, client, rest.rights ?? (snapshot ? 'ro' : 'rw'));
+    }
+    this.disks = (options.disks ?? [101, 201, 301]).map((disk) =>
+      typeof disk === 'number' ? { id: disk, serverId: Math.floor(disk / 100) } : { ...disk },
+    );
+    this.iscsi = options.iscsi ?? {
+      baseName: 'iqn.2019-08.example:fake',
+      initiators: {},
+      portalGroups: {},
+      targets: {},
+    };
+  }
+
+  /** Adds a volume or a snapshot. Its name must be free. */
+  create<T extends Volume>(kind: NameKind, fields: T): T {
+    this.#checkFree(kind, fields.name);
+    const made = this.#object(fields);
+    this.#all(kind).push(made);
+    return made as T;
+  }
+
+  /** The volume or snapshot of that name or global ID (`~…`). */
+  find(kind: NameKind, name: string): Volume {
+    const object = this.#all(kind).find((one) => one.name === name || `~${one.globalId}` === name);
+    if (object === undefined) throw absent(label(kind), name);
+    return object;
+  }
+
+  /** Gives it another name; its attachments go with it. */
+  rename(kind: NameKind, object: Volume, name: string): void {
+    this.#checkFree(kind, name);
+    for (const attachment of this.attachmentsOf(kind, object.name)) attachment.volume = name;
+    object.name = name;
+  }
+
+  delete(kind: NameKind, object: Volume): void {
+    this.#all(kind).splice(this.#all(kind).indexOf(object), 1);
+  }
+
+  template(name: string): VolumeTemplate {
+    const template = this.templates.find((one) => one.name === name);
+    if (template === undefined) throw absent('Template', name);
+    return template;
+  }
+
+  attachmentsOf(kind: NameKind, name: string): Attachment[] {
+    return this.attachments.filter((one) => one.volume === name && one.snapshot === (kind === 'snapshot'));
+  }
+
+  attach(volume: string, snapshot: boolean, client: number, rights: 'rw' | 'ro'): void {
+    const kind = snapshot ? 'snapshot' : 'volume';
+    const before = this.attachmentsOf(kind, volume).find((one) => one.client === client);
+    if (before !== undefined) {
+      before.rights = rights;
+      return;
+    }
+    const taken = new Set(this.attachments.filter((one) => one.client === client).map(({ pos }) => pos));
+    let pos = 0;
+    while (taken.has(pos)) pos++;
+    const globalId = this.#all(kind).find(({ name }) => name === volume)?.globalId ?? this.#newId();
+    this.attachments.push({ volume, snapshot, client, rights, pos, globalId });
+  }
+
+  detach(volume: string, snapshot: boolean, client: number): void {
+    const at = this.attachments.findIndex(
+      (one) => one.volume === volume && one.snapshot === snapshot && one.client === client,
+    );
+    if (at >= 0) this.attachments.splice(at, 1);
+    this.release(volume, client);
+  }
+
+  open(name: string, client: number): void {
+    this.#open.add(`${client}/${name}`);
+  }
+
+  release(name: string, client: number): void {
+    this.#open.delete(`${client}/${name}`);
+  }
+
+  isOpen(name: string, client: number): boolean {
+    return this.#open.has(`${client}/${name}`);
+  }
+
+  #all(kind: NameKind): Volume[] {
+    return kind === 'volume' ? this.volumes : this.snapshots;
+  }
+
+  #checkFree(kind: NameKind, name: string): void {
+    if (!isName(kind, name) || name.startsWith('~')) {
+      throw invalid(`'${name}' is not a name for a ${kind}.`);
+    }
+    if (this.#all(kind).some((one) => one.name === name)) throw exists(label(kind), name);
+  }
+
+  #object(given: FakeObject<Volume>): Volume {
+    const fields = typeof given === 'string' ? { name: given } : given;
+    return {
+      globalId: this.#newId(),
+      size: GIB,
+      replication: 3,
+      templateName: '',
+      parentName: '',
+      creationTimestamp: 1_700_000_000 + this.#lastId,
+      tags: {},
+      ...fields,
+    };
+  }
+
+  #newId(): string {
+    this.#lastId++;
+    return `fake.b.${this.#lastId.toString(36)}`;
+  }
+}
+
+export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');

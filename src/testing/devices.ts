@@ -1,0 +1,45 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** The links in a device directory, as udev would make and remove them. */
+export class FakeDevices {
+  readonly #dir: string | undefined;
+  readonly #delay: number;
+  /** Names with a link, and those whose link is still to come. */
+  readonly #links = new Map<string, NodeJS.Timeout | undefined>();
+
+  /** @param delay - milliseconds from attaching to the link */
+  constructor(dir: string | undefined, delay: number) {
+    this.#dir = dir;
+    this.#delay = delay;
+  }
+
+  /** Brings the links in line with what is attached. */
+  update(attached: ReadonlySet<string>): void {
+    if (this.#dir === undefined) return;
+    for (const [name, timer] of this.#links) {
+      if (attached.has(name)) continue;
+      clearTimeout(timer);
+      this.#links.delete(name);
+      if (timer === undefined) rmSync(join(this.#dir, name), { force: true });
+    }
+    for (const name of attached) {
+      if (this.#links.has(name)) continue;
+      if (this.#delay === 0) this.#appear(this.#dir, name);
+      else {
+        const dir = this.#dir;
+        this.#links.set(
+          name,
+          setTimeout(() => this.#appear(dir, name), this.#delay),
+        );
+      }
+    }
+  }
+
+  #appear(dir: string, name: string): void {
+    mkdirSync(dir, { recursive: true });
+    rmSync(join(dir, name), { force: true });
+    symlinkSync('/dev/null', join(dir, name));
+    this.#links.set(name, undefined);
+  }
+}

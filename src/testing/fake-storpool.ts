@@ -1,0 +1,232 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type ApiCallName, CALLS } from '../api/calls.js';
+import type { Attachment, Snapshot, Volume } from '../api/types.js';
+import { FakeCluster, type FakeClusterOptions } from './cluster.js';
+import { FakeDevices } from './devices.js';
+import { carryOut, type Route, route } from './handlers.js';
+import { absent, type FakeError, invalid, Refusal } from './refusal.js';
+
+/** What {@link FakeStorPool.start} takes. Every option may be left out. */
+export interface FakeStorPoolOptions extends FakeClusterOptions {
+  /** The client ID of the host under test. Default: `1`. */
+  clientId?: number | undefined;
+  /** Where to make and remove the device links of that host. Default: none are made. */
+  deviceDir?: string | undefined;
+  /** Milliseconds from attaching to the device link. Default: `0`. */
+  deviceDelay?: number | undefined;
+  /** The only token that is let in. Default: `'1234567890'`. */
+  token?: string | undefined;
+  /** Default: a free one. */
+  port?: number | undefined;
+  /** Other clusters that `RemoteCommand` reaches, by their names. */
+  remotes?: Readonly<Record<string, FakeClusterOptions>> | undefined;
+}
+
+/** A request that the fake service got. */
+export interface FakeRequest {
+  method: string;
+  /** The whole path, as `/ctrl/1.0/VolumesReassign`, with the query. */
+  path: string;
+  /** The parsed JSON; `undefined` without one. */
+  body: unknown;
+}
+
+/** How a call fails: refused by the API, or as the network may have it. */
+export type FakeFailure = FakeError | 'reset' | 'hang' | 'garbage';
+
+/**
+ * A StorPool management service for tests: a real HTTP server on a free loopback port of this process.
+ *
+ * ```ts
+ * await using fake = await FakeStorPool.start({ volumes: ['os--volume-1'] });
+ * const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
+ * ```
+ */
+export class FakeStorPool {
+  /** The settings that lead to it: give them as `overrideConfig`. */
+  readonly config: Record<string, string>;
+  readonly port: number;
+  /** All requests since the start, in order. */
+  readonly requests: FakeRequest[] = [];
+  readonly #server: Server;
+  readonly #cluster: FakeCluster;
+  readonly #remotes: ReadonlyMap<string, FakeCluster>;
+  readonly #clientId: number;
+  readonly #token: string;
+  readonly #devices: FakeDevices;
+  readonly #failures: { call: ApiCallName; failure: FakeFailure; times: number }[] = [];
+
+  private constructor(server: Server, options: FakeStorPoolOptions) {
+    const { clientId = 1, token = '1234567890', remotes = {} } = options;
+    this.#server = server;
+    this.#clientId = clientId;
+    this.#token = token;
+    this.#cluster = new FakeCluster(options, clientId);
+    this.#remotes = new Map(
+      Object.entries(remotes).map(([name, remote]) => [name, new FakeCluster(remote, clientId)]),
+    );
+    this.#devices = new FakeDevices(options.deviceDir, options.deviceDelay ?? 0);
+    this.#updateDevices();
+    this.port = (server.address() as AddressInfo).port;
+    this.config = {
+      SP_OURID: String(clientId),
+      SP_AUTH_TOKEN: token,
+      SP_API_HTTP_HOST: '127.0.0.1',
+      SP_API_HTTP_PORT: String(this.port),
+    };
+  }
+
+  /** Starts a service with that state. End it with `await fake.close()`, or declare it with `await using`. */
+  static async start(options: FakeStorPoolOptions = {}): Promise<FakeStorPool> {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port ?? 0, '127.0.0.1', resolve);
+    });
+    try {
+      const fake = new FakeStorPool(server, options);
+      server.on('request', (request, response) => fake.#onRequest(request, response));
+      return fake;
+    } catch (error) {
+      server.close();
+      throw error;
+    }
+  }
+
+  /** The volumes as they are now. */
+  get volumes(): Volume[] {
+    return this.#cluster.volumes;
+  }
+
+  /** The snapshots as they are now. */
+  get snapshots(): Snapshot[] {
+    return this.#cluster.snapshots;
+  }
+
+  /** The attachments as they are now. */
+  get attachments(): Attachment[] {
+    return this.#cluster.attachments;
+  }
+
+  /** The state of a remote cluster. */
+  remote(name: string): Pick<FakeCluster, 'volumes' | 'snapshots' | 'attachments'> {
+    const cluster = this.#remotes.get(name);
+    if (cluster === undefined) throw new Error(`There is no remote cluster ${name}: give it in remotes`);
+    return cluster;
+  }
+
+  /** A virtual machine opens the device: detaching it is refused with `busy` until it is released, or forced. */
+  open(name: string, client: number = this.#clientId): void {
+    this.#cluster.open(name, client);
+  }
+
+  /** The device is closed again. */
+  release(name: string, client: number = this.#clientId): void {
+    this.#cluster.release(name, client);
+  }
+
+  /**
+   * Lets the next calls of that name fail.
+   *
+   * @param failure - what the API answers; or `'reset'`: the connection is reset, `'hang'`: no answer ever
+   * comes, `'garbage'`: the answer is not HTTP
+   * @param times - how many calls. Default: `1`.
+   */
+  failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
+    if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
+    this.#failures.push({ call, failure, times });
+  }
+
+  /** Ends the service with all its connections, and removes the device links that it made. */
+  async close(): Promise<void> {
+    this.#devices.update(new Set());
+    if (!this.#server.listening) return;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    // A client that goes away in the middle has made no call.
+    request.on('error', () => response.destroy());
+    request.on('end', () => {
+      const { method = '', url = '', headers } = request;
+      const found = route(method, url);
+      const body = parseBody(url, Buffer.concat(chunks).toString('utf8'));
+      this.requests.push({ method, path: url, body });
+      const failure = found && this.#takeFailure(found.call);
+      if (failure === 'hang') return;
+      if (failure === 'reset') request.socket.resetAndDestroy();
+      else if (failure === 'garbage') request.socket.end('garbage, not HTTP\r\n\r\n');
+      else this.#answer(response, () => this.#serve(headers.authorization, found, url, body, failure));
+    });
+  }
+
+  #serve(
+    authorization: string | undefined,
+    found: Route | undefined,
+    url: string,
+    body: unknown,
+    failure: FakeError | undefined,
+  ): { generation: number; data: unknown } {
+    if (authorization !== `Storpool v1:${this.#token}`) {
+      throw new Refusal({ name: 'notAuthorized', descr: 'The authentication token is not the right one.' });
+    }
+    if (found === undefined) throw invalid(`There is no call ${url}.`);
+    if (failure !== undefined) throw new Refusal(failure);
+    if (body instanceof SyntaxError) throw invalid(`The argument is not JSON: ${body.message}`);
+    const cluster = found.remote === undefined ? this.#cluster : this.#remotes.get(found.remote);
+    if (cluster === undefined) throw absent('Cluster', found.remote ?? '');
+    const data = carryOut(cluster, found, body);
+    this.#updateDevices();
+    return { generation: cluster.generation, data };
+  }
+
+  /** As the real service does: one answer, and its end is the end of the connection. */
+  #answer(response: ServerResponse, serve: () => unknown): void {
+    let status = 200;
+    let reply: unknown;
+    try {
+      reply = serve();
+    } catch (error) {
+      const refusal =
+        error instanceof Refusal ? error : new Refusal({ name: 'internalError', descr: String(error) });
+      status = refusal.status;
+      reply = { error: refusal.error };
+    }
+    response.useChunkedEncodingByDefault = false;
+    response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
+    response.end(JSON.stringify(reply));
+  }
+
+  #takeFailure(call: ApiCallName): FakeFailure | undefined {
+    const at = this.#failures.findIndex((one) => one.call === call);
+    const planned = this.#failures[at];
+    if (planned === undefined) return undefined;
+    planned.times--;
+    if (planned.times <= 0) this.#failures.splice(at, 1);
+    return planned.failure;
+  }
+
+  #updateDevices(): void {
+    const ours = this.#cluster.attachments.filter(({ client }) => client === this.#clientId);
+    this.#devices.update(new Set(ours.map(({ volume }) => volume)));
+  }
+}
+
+function parseBody(url: string, text: string): unknown {
+  const query = /\?json=(.*)$/u.exec(url)?.[1];
+  try {
+    if (query !== undefined) return JSON.parse(decodeURIComponent(query));
+    return text === '' ? undefined : JSON.parse(text);
+  } catch (error) {
+    return error instanceof SyntaxError ? error : new SyntaxError(String(error));
+  }
+}

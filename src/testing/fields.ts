@@ -1,0 +1,62 @@
+import { invalid } from './refusal.js';
+
+/** A check of one member of an argument; it gives what is wrong with the value, if anything. */
+export type FieldCheck = (value: unknown) => string | undefined;
+
+const check =
+  (what: string, test: (value: unknown) => boolean): FieldCheck =>
+  (value) =>
+    test(value) ? undefined : `must be ${what}`;
+
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+
+export const text = check('a string', (value) => typeof value === 'string');
+export const flag = check('true or false', (value) => typeof value === 'boolean');
+export const count = check('a whole number from 0 on', isCount);
+export const size = check('a positive multiple of 512', (value) => {
+  return isCount(value) && value !== 0 && (value as number) % 512 === 0;
+});
+export const limit = check('a whole number from 0 on, or "-"', (value) => value === '-' || isCount(value));
+export const tags = check('an object of strings', (value) => {
+  return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string');
+});
+export const clients = check('a list of client IDs', (value) => {
+  return Array.isArray(value) && value.every((id) => isCount(id) && id > 0);
+});
+export const clientsOrAll: FieldCheck = (value) => (value === 'all' ? undefined : clients(value));
+
+/** Which members an argument may have; those with a `!` behind their name it must have. */
+export type Fields = Record<string, FieldCheck>;
+
+/** What a volume's settings may be. */
+export const POLICY: Fields = {
+  placeAll: text,
+  placeTail: text,
+  placeHead: text,
+  replication: count,
+  bw: limit,
+  iops: limit,
+  reuseServer: flag,
+  tags,
+};
+
+/** The argument itself, once every member of it is one that the call knows, of the right kind. */
+export function checkFields<T>(value: unknown, fields: Fields, what: string): T {
+  if (!isRecord(value)) throw invalid(`${what}: the argument must be an object.`);
+  const checks = new Map(Object.entries(fields).map(([name, test]) => [name.replace('!', ''), test]));
+  for (const name of Object.keys(fields)) {
+    if (name.endsWith('!') && !Object.hasOwn(value, name.slice(0, -1))) {
+      throw invalid(`${what}: "${name.slice(0, -1)}" is missing.`);
+    }
+  }
+  for (const [name, member] of Object.entries(value)) {
+    const test = checks.get(name);
+    if (test === undefined) throw invalid(`${what}: there is no "${name}".`);
+    const problem = test(member);
+    if (problem !== undefined) throw invalid(`${what}: "${name}" ${problem}.`);
+  }
+  return value as T;
+}

@@ -1,0 +1,9 @@
+export type { ApiCallName } from '../api/calls.js';
+export type { FakeAttachment, FakeClusterOptions, FakeObject } from './cluster.js';
+export {
+  type FakeFailure,
+  type FakeRequest,
+  FakeStorPool,
+  type FakeStorPoolOptions,
+} from './fake-storpool.js';
+export type { FakeError } from './refusal.js';

@@ -1,0 +1,67 @@
+import { type FSWatcher, watch } from 'node:fs';
+import { stat } from 'node:fs/promises';
+
+/** A directory that tells which of its entries may have come, even if it is itself made later, or anew. */
+export class WatchedDirectory {
+  readonly #dir: string;
+  #watcher: FSWatcher | undefined;
+  #inode: number | undefined;
+  #changed = new Set<string>();
+  #wake: () => void = () => undefined;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** Begins to watch where it can. @returns whether changes will be told */
+  async ensure(): Promise<boolean> {
+    try {
+      const { ino } = await stat(this.#dir);
+      if (this.#watcher !== undefined && ino === this.#inode) return true;
+      this.close();
+      this.#inode = ino;
+      this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
+        if (name !== null) this.#changed.add(name);
+        this.#wake();
+      });
+      this.#watcher.on('error', () => {
+        this.close();
+        this.#wake();
+      });
+      return true;
+    } catch {
+      // It is not there yet, or the system has no watches left: whoever waits looks more often.
+      this.close();
+      return false;
+    }
+  }
+
+  /**
+   * Waits for a change, `ms` milliseconds at most.
+   *
+   * @returns the names that changed, or `undefined` when the time was up
+   * @throws the signal's reason when it is aborted
+   */
+  changeOr(ms: number, signal?: AbortSignal): Promise<Set<string> | undefined> {
+    return new Promise((resolve, reject) => {
+      const done = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        this.#wake = () => undefined;
+        const changed = this.#changed;
+        this.#changed = new Set();
+        if (signal?.aborted) reject(signal.reason);
+        else resolve(changed.size > 0 ? changed : undefined);
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done);
+      this.#wake = done;
+      if (this.#changed.size > 0 || signal?.aborted) done();
+    });
+  }
+
+  close(): void {
+    this.#watcher?.close();
+    this.#watcher = undefined;
+  }
+}
