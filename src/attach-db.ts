@@ -250,7 +250,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
 
   async #plan(call: SyncCall, signal: AbortSignal | undefined): Promise<SyncPlan> {
     const requests = new Map(
-      Object.entries(await this.get()).map(([id, request]) => [
+      Object.entries(await this.getShared()).map(([id, request]) => [
         id,
         checkRequest(id, request, `in ${this.fname}`),
       ]),

@@ -1,21 +1,54 @@
-import { stat } from 'node:fs/promises';
+import * as fs from 'node:fs';
+import createDebug from 'debug';
+import { sleep } from '../sleep.js';
+import { codeOf, disk, ignoreMissing } from './disk.js';
+import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 import { poll } from './poll.js';
 
-/** A lock directory that is ours for as long as `lost` is not set. */
+const debug = createDebug('storpool:lock');
+
+/** The lock directory, once it is ours. */
 export interface LockDirectory {
   /**
-   * Throws if the directory is no longer ours, or may not be in a moment: a process that could not run for
-   * nearly the stale time must not write.
+   * @throws if it is no longer ours, or may not be in a moment: who could not refresh it for nearly the stale
+   * time must not write.
    */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
+/** What {@link takeLockDirectory} goes by. */
+export interface LockDirectoryOptions {
+  /** Milliseconds. */
+  stale: number;
+  /** Whether the kernel lock is ours already. */
+  kernelLock: boolean;
+}
+
 /** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
+/** How long a holder that was held up is given to refresh its directory, and how often it is looked at. */
+const REFRESH_TIME = 1000;
+const REFRESH_LOOK = 20;
 
-/** The directory's usual place, where everyone who uses `proper-lockfile` on the same file looks. */
-export const lockDirectoryOf = (path: string) => `${path}.lock`;
+/** The directories that are ours. Whatever else is found in their place is somebody else's to remove. */
+const owned = new Map<string, string>();
+
+/** What `proper-lockfile` gets for its `fs`; it also keeps there what it has found out about the file system. */
+const guardedFs = {
+  ...fs,
+  rmdir(directory: string, done: fs.NoParamCallback) {
+    const ours = owned.get(directory);
+    if (ours === undefined) return fs.rmdir(directory, done);
+    fs.stat(directory, { bigint: true }, (error, stats) => {
+      if (error || identity(stats) !== ours) done(error);
+      else fs.rmdir(directory, done);
+    });
+  },
+  rmdirSync(directory: string) {
+    if (identity(fs.statSync(directory, { bigint: true })) === owned.get(directory)) fs.rmdirSync(directory);
+  },
+};
 
 /**
  * Takes the lock directory of a file, waiting for whoever has it.
@@ -25,47 +58,104 @@ export const lockDirectoryOf = (path: string) => `${path}.lock`;
  */
 export async function takeLockDirectory(
   path: string,
-  stale: number,
+  { stale, kernelLock }: LockDirectoryOptions,
   signal: AbortSignal,
 ): Promise<LockDirectory> {
   const { lock } = await import('proper-lockfile');
+  const directory = lockDirectoryOf(path);
   let lost: Error | undefined;
-  const options = {
-    realpath: false,
-    stale,
-    onCompromised: (error: Error) => {
-      lost = error;
-    },
-  };
-  const release = await poll(async () => {
+  const tryLock = async () => {
     try {
-      return await lock(path, options);
+      return await lock(path, {
+        realpath: false,
+        stale,
+        fs: guardedFs,
+        onCompromised: (error) => {
+          debug('%s: %s', directory, error.message);
+          lost = error;
+        },
+      });
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ELOCKED') return undefined;
+      if (codeOf(error) === 'ELOCKED') return undefined;
       throw error;
     }
+  };
+
+  const leftover = new Leftover(path, { stale, kernelLock });
+  const unlock = await poll(async () => {
+    const got = await tryLock();
+    if (got !== undefined || !(await leftover.isVoid())) return got;
+    debug('%s was left behind, removing it', directory);
+    await removeDirectory(directory);
+    return tryLock();
   }, signal);
 
-  const directory = lockDirectoryOf(path);
-  const ours = await identity(directory);
-  return {
-    async check() {
-      if (lost !== undefined) throw lost;
-      const now = await identity(directory);
-      if (now.id !== ours.id) throw new Error('somebody else took the lock directory over');
-      if (Date.now() - now.refreshed > stale * TRUSTED) {
-        throw new Error('this process could not refresh its lock directory in time');
-      }
-    },
-    async release() {
-      // A directory that was taken over is somebody else's to remove.
-      if (lost === undefined) await release();
-    },
+  const release = async () => {
+    // Once it is known to be lost, nothing is left to be stopped.
+    if (lost === undefined) await unlock();
+    owned.delete(directory);
   };
+  try {
+    const ours = identity(await look(directory));
+    owned.set(directory, ours);
+    await writeRecord(path, ours, kernelLock);
+    return {
+      async check() {
+        for (let waited = 0; ; waited += REFRESH_LOOK) {
+          const stats = lost === undefined ? await look(directory) : undefined;
+          if (stats === undefined || identity(stats) !== ours)
+            throw lost ?? new Error('somebody took it over');
+          if (Date.now() - Number(stats.mtimeMs) <= stale * TRUSTED) return;
+          if (waited >= REFRESH_TIME) throw new Error('it could not be refreshed in time');
+          await sleep(REFRESH_LOOK);
+        }
+      },
+      async release() {
+        // A directory without a record holds others up, should we be killed just now; a record without its
+        // directory says nothing. Without the kernel lock the next record may already be written by then.
+        if (!kernelLock) await removeRecord(path);
+        await release();
+        if (kernelLock) await removeRecord(path);
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
-/** What tells a directory from one made later at the same place. */
-async function identity(directory: string): Promise<{ id: string; refreshed: number }> {
-  const { ino, birthtimeNs, mtimeMs } = await stat(directory, { bigint: true });
-  return { id: `${ino}:${birthtimeNs}`, refreshed: Number(mtimeMs) };
+const look = (directory: string) => disk.stat(directory, { bigint: true });
+
+/** Watches a directory that is in the way, to tell when its maker has certainly gone. */
+class Leftover {
+  readonly #path: string;
+  readonly #options: LockDirectoryOptions;
+  #seen: string | undefined;
+  #since = 0;
+
+  constructor(path: string, options: LockDirectoryOptions) {
+    this.#path = path;
+    this.#options = options;
+  }
+
+  async isVoid(): Promise<boolean> {
+    const { stale, kernelLock } = this.#options;
+    const directory = lockDirectoryOf(this.#path);
+    const stats = await look(directory).catch(ignoreMissing);
+    if (stats === undefined) return false;
+    const id = identity(stats);
+    const seen = `${id} ${stats.mtimeNs}`;
+    // By our own monotonic clock: the wall clock may have been set back since the directory was refreshed.
+    if (seen !== this.#seen) {
+      this.#seen = seen;
+      this.#since = performance.now();
+    } else if (performance.now() - this.#since > stale) {
+      return true;
+    }
+    if (!kernelLock) return false;
+    const record = await readRecord(this.#path);
+    return record?.kernelLock === true && record.directory === id && record.bootId === (await bootId());
+  }
 }
+
+const removeDirectory = (directory: string) => disk.rmdir(directory).catch(ignoreMissing);

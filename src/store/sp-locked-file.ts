@@ -1,7 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { formatContent, parseContent, readAll, writeAll } from './content.js';
-import { type FileLock, lockFile } from './file-lock.js';
-import { type LockOptions, type ResolvedLockOptions, resolveLockOptions } from './lock-options.js';
+import { formatContent, parseContent } from './content.js';
+import { findIntact, restore, writeSafely } from './crash-safe-write.js';
+import { type FileLock, type LockContext, withFileLock } from './file-lock.js';
+import { readAll } from './in-place.js';
+import { type LockOptions, resolveLockOptions } from './lock-options.js';
+import { sidecarPath } from './sidecar.js';
+import { SPLockedFileError } from './sp-locked-file-error.js';
 import { Turns } from './turns.js';
 
 /** What {@link SPLockedFile.withLock} takes. */
@@ -35,19 +39,25 @@ class Hold {
 /**
  * A JSON file that several processes share, one at a time. The file must exist.
  *
+ * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and
+ * whoever finds the file torn restores it from there. That works for objects, lists and texts; a bare number
+ * cannot be told from its own beginning.
+ *
  * Reference: `storpool.spopenstack.splocked.SPLockedFile`.
  */
 export class SPLockedFile {
   /** The path as it was given. */
   readonly fname: string;
-  readonly #options: ResolvedLockOptions;
+  readonly #context: LockContext;
   readonly #holds = new AsyncLocalStorage<Hold>();
-  #last: Buffer | undefined;
+  /** What was last read or written, and what it says if that has been looked at. */
+  #last: { bytes: Buffer; parsed?: { value: unknown } } | undefined;
 
   /** @throws {@link SPLockedFileError} `EINVAL` for a lock option that makes no sense. */
   constructor(fname: string, lock: LockOptions = {}) {
     this.fname = fname;
-    this.#options = resolveLockOptions(lock);
+    const warn = (message: string) => this.warn(message);
+    this.#context = { fname, options: resolveLockOptions(lock), warn };
   }
 
   /**
@@ -65,19 +75,13 @@ export class SPLockedFile {
   async withLock<T>(fn: () => T | Promise<T>, { signal }: WithLockOptions = {}): Promise<T> {
     signal?.throwIfAborted();
     const outer = this.#holds.getStore();
-    if (outer?.open) {
-      const end = await outer.inner.take(signal);
-      try {
-        return await this.#runIn(new Hold(outer.lock), fn);
-      } finally {
-        end();
-      }
-    }
-    const lock = await lockFile(this.fname, this.#options, (message) => this.warn(message), signal);
+    const runIn = (hold: Hold) => this.#holds.run(hold, () => hold.run(fn));
+    if (!outer?.open) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), signal);
+    const end = await outer.inner.take(signal);
     try {
-      return await this.#runIn(new Hold(lock), fn);
+      return await runIn(new Hold(outer.lock));
     } finally {
-      await lock.release();
+      end();
     }
   }
 
@@ -88,47 +92,58 @@ export class SPLockedFile {
    */
   changed(): Promise<boolean> {
     return this.#withFile(async (lock) => {
-      const bytes = await readAll(lock.handle);
-      return this.#last === undefined || !this.#last.equals(bytes);
+      const bytes = await this.#read(lock);
+      return this.#last === undefined || !this.#last.bytes.equals(bytes);
     });
   }
 
   /**
-   * The parsed content.
+   * The parsed content: a copy, which the caller may change.
    *
    * Reference: `jsload()`.
    *
-   * @throws {@link SPLockedFileError} `ECORRUPT` when it is not JSON.
+   * @throws {@link SPLockedFileError} `ECORRUPT` when it is not JSON and cannot be restored.
    */
-  jsload(): Promise<unknown> {
-    return this.#withFile(async (lock) => {
-      const bytes = await readAll(lock.handle);
-      const value = parseContent(bytes, this.fname);
-      this.#last = bytes;
-      return value;
-    });
+  async jsload(): Promise<unknown> {
+    return structuredClone(await this.loadShared());
   }
 
   /**
-   * Puts a value in place of the content.
+   * Puts a value in place of the content. Nothing is written when that makes no difference.
    *
    * Reference: `jsdump(obj)`.
    *
-   * @throws TypeError for what JSON cannot hold, {@link SPLockedFileError} `ECOMPROMISED` when the lock was
-   * lost meanwhile; nothing is written then.
+   * @throws TypeError for what JSON cannot hold; {@link SPLockedFileError} `ECOMPROMISED` when the lock was
+   * lost meanwhile, and nothing is written then; or the system's code, and the message says whether the old
+   * or the new content stands.
    */
   async jsdump(value: unknown): Promise<void> {
     const bytes = formatContent(value);
-    await this.#withFile(async (lock) => {
-      await lock.check();
-      await writeAll(lock.handle, bytes);
-      this.#last = bytes;
+    await this.#write(bytes);
+    this.#last = { bytes };
+  }
+
+  /** The parsed content, not to be changed: as long as the file stays the same it is the same object. */
+  protected loadShared(): Promise<unknown> {
+    return this.#withFile(async (lock) => {
+      const bytes = await this.#read(lock);
+      if (this.#last?.parsed && this.#last.bytes.equals(bytes)) return this.#last.parsed.value;
+      const intact = await this.#parse(lock, bytes);
+      this.#last = { bytes: intact.bytes, parsed: { value: intact.value } };
+      return intact.value;
     });
+  }
+
+  /** As {@link jsdump}, with a value that nobody will change any more. */
+  protected async dumpShared(value: unknown): Promise<void> {
+    const bytes = formatContent(value);
+    await this.#write(bytes);
+    this.#last = { bytes, parsed: { value } };
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */
   protected checkLock(): Promise<void> {
-    return this.#withFile((lock) => lock.check());
+    return this.#withFile((lock) => this.#check(lock));
   }
 
   /** Told of what an operator should know of and no caller can act on. */
@@ -140,7 +155,43 @@ export class SPLockedFile {
     return this.withLock(() => fn((this.#holds.getStore() as Hold).lock));
   }
 
-  #runIn<T>(hold: Hold, fn: () => T | Promise<T>): Promise<T> {
-    return this.#holds.run(hold, () => hold.run(fn));
+  #write(bytes: Buffer): Promise<void> {
+    return this.#withFile(async (lock) => {
+      await this.#check(lock);
+      await writeSafely(lock, bytes, this.fname, this.#context.warn);
+    });
+  }
+
+  async #read(lock: FileLock): Promise<Buffer> {
+    await this.#check(lock);
+    lock.content ??= await readAll(lock.handle);
+    return lock.content;
+  }
+
+  /** Somebody who came in between must not have changed what this hold has read. */
+  async #check(lock: FileLock): Promise<void> {
+    const tookAgain = await lock.check();
+    if (!tookAgain || lock.content === undefined) return;
+    if (!lock.content.equals(await readAll(lock.handle))) {
+      throw new SPLockedFileError(
+        'ECOMPROMISED',
+        `Another program changed ${this.fname} while this one could not refresh its lock. Nothing was written; run the whole operation again`,
+      );
+    }
+  }
+
+  /** A file that parses is the truth. One that does not was torn by whoever was killed while writing it. */
+  async #parse(lock: FileLock, bytes: Buffer): Promise<{ bytes: Buffer; value: unknown }> {
+    try {
+      return { bytes, value: parseContent(bytes, this.fname) };
+    } catch (torn) {
+      const intact = await findIntact(lock, (copy) => parseContent(copy, this.fname));
+      if (intact === undefined) throw torn;
+      const kept = await restore(lock, bytes, intact.bytes, this.fname);
+      this.warn(
+        `${this.fname} was torn (${bytes.length} bytes, not JSON${kept}); it is restored from ${sidecarPath(lock.path)} of ${intact.written.toISOString()}. What programs that keep no such copy changed since then is lost`,
+      );
+      return intact;
+    }
   }
 }

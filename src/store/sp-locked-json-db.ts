@@ -19,11 +19,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws {@link SPLockedFileError} `ECORRUPT` when the file does not hold a JSON object.
    */
   async get(): Promise<Record<string, V>> {
-    const data = await this.jsload();
-    if (typeof data !== 'object' || data === null || Array.isArray(data)) {
-      throw corrupt(this.fname, `holds ${Array.isArray(data) ? 'a list' : String(data)}, not a JSON object`);
-    }
-    return data as Record<string, V>;
+    return structuredClone(await this.getShared());
   }
 
   /**
@@ -34,13 +30,18 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws TypeError for a value that JSON cannot hold; nothing is written then.
    */
   async add(key: string, value: V): Promise<void> {
-    if (JSON.stringify(value) === undefined)
-      throw new TypeError(`The value of ${key} cannot be kept as JSON`);
+    const text = JSON.stringify(value);
+    if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
     await this.withLock(async () => {
-      const data = await this.get();
+      const data = { ...(await this.getShared()) };
       // Not an assignment, which for __proto__ would set something else.
-      Object.defineProperty(data, key, { value, enumerable: true, configurable: true, writable: true });
-      await this.jsdump(data);
+      Object.defineProperty(data, key, {
+        value: JSON.parse(text),
+        enumerable: true,
+        configurable: true,
+        writable: true,
+      });
+      await this.dumpShared(data);
     });
   }
 
@@ -59,12 +60,21 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * Reference: `remove_keys(keys)`.
    */
   async removeKeys(keys: Iterable<string>): Promise<void> {
+    const gone = new Set(keys);
+    if (gone.size === 0) return;
     await this.withLock(async () => {
-      const data = await this.get();
-      const present = [...keys].filter((key) => Object.hasOwn(data, key));
-      if (present.length === 0) return;
-      for (const key of present) delete data[key];
-      await this.jsdump(data);
+      const entries = Object.entries(await this.getShared());
+      const left = entries.filter(([key]) => !gone.has(key));
+      if (left.length < entries.length) await this.dumpShared(Object.fromEntries(left));
     });
+  }
+
+  /** As {@link get}, but not to be changed. */
+  protected async getShared(): Promise<Readonly<Record<string, V>>> {
+    const data = await this.loadShared();
+    if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+      throw corrupt(this.fname, `holds ${Array.isArray(data) ? 'a list' : String(data)}, not a JSON object`);
+    }
+    return data as Record<string, V>;
   }
 }

@@ -1,0 +1,71 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import createDebug from 'debug';
+import { codeOf } from './disk.js';
+import { poll } from './poll.js';
+
+const debug = createDebug('storpool:lock');
+
+/** Locks the open file behind a descriptor; the lock lasts until the last descriptor of that opening is closed. */
+type Locker = (fd: number, signal: AbortSignal) => Promise<void>;
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** This machine, or the file system, has no kernel locks for us. */
+export class NoKernelLock extends Error {}
+
+let locker: Promise<Locker> | undefined;
+
+/**
+ * Takes an exclusive `flock(2)` on an open file, waiting for whoever has it.
+ *
+ * @throws {@link NoKernelLock} where that is not possible; the signal's reason when it is aborted
+ */
+export async function takeKernelLock(fd: number, signal: AbortSignal): Promise<void> {
+  locker ??= throughKoffi().catch((error: unknown) => {
+    debug('koffi is not to be had (%s), the flock program serves instead', (error as Error).message);
+    return throughProgram;
+  });
+  const lock = await locker;
+  await lock(fd, signal);
+}
+
+async function throughKoffi(): Promise<Locker> {
+  const { default: koffi } = await import('koffi');
+  const flock = koffi.load(null).func('int flock(int fd, int operation)');
+  return async (fd, signal) => {
+    await poll(async () => {
+      if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+      const errno = koffi.errno();
+      if (errno === constants.errno.EWOULDBLOCK || errno === constants.errno.EINTR) return undefined;
+      throw new NoKernelLock(`flock: ${getSystemErrorName(-errno)}`);
+    }, signal);
+  };
+}
+
+/**
+ * The program of util-linux locks the descriptor that it inherits and ends. The lock belongs to the opening
+ * of the file, which is ours, and so it stays. It waits in the kernel.
+ */
+const throughProgram: Locker = (fd, signal) =>
+  new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const child = spawn('flock', ['-x', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
+    const onAbort = () => child.kill('SIGKILL');
+    signal.addEventListener('abort', onAbort);
+    let problem = '';
+    child.stderr?.on('data', (text) => {
+      problem += text;
+    });
+    child.on('error', (error) => {
+      problem = codeOf(error) === 'ENOENT' ? 'there is no flock program' : error.message;
+    });
+    child.on('close', (code) => {
+      signal.removeEventListener('abort', onAbort);
+      if (signal.aborted) reject(signal.reason);
+      else if (code === 0) resolve();
+      else reject(new NoKernelLock(problem.trim() || `the flock program ended with ${code}`));
+    });
+  });

@@ -1,0 +1,90 @@
+import { constants } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import createDebug from 'debug';
+import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
+import { readAll, writeAll } from './in-place.js';
+
+const debug = createDebug('storpool:lock');
+
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+
+/** The complete copy beside a file, which a torn one is restored from. */
+export const sidecarPath = (path: string) => `${path}.backup`;
+/** One name is enough, since it is written under the lock; what a killed process left there is replaced. */
+const temporaryPath = (path: string) => `${path}.backup.tmp`;
+
+/**
+ * Puts a complete copy of the new content beside a file, and on the disk, in one step: at every instant the
+ * old copy or the new one is there. It has the mode and, where this user may give it, the group of the file.
+ */
+export async function writeSidecar(path: string, file: FileHandle, bytes: Buffer): Promise<void> {
+  const temporary = temporaryPath(path);
+  const handle = await create(temporary);
+  try {
+    await adopt(handle, file);
+    await writeAll(handle, bytes);
+    await handle.datasync();
+  } catch (error) {
+    await handle.close();
+    await disk.unlink(temporary).catch(ignoreMissing);
+    throw error;
+  }
+  await handle.close();
+  await disk.rename(temporary, sidecarPath(path));
+  await flushDirectory(dirname(path));
+}
+
+/** What the sidecar holds and when it was written, or `undefined` where there is none. */
+export async function readSidecar(path: string): Promise<{ bytes: Buffer; written: Date } | undefined> {
+  // Without O_NONBLOCK, opening a pipe that somebody put there would wait for ever.
+  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+  const handle = await disk.open(sidecarPath(path), flags).catch(ignoreMissing);
+  if (handle === undefined) return undefined;
+  try {
+    const stats = await handle.stat();
+    return stats.isFile() ? { bytes: await readAll(handle), written: stats.mtime } : undefined;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes a file that was not there before, not even as a link. */
+async function create(path: string): Promise<FileHandle> {
+  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+  try {
+    return await disk.open(path, flags, 0o600);
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error;
+    debug('removing %s, which a killed process left behind', path);
+    await disk.unlink(path).catch(ignoreMissing);
+    return disk.open(path, flags, 0o600);
+  }
+}
+
+/** Gives a new file the group and the mode of another; the group first, so that no other group ever gets in. */
+async function adopt(handle: FileHandle, from: FileHandle): Promise<void> {
+  const [ours, theirs] = await Promise.all([handle.stat(), from.stat()]);
+  if (ours.gid !== theirs.gid) {
+    try {
+      await handle.chown(-1, theirs.gid);
+    } catch (error) {
+      if (!isDenied(error)) throw error;
+      debug('this user may not give the sidecar the group %d of the file', theirs.gid);
+    }
+  }
+  await handle.chmod(theirs.mode & 0o777);
+}
+
+/** Until then the rename is only in memory. */
+async function flushDirectory(dir: string): Promise<void> {
+  const handle = await disk.open(dir, O_RDONLY | O_DIRECTORY);
+  try {
+    await handle.sync();
+  } catch (error) {
+    // Some file systems cannot flush a directory, nor need they.
+    if (codeOf(error) !== 'EINVAL') throw error;
+  } finally {
+    await handle.close();
+  }
+}

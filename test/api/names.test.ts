@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest';
+import { checkClusterName, checkName, isName } from '../../src/api/names.js';
+import { ApiArgumentError } from '../../src/index.js';
+import { thrownBy } from './failure.js';
+
+const COMMON = [
+  'v',
+  'os--volume-6f3b0c52-1a4d-4f0e-9c8e-2f7d4f7a9b1c',
+  'A.b:c-d_9',
+  '...',
+  '..a',
+  '-',
+  '__proto__',
+  'constructor',
+  'x'.repeat(200),
+  '~abc.b.1x',
+];
+
+/** What no name may be; nothing of it may reach a path or a header. */
+const HOSTILE = [
+  '',
+  '.',
+  '..',
+  '../x',
+  'a/b',
+  'a\\b',
+  '/',
+  'a\r\nX-Header: 1',
+  'a\n',
+  'a b',
+  'a\u0000',
+  'a?json={}',
+  'a%2e',
+  '%2e%2e',
+  'жълт',
+  'v\u200b',
+  'x'.repeat(201),
+  'x'.repeat(10_000),
+  '~',
+  '~a.b',
+  '~A.b.c',
+  '~a.b.c.d',
+  `~${'a'.repeat(200)}.b.c`,
+];
+
+const NO_STRINGS = [undefined, null, 5, true, {}, [], ['v'], Symbol('v'), Object.create(null), () => 'v'];
+
+describe('volumes', () => {
+  test.each([...COMMON, '#v', '#.'])('%s is a name', (name) => {
+    expect(isName('volume', name)).toBe(true);
+    expect(checkName('volume', name)).toBe(name);
+  });
+
+  test.each([...HOSTILE, '#', 'v#', '##v', 'v@1', '*v'])('%j is none', (name) => {
+    expect(isName('volume', name)).toBe(false);
+    const error = thrownBy(() => checkName('volume', name), ApiArgumentError);
+    expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
+    expect(error).toBeInstanceOf(TypeError);
+    expect(error.message).toContain(
+      'is not the name of a volume: use letters, digits and _-.:, at most 200, or a global ID as ~a.b.c',
+    );
+    expect(error.message.startsWith(JSON.stringify(name).slice(0, 80))).toBe(true);
+    expect(error.message.length).toBeLessThan(200);
+  });
+});
+
+describe('snapshots', () => {
+  test.each([...COMMON, '*v', 'v@1', '*v@1@2'])('%s is a name', (name) => {
+    expect(isName('snapshot', name)).toBe(true);
+    expect(checkName('snapshot', name)).toBe(name);
+  });
+
+  test.each([...HOSTILE, '*', '**v', 'v*', '#v'])('%j is none', (name) => {
+    expect(isName('snapshot', name)).toBe(false);
+    const error = thrownBy(() => checkName('snapshot', name), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain(
+      'is not the name of a snapshot: use letters, digits and _-.:@, at most 200, or a global ID as ~a.b.c',
+    );
+    expect(error.message.length).toBeLessThan(200);
+  });
+});
+
+describe('clusters', () => {
+  test.each(['c', 'Cluster_2.sofia-1', '__proto__', 'x'.repeat(200)])('%s is a name', (name) => {
+    expect(checkClusterName(name)).toBe(name);
+  });
+
+  test.each([...HOSTILE, 'a:b', '#c', '*c', '~a.b.c', 'a@b'])('%j is none', (name) => {
+    const error = thrownBy(() => checkClusterName(name), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain('is not the name of a cluster: use letters, digits and _-.');
+    expect(error.message.length).toBeLessThan(200);
+  });
+});
+
+describe('what is not even a text', () => {
+  test.each(NO_STRINGS.map((value) => ({ value })))('$value is no name of anything', ({ value }) => {
+    expect(isName('volume', value)).toBe(false);
+    expect(isName('snapshot', value)).toBe(false);
+    for (const check of [
+      () => checkName('volume', value),
+      () => checkName('snapshot', value),
+      () => checkClusterName(value),
+    ]) {
+      expect(thrownBy(check, ApiArgumentError).code).toBe('EINVAL');
+    }
+  });
+});

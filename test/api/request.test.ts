@@ -1,0 +1,166 @@
+import { describe, expect, test } from 'vitest';
+import { reassignBody, requestPath, toJson } from '../../src/api/request.js';
+import { ApiArgumentError, type ReassignEntry } from '../../src/index.js';
+import { thrownBy } from './failure.js';
+
+describe('the path', () => {
+  const path = (path: string, multiCluster = false, clusterName?: string) =>
+    requestPath({ path, multiCluster, clusterName });
+
+  test.each([
+    [path('VolumesList'), '/ctrl/1.0/VolumesList'],
+    [path('VolumesList', true), '/ctrl/1.0/MultiCluster/VolumesList'],
+    [path('VolumesList', false, 'c2'), '/ctrl/1.0/RemoteCommand/c2/VolumesList'],
+    [path('Volume/v', true, 'c2'), '/ctrl/1.0/RemoteCommand/c2/MultiCluster/Volume/v'],
+    [path('Snapshot/*a@b:c.d-e_f'), '/ctrl/1.0/Snapshot/*a@b:c.d-e_f'],
+    [path('Volume/~a.b.c'), '/ctrl/1.0/Volume/~a.b.c'],
+    [path('Volume/%D0%B6'), '/ctrl/1.0/Volume/%D0%B6'],
+    [path('A/...'), '/ctrl/1.0/A/...'],
+    [path(`Volume/${'x'.repeat(10_000)}`), `/ctrl/1.0/Volume/${'x'.repeat(10_000)}`],
+  ])('%#', (actual, expected) => {
+    expect(actual).toBe(expected);
+  });
+
+  test.each([
+    '',
+    '/',
+    '/VolumesList',
+    'VolumesList/',
+    'Volume//v',
+    '.',
+    '..',
+    '../x',
+    'Volume/../DisksList',
+    'Volume/.',
+    'Volume/%2e%2e/DisksList',
+    'Volume/%2E./DisksList',
+    'Volume/.%2e',
+    'Volume/%2e',
+    'VolumesList?json={}',
+    'Volume/a b',
+    'Volume/a\r\nX: 1',
+    'Volume/a\n',
+    'Volume/a\\b',
+    'Volume/жълт',
+    'Volume/a\u0000',
+  ])('%j leads nowhere', (hostile) => {
+    const error = thrownBy(() => path(hostile), ApiArgumentError);
+    expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
+    expect(error.message).toBe(
+      `${JSON.stringify(hostile)} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+    );
+  });
+
+  test.each(['Volume/..%2fDisksList', 'Volume/%2e%2e%2FDisksList', 'Volume/a%2f..%2f..%2fDisksList', 'Volume/..%5cDisksList'])(
+    '%s leads nowhere, even for a server that decodes before it takes the path apart',
+    (hostile) => {
+      expect(thrownBy(() => path(hostile), ApiArgumentError).code).toBe('EINVAL');
+    },
+  );
+
+  test('a long one is shown in part', () => {
+    const error = thrownBy(() => path(`${'x'.repeat(10_000)} `), ApiArgumentError);
+    expect(error.message).toBe(
+      `"${'x'.repeat(80)}" is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+    );
+  });
+
+  test('a cluster name that is none', () => {
+    const error = thrownBy(() => path('VolumesList', false, 'a/b'), ApiArgumentError);
+    expect(error.message).toBe('"a/b" is not the name of a cluster: use letters, digits and _-.');
+  });
+});
+
+describe('the JSON', () => {
+  test.each([
+    [{ a: null, b: undefined, c: 0, d: false, e: '' }, '{"c":0,"d":false,"e":""}'],
+    [{ a: { b: null, c: { d: null } } }, '{"a":{"c":{}}}'],
+    [{ a: [{ b: null, c: 1 }, { d: [{ e: null }] }] }, '{"a":[{"c":1},{"d":[{}]}]}'],
+    [[{ volume: 'v', rw: [1], force: false }], '[{"volume":"v","rw":[1],"force":false}]'],
+    ['text', '"text"'],
+    [5, '5'],
+    [false, 'false'],
+    [JSON.parse('{"tags":{"__proto__":"x","constructor":"y"}}'), '{"tags":{"__proto__":"x","constructor":"y"}}'],
+    [{ name: 'жълт "\n' }, '{"name":"жълт \\"\\n"}'],
+  ])('%j', (value, expected) => {
+    expect(toJson(value)).toBe(expected);
+  });
+
+  test('what is given stays as it is', () => {
+    const given = { a: null, b: { c: null } };
+    toJson(given);
+    expect(given).toEqual({ a: null, b: { c: null } });
+  });
+});
+
+describe('a reassignment', () => {
+  const body = (...entries: unknown[]) => reassignBody(entries as ReassignEntry[]);
+
+  test('force is spelled out, false by default; the rest is sent as it is', () => {
+    const entries: ReassignEntry[] = [
+      { volume: 'v', rw: [1], ro: [2], detach: [3], onRemoteAttached: 'export' },
+      { volume: '#v', detach: 'all', force: true },
+      { snapshot: '*s@1', ro: [1], force: false },
+      { snapshot: '~a.b.c', detach: [1] },
+    ];
+    const given = structuredClone(entries);
+    expect(reassignBody(entries)).toEqual([
+      { volume: 'v', rw: [1], ro: [2], detach: [3], onRemoteAttached: 'export', force: false },
+      { volume: '#v', detach: 'all', force: true },
+      { snapshot: '*s@1', ro: [1], force: false },
+      { snapshot: '~a.b.c', detach: [1], force: false },
+    ]);
+    expect(entries).toEqual(given);
+    expect(reassignBody([])).toEqual([]);
+  });
+
+  test.each([{ volume: 'v', snapshot: 's' }, {}, { rw: [1] }, { volume: undefined, rw: [1] }])(
+    '%j names either a volume or a snapshot',
+    (entry) => {
+      const error = thrownBy(() => body(entry), ApiArgumentError);
+      expect(error).toMatchObject({
+        code: 'EINVAL',
+        message: 'an entry of a reassignment names either a volume or a snapshot',
+      });
+    },
+  );
+
+  test.each([
+    [{ volume: '../x' }, '"../x" is not the name of a volume'],
+    [{ volume: null }, 'null is not the name of a volume'],
+    [{ volume: 's@1' }, '"s@1" is not the name of a volume'],
+    [{ snapshot: 'a/b' }, '"a/b" is not the name of a snapshot'],
+    [{ snapshot: 5 }, '5 is not the name of a snapshot'],
+  ])('%j: a name that is none', (entry, message) => {
+    const error = thrownBy(() => body({ volume: 'ok', rw: [1] }, entry), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message.startsWith(`${message}: use letters`)).toBe(true);
+  });
+
+  test('a snapshot is never read/write', () => {
+    const error = thrownBy(() => body({ snapshot: 's', rw: [1] }), ApiArgumentError);
+    expect(error).toMatchObject({
+      code: 'EINVAL',
+      message: 'snapshot s cannot be attached read/write: use ro',
+    });
+  });
+
+  test.each([
+    [{ volume: 'v', rw: [0] }, 'volume v: 0 is not'],
+    [{ volume: 'v', ro: [1, -1] }, 'volume v: -1 is not'],
+    [{ volume: 'v', detach: [1.5] }, 'volume v: 1.5 is not'],
+    [{ volume: 'v', rw: [Number.NaN] }, 'volume v: NaN is not'],
+    [{ volume: 'v', rw: ['1'] }, 'volume v: 1 is not'],
+    [{ volume: 'v', rw: [2 ** 53] }, 'volume v: 9007199254740992 is not'],
+    [{ volume: 'v', rw: 'all' }, 'volume v: a is not'],
+    [{ volume: 'v', detach: 'none' }, 'volume v: n is not'],
+    [{ snapshot: 's', ro: [null] }, 'snapshot s: null is not'],
+    [{ snapshot: 's', detach: [undefined] }, 'snapshot s: undefined is not'],
+  ])('%j: a client that is none', (entry, message) => {
+    const error = thrownBy(() => body(entry), ApiArgumentError);
+    expect(error).toMatchObject({
+      code: 'EINVAL',
+      message: `${message} a client ID, a number from 1 on`,
+    });
+  });
+});

@@ -1,0 +1,167 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { isTransient, withRetries } from '../../src/api/retry.js';
+import { Api, ApiConnectionError, ApiError, ApiResponseError } from '../../src/index.js';
+import { failureOf } from './failure.js';
+import { http10, type RawReply, type RawServer, rawServer, refuse, succeed } from './raw-server.js';
+
+const TRANSIENT = { name: 'notReady', descr: 'wait', transient: true };
+const refusal = (transient: boolean) => new ApiError(500, { error: { name: 'n', descr: 'd', transient } });
+
+describe('what is sent again', () => {
+  test.each([
+    [refusal(true), true],
+    [refusal(false), false],
+    [new ApiConnectionError('ECONNREFUSED', ''), true],
+    [new ApiConnectionError('ECONNRESET', ''), true],
+    [new ApiConnectionError('EPIPE', ''), true],
+    [new ApiConnectionError('ETIMEDOUT', ''), false],
+    [new ApiConnectionError('ENOTFOUND', ''), false],
+    [new ApiConnectionError('EHOSTUNREACH', ''), false],
+    [new ApiResponseError('ENOTHTTP', ''), true],
+    [new ApiResponseError('ETRUNCATED', ''), false],
+    [new ApiResponseError('ETOOLARGE', ''), false],
+    [new ApiResponseError('EBADREPLY', ''), false],
+    [Object.assign(new Error(), { code: 'ECONNREFUSED' }), false],
+    [undefined, false],
+  ])('%o: %s', (error, expected) => {
+    expect(isTransient(error)).toBe(expected);
+  });
+});
+
+describe('withRetries', () => {
+  const run = (outcomes: (Error | string)[], retries: number) => {
+    const seen: [unknown, number, number][] = [];
+    let attempts = 0;
+    const result = withRetries(
+      async () => {
+        const outcome = outcomes[attempts++];
+        if (outcome instanceof Error) throw outcome;
+        return outcome;
+      },
+      { retries, delay: (retry) => retry / 10 },
+      (error, retry, wait) => seen.push([error, retry, wait]),
+    );
+    return { result, seen, attempts: () => attempts };
+  };
+
+  test('success at the last of them', async () => {
+    const errors = [refusal(true), refusal(true)];
+    const { result, seen, attempts } = run([...errors, 'fine'], 2);
+    expect(await result).toBe('fine');
+    expect(attempts()).toBe(3);
+    expect(seen).toEqual([
+      [errors[0], 0, 0],
+      [errors[1], 1, 0.1],
+    ]);
+  });
+
+  test('the error of the last attempt is the one that is thrown', async () => {
+    const errors = [refusal(true), refusal(true), refusal(true)];
+    const { result, attempts } = run(errors, 2);
+    await expect(result).rejects.toBe(errors[2]);
+    expect(attempts()).toBe(3);
+  });
+
+  test('an error that is not transient ends it', async () => {
+    const final = refusal(false);
+    const { result, seen, attempts } = run([refusal(true), final, 'fine'], 5);
+    await expect(result).rejects.toBe(final);
+    expect(attempts()).toBe(2);
+    expect(seen).toHaveLength(1);
+  });
+
+  test('no retries at all', async () => {
+    const { result, seen, attempts } = run([refusal(true), 'fine'], 0);
+    await expect(result).rejects.toMatchObject({ transient: true });
+    expect(attempts()).toBe(1);
+    expect(seen).toEqual([]);
+  });
+});
+
+describe('over HTTP', () => {
+  let server: RawServer | undefined;
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+  });
+
+  async function call(reply: RawReply, options: { timeout?: number; transientRetries?: number } = {}) {
+    server = await rawServer(reply);
+    const retries: number[] = [];
+    const transientSleep = (retry: number) => {
+      retries.push(retry);
+      return 0;
+    };
+    const api = new Api({ port: server.port, auth: 'token', transientSleep, ...options });
+    return { retries, result: api.volumesList() };
+  }
+
+  test.each<[string, RawReply, abstract new (...args: never[]) => Error, object]>([
+    ['transient errors', refuse(503, TRANSIENT), ApiError, { code: 'notReady', status: 503, transient: true }],
+    ['resets', (socket) => socket.resetAndDestroy(), ApiConnectionError, { code: 'ECONNRESET' }],
+    ['closed connections', (socket) => socket.end(), ApiConnectionError, { code: 'ECONNRESET' }],
+    ['what is not HTTP', (socket) => socket.end('SSH-2.0-x\r\n'), ApiResponseError, { code: 'ENOTHTTP' }],
+  ])('%s: five retries, numbered from 0', async (_label, reply, type, expected) => {
+    const { retries, result } = await call(reply);
+    expect(await failureOf(result, type)).toMatchObject(expected);
+    expect(retries).toEqual([0, 1, 2, 3, 4]);
+    expect(server?.requests).toHaveLength(6);
+    expect(new Set(server?.requests).size).toBe(1);
+  });
+
+  test('refused connections: five retries, numbered from 0', async () => {
+    const retries: number[] = [];
+    const transientSleep = (retry: number) => {
+      retries.push(retry);
+      return 0;
+    };
+    const error = await failureOf(
+      new Api({ port: 1, auth: 'token', transientSleep }).volumesList(),
+      ApiConnectionError,
+    );
+    expect(error.code).toBe('ECONNREFUSED');
+    expect(retries).toEqual([0, 1, 2, 3, 4]);
+  });
+
+  test('success after all sorts of trouble', async () => {
+    const troubles: RawReply[] = [
+      refuse(503, TRANSIENT),
+      (socket) => socket.resetAndDestroy(),
+      (socket) => socket.end('?\r\n\r\n'),
+      refuse(200, TRANSIENT),
+    ];
+    const { retries, result } = await call((socket, attempt) => {
+      (troubles[attempt] ?? succeed([{ name: 'v' }]))(socket, attempt);
+    });
+    expect(await result).toEqual([{ name: 'v' }]);
+    expect(retries).toEqual([0, 1, 2, 3]);
+  });
+
+  test.each<[string, RawReply, abstract new (...args: never[]) => Error, object]>([
+    ['errors that are not transient', refuse(409, { name: 'busy', descr: 'd' }), ApiError, { code: 'busy' }],
+    ['HTML', (socket) => socket.end(http10(502, '<html>')), ApiResponseError, { code: 'EBADREPLY', status: 502 }],
+    ['cut replies', (socket) => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n'), ApiResponseError, { code: 'ETRUNCATED' }],
+    ['time-outs', () => undefined, ApiConnectionError, { code: 'ETIMEDOUT' }],
+  ])('%s are thrown at once', async (_label, reply, type, expected) => {
+    const { retries, result } = await call(reply, { timeout: 50 });
+    expect(await failureOf(result, type)).toMatchObject(expected);
+    expect(retries).toEqual([]);
+    expect(server?.requests).toHaveLength(1);
+  });
+
+  test('the number of retries can be chosen', async () => {
+    const { retries, result } = await call(refuse(503, TRANSIENT), { transientRetries: 1 });
+    await failureOf(result, ApiError);
+    expect(retries).toEqual([0]);
+  });
+
+  test('each attempt has the whole time to itself', async () => {
+    const { result } = await call(
+      (socket, attempt) => {
+        setTimeout(() => (attempt < 3 ? refuse(503, TRANSIENT) : succeed([]))(socket, attempt), 150);
+      },
+      { timeout: 400 },
+    );
+    expect(await result).toEqual([]);
+  });
+});

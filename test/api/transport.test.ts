@@ -1,0 +1,381 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type HttpRequest, send } from '../../src/api/transport.js';
+import { ApiConnectionError, ApiResponseError } from '../../src/index.js';
+import { failureOf } from './failure.js';
+import { always, http10, parts, type RawReply, type RawServer, rawServer } from './raw-server.js';
+
+/** Nothing listens there, on any machine that these tests run on. */
+const CLOSED_PORT = 1;
+
+let server: RawServer | undefined;
+afterEach(async () => {
+  await server?.close();
+  server = undefined;
+});
+
+const BASE: HttpRequest = {
+  host: '127.0.0.1',
+  port: CLOSED_PORT,
+  source: undefined,
+  method: 'GET',
+  path: '/ctrl/1.0/VolumesList',
+  headers: { Authorization: 'Storpool v1:token' },
+  body: undefined,
+  timeout: 10_000,
+  maxReplySize: 1_000_000,
+  signal: undefined,
+};
+
+async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
+  server = await rawServer(reply);
+  return send({ ...BASE, port: server.port, ...request });
+}
+
+/** What the errors call the request. */
+const what = () => `GET /ctrl/1.0/VolumesList at 127.0.0.1:${server?.port}`;
+
+describe('the request on the wire', () => {
+  test('a GET has no body, and asks for the connection to be closed', async () => {
+    await exchange(always(200, '{}'));
+    expect(server?.requests).toHaveLength(1);
+    expect(parts(server?.requests[0])).toEqual({
+      line: 'GET /ctrl/1.0/VolumesList HTTP/1.1',
+      headers: [
+        'Authorization: Storpool v1:token',
+        'Connection: close',
+        'Content-Length: 0',
+        `Host: 127.0.0.1:${server?.port}`,
+      ],
+      body: '',
+    });
+  });
+
+  test('a POST has its length in bytes, not in characters', async () => {
+    await exchange(always(200, '{}'), { method: 'POST', path: '/ctrl/1.0/VolumeCreate', body: '{"a":"жълт"}' });
+    expect(parts(server?.requests[0])).toEqual({
+      line: 'POST /ctrl/1.0/VolumeCreate HTTP/1.1',
+      headers: [
+        'Authorization: Storpool v1:token',
+        'Connection: close',
+        'Content-Length: 16',
+        `Host: 127.0.0.1:${server?.port}`,
+      ],
+      body: '{"a":"жълт"}',
+    });
+  });
+
+  test('every request has a connection of its own', async () => {
+    server = await rawServer(always(200, '{}'));
+    await send({ ...BASE, port: server.port });
+    await send({ ...BASE, port: server.port });
+    expect(server.peers).toHaveLength(2);
+  });
+
+  test('it comes from the local address that was asked for', async () => {
+    await exchange(always(200, '{}'), { source: '127.0.0.1' });
+    expect(server?.peers).toEqual(['127.0.0.1']);
+  });
+
+  test('a local address that this host does not have is a connection error', async () => {
+    const error = await failureOf(exchange(always(200, '{}'), { source: '192.0.2.1' }), ApiConnectionError);
+    expect(error.code).toBe('EADDRNOTAVAIL');
+    expect(server?.peers).toEqual([]);
+  });
+});
+
+describe('replies that are whole', () => {
+  test('HTTP/1.0 without a length, ended by the end of the connection', async () => {
+    const reply = await exchange(always(200, '{"data":"жълт"}'));
+    expect(reply.status).toBe(200);
+    expect(reply.body.toString()).toBe('{"data":"жълт"}');
+  });
+
+  test('chunked, the chunks cutting a character in two', async () => {
+    const bytes = Buffer.from('{"data":"ж"}');
+    const reply = await exchange((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+      for (const chunk of [bytes.subarray(0, 10), bytes.subarray(10)]) {
+        socket.write(`${chunk.length.toString(16)}\r\n`);
+        socket.write(chunk);
+        socket.write('\r\n');
+      }
+      socket.end('0\r\n\r\n');
+    });
+    expect(reply.body.equals(bytes)).toBe(true);
+  });
+
+  test('with a length, on a connection that the server leaves open', async () => {
+    const reply = await exchange((socket) => {
+      socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');
+    });
+    expect(reply).toEqual({ status: 404, body: Buffer.from('{}') });
+    await expect.poll(() => server?.open.size).toBe(0);
+  });
+
+  test('byte by byte', async () => {
+    const bytes = http10(200, '{"data":[1,2,3]}');
+    const reply = await exchange((socket) => {
+      let at = 0;
+      const drip = () => {
+        if (at === bytes.length) socket.end();
+        else socket.write(bytes.subarray(at, ++at), () => setImmediate(drip));
+      };
+      drip();
+    });
+    expect(reply.body.toString()).toBe('{"data":[1,2,3]}');
+  });
+
+  test('without a body', async () => {
+    const reply = await exchange((socket) => socket.end('HTTP/1.1 204 No Content\r\n\r\n'));
+    expect(reply).toEqual({ status: 204, body: Buffer.alloc(0) });
+  });
+
+  test('an informational reply before the real one is passed over', async () => {
+    const reply = await exchange((socket) => {
+      socket.write('HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n');
+      socket.end(http10(200, '{}'));
+    });
+    expect(reply).toEqual({ status: 200, body: Buffer.from('{}') });
+  });
+});
+
+describe('replies that are not whole', () => {
+  test.each([
+    ['a body shorter than its length', 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"data":[]}', 11],
+    ['a chunked body without its end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"da\r\n', 4],
+    ['no body at all', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 0],
+  ])('%s', async (_label, text, size) => {
+    const error = await failureOf(
+      exchange((socket) => socket.end(text)),
+      ApiResponseError,
+    );
+    expect(error).toMatchObject({
+      name: 'ApiResponseError',
+      code: 'ETRUNCATED',
+      status: 200,
+      message: `${what()}: the reply (status 200) was cut short after ${size} bytes`,
+    });
+    expect(error.cause).toBeInstanceOf(Error);
+  });
+
+  test.each([
+    ['closed without a byte', ''],
+    ['closed in the middle of the status line', 'HTTP/1.0 2'],
+    ['closed in the middle of the headers', 'HTTP/1.0 200 OK\r\nContent-Ty'],
+  ])('%s', async (_label, text) => {
+    const error = await failureOf(
+      exchange((socket) => socket.end(text)),
+      ApiConnectionError,
+    );
+    expect(error).toMatchObject({ name: 'ApiConnectionError', code: 'ECONNRESET' });
+    expect(error.message).toBe(`${what()}: socket hang up`);
+  });
+
+  test('reset before the reply', async () => {
+    const error = await failureOf(
+      exchange((socket) => socket.resetAndDestroy()),
+      ApiConnectionError,
+    );
+    expect(error).toMatchObject({ code: 'ECONNRESET', message: `${what()}: read ECONNRESET` });
+  });
+
+  test('reset in the middle of the reply', async () => {
+    server = await rawServer((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"data":');
+      // The reset must not overtake what was sent before it.
+      setTimeout(() => socket.resetAndDestroy(), 20);
+    });
+    const error = await failureOf(send({ ...BASE, port: server.port }), ApiConnectionError);
+    expect(error).toMatchObject({ code: 'ECONNRESET', message: `${what()}: read ECONNRESET` });
+  });
+});
+
+describe('replies that are not HTTP', () => {
+  test.each([
+    ['another protocol', 'SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n'],
+    ['noise', Buffer.from([0, 255, 13, 10, 13, 10, 7])],
+    ['a TLS alert', Buffer.from([0x15, 3, 1, 0, 2, 2, 70])],
+    ['a status that is no number', 'HTTP/1.0 abc OK\r\n\r\n'],
+    ['a header with a control character', 'HTTP/1.0 200 OK\r\nA: b\u0001\r\n\r\n{}'],
+    ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}'],
+    ['a length below zero', 'HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}'],
+    ['a chunk size that is no number', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n'],
+    ['headers without end', `HTTP/1.1 200 OK\r\n${`X: ${'y'.repeat(1000)}\r\n`.repeat(40)}`],
+  ])('%s', async (_label, bytes) => {
+    const error = await failureOf(
+      exchange((socket) => socket.end(bytes)),
+      ApiResponseError,
+    );
+    expect(error).toMatchObject({ name: 'ApiResponseError', code: 'ENOTHTTP', status: undefined });
+    expect(error.message.startsWith(`${what()}: the reply is not HTTP (`)).toBe(true);
+  });
+
+  test('a switch to another protocol ends the call at once', async () => {
+    const error = await failureOf(
+      exchange(
+        (socket) =>
+          socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n'),
+        { timeout: 500 },
+      ),
+      ApiResponseError,
+    );
+    expect(error.status).toBe(101);
+    await expect.poll(() => server?.open.size).toBe(0);
+  });
+});
+
+describe('replies that are too large', () => {
+  const message = (limit: number) =>
+    `${what()}: the reply (status 200) is larger than ${limit} bytes; raise maxReplySize if that is to be expected`;
+
+  test('by the length that they announce, before a byte of them has come', async () => {
+    const error = await failureOf(
+      exchange((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n'), { maxReplySize: 10 }),
+      ApiResponseError,
+    );
+    expect(error).toMatchObject({ code: 'ETOOLARGE', status: 200, message: message(10) });
+    await expect.poll(() => server?.open.size).toBe(0);
+  });
+
+  test('by a byte, without a length', async () => {
+    const error = await failureOf(exchange(always(200, '12345678901'), { maxReplySize: 10 }), ApiResponseError);
+    expect(error).toMatchObject({ code: 'ETOOLARGE', status: 200, message: message(10) });
+  });
+
+  test('exactly the largest size is none of them', async () => {
+    const reply = await exchange(always(200, '1234567890'), { maxReplySize: 10 });
+    expect(reply.body.toString()).toBe('1234567890');
+  });
+
+  test('a stream without end is cut', async () => {
+    const chunk = Buffer.alloc(64 * 1024, 'x');
+    const total = 100_000_000;
+    let sent = 0;
+    const error = await failureOf(
+      exchange(
+        (socket) => {
+          const pour = () => {
+            while (sent < total && socket.writable) {
+              sent += chunk.length;
+              if (!socket.write(chunk)) {
+                socket.once('drain', pour);
+                return;
+              }
+            }
+            socket.end();
+          };
+          socket.write('HTTP/1.0 200 OK\r\n\r\n');
+          pour();
+        },
+        { maxReplySize: 1_000_000 },
+      ),
+      ApiResponseError,
+    );
+    expect(error).toMatchObject({ code: 'ETOOLARGE', status: 200, message: message(1_000_000) });
+    await expect.poll(() => server?.open.size).toBe(0);
+    // What the system buffers on the way is more than what was read, but far from everything.
+    expect(sent).toBeLessThan(total / 2);
+  });
+});
+
+describe('time-outs', () => {
+  test('a server that never answers', async () => {
+    const error = await failureOf(
+      exchange(() => undefined, { timeout: 30 }),
+      ApiConnectionError,
+    );
+    expect(error).toMatchObject({
+      name: 'ApiConnectionError',
+      code: 'ETIMEDOUT',
+      message: `${what()}: no whole reply within 30 ms`,
+    });
+    await expect.poll(() => server?.open.size).toBe(0);
+  });
+
+  test('a server that answers drop by drop, and is never idle for that long', async () => {
+    let drip: NodeJS.Timeout | undefined;
+    const error = await failureOf(
+      exchange(
+        (socket) => {
+          socket.write('HTTP/1.0 200 OK\r\n\r\n');
+          drip = setInterval(() => socket.write('x'), 2);
+          socket.on('close', () => clearInterval(drip));
+        },
+        { timeout: 60 },
+      ),
+      ApiConnectionError,
+    );
+    clearInterval(drip);
+    expect(error).toMatchObject({ code: 'ETIMEDOUT', message: `${what()}: no whole reply within 60 ms` });
+  });
+
+  test.each([2 ** 31, Number.POSITIVE_INFINITY])('a time of %d ms is not cut short', async (timeout) => {
+    const reply = await exchange(
+      (socket) => {
+        setTimeout(() => socket.end(http10(200, '{}')), 20);
+      },
+      { timeout },
+    );
+    expect(reply.status).toBe(200);
+  });
+});
+
+describe('connections that do not come about', () => {
+  test('refused: the message says what to look at', async () => {
+    const error = await failureOf(send(BASE), ApiConnectionError);
+    expect(error).toMatchObject({
+      name: 'ApiConnectionError',
+      code: 'ECONNREFUSED',
+      message:
+        'GET /ctrl/1.0/VolumesList at 127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1; is the StorPool management service running, and are SP_API_HTTP_HOST and SP_API_HTTP_PORT right?',
+    });
+    expect(error.cause).toMatchObject({ syscall: 'connect' });
+  });
+
+  test('a host that is not known: the message names the setting', async () => {
+    // No part of a host name may be that long, so that no name server is asked.
+    const host = 'h'.repeat(64);
+    const error = await failureOf(send({ ...BASE, host }), ApiConnectionError);
+    expect(error).toMatchObject({
+      code: 'ENOTFOUND',
+      message: `GET /ctrl/1.0/VolumesList at ${host}:1: getaddrinfo ENOTFOUND ${host}; is SP_API_HTTP_HOST right?`,
+    });
+  });
+});
+
+describe('abort', () => {
+  test('before the request: nothing is sent', async () => {
+    const reason = new Error('enough');
+    server = await rawServer(always(200, '{}'));
+    const sent = send({ ...BASE, port: server.port, signal: AbortSignal.abort(reason) });
+    await expect(sent).rejects.toBe(reason);
+    expect(server.peers).toEqual([]);
+  });
+
+  test('while waiting for the reply: the connection is closed', async () => {
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const sent = exchange(() => controller.abort(reason), { signal: controller.signal });
+    await expect(sent).rejects.toBe(reason);
+    await expect.poll(() => server?.open.size).toBe(0);
+  });
+
+  test('in the middle of the reply', async () => {
+    const controller = new AbortController();
+    const sent = exchange(
+      (socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{');
+        setTimeout(() => controller.abort('a reason that is no error'), 10);
+      },
+      { signal: controller.signal },
+    );
+    await expect(sent).rejects.toBe('a reason that is no error');
+  });
+
+  test('after the reply it means nothing', async () => {
+    const controller = new AbortController();
+    const reply = await exchange(always(200, '{}'), { signal: controller.signal });
+    controller.abort();
+    expect(reply.status).toBe(200);
+  });
+});

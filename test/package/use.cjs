@@ -1,0 +1,32 @@
+// Does with the installed package what a user's first program would.
+const { mkdtemp, rm, writeFile } = require('node:fs/promises');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const assert = require('node:assert/strict');
+
+module.exports = async function use(how, { AttachDB }, { FakeStorPool }) {
+  const root = await mkdtemp(join(tmpdir(), 'storpool-package-'));
+  const fake = await FakeStorPool.start({ volumes: ['os--volume-1'], deviceDir: join(root, 'dev') });
+  try {
+    const fname = join(root, 'openstack-attach.json');
+    await writeFile(fname, '{}');
+    const db = new AttachDB({
+      log: console,
+      fname,
+      overrideConfig: fake.config,
+      deviceDir: join(root, 'dev'),
+    });
+    await db.add('r1', { volume: db.volumeName('1'), rights: 2 });
+    const { attached } = await db.sync('r1');
+    assert.deepEqual(attached, [
+      { volume: 'os--volume-1', snapshot: false, rights: 2, device: join(root, 'dev', 'os--volume-1') },
+    ]);
+    assert.equal((await db.sync('r1', 'os--volume-1')).detached, 'os--volume-1');
+    await db.remove('r1');
+    assert.deepEqual(await db.get(), {});
+  } finally {
+    await fake.close();
+    await rm(root, { recursive: true });
+  }
+  console.log(`Node.js ${process.versions.node}, ${how}: works`);
+};
