@@ -1,7 +1,7 @@
 import createDebug from 'debug';
 import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
 import type { FileLock, Warn } from './file-lock.js';
-import { readAll, replaceAll } from './in-place.js';
+import { readContent, replaceAll } from './in-place.js';
 import { readSidecar, sidecarPath, writeSidecar } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 import { warnOnce } from './warn-once.js';
@@ -16,7 +16,7 @@ const debug = createDebug('storpool:lock');
  * @throws {@link SPLockedFileError} with the system's code; its message says which of the two contents stands.
  */
 export async function writeSafely(lock: FileLock, bytes: Buffer, fname: string, warn: Warn): Promise<void> {
-  const old = lock.content ?? (await readAll(lock.handle));
+  const old = lock.content ?? (await readContent(lock.handle, fname));
   lock.content = old;
   if (old.equals(bytes)) return;
 

@@ -67,10 +67,10 @@ export class FileLock {
       const { fname, options } = this.#context;
       if (!this.#kernelLock) throw compromised(fname, (cause as Error).message, cause);
       debug('%s: the lock directory is lost (%s), taking it again', fname, (cause as Error).message);
-      await this.#directory?.release();
-      this.#directory = undefined;
       const patience = new Patience(options.timeout);
       try {
+        await this.#directory?.release();
+        this.#directory = undefined;
         this.#directory = await takeDirectory(this.#context, this.path, true, patience.signal);
       } catch (error) {
         throw compromised(fname, 'its lock directory was taken over and is not given back', error);
@@ -81,18 +81,15 @@ export class FileLock {
     }
   }
 
+  /** Never fails: what was done under the lock is done. */
   async release(): Promise<void> {
     const { fname, warn } = this.#context;
-    try {
-      await this.#directory?.release();
-    } catch (error) {
-      warn(
-        `Cannot remove ${lockDirectoryOf(this.path)}, which delays the next holder: ${(error as Error).message}`,
-      );
-    } finally {
-      await this.handle.close();
-      debug('%s: unlocked', fname);
-    }
+    const tell = (what: string) => (error: Error) => warn(`${what}: ${error.message}`);
+    await this.#directory
+      ?.release()
+      .catch(tell(`Cannot remove ${lockDirectoryOf(this.path)}, which delays the next holder`));
+    await this.handle.close().catch(tell(`Closing ${fname} reports an error`));
+    debug('%s: unlocked', fname);
   }
 }
 
@@ -134,7 +131,8 @@ export async function withFileLock<T>(
   try {
     return await fn(lock);
   } finally {
-    await lock.release().finally(endTurn);
+    await lock.release();
+    endTurn();
   }
 }
 

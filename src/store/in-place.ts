@@ -1,4 +1,20 @@
 import type { FileHandle } from 'node:fs/promises';
+import { codeOf } from './disk.js';
+import { SPLockedFileError } from './sp-locked-file-error.js';
+
+/**
+ * All bytes of an open file.
+ *
+ * @throws {@link SPLockedFileError} with the system's code, naming the file
+ */
+export async function readContent(handle: FileHandle, fname: string): Promise<Buffer> {
+  try {
+    return await readAll(handle);
+  } catch (cause) {
+    const message = `Cannot read ${fname}: ${(cause as Error).message}; nothing was changed`;
+    throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+  }
+}
 
 /** All bytes of an open file. */
 export async function readAll(handle: FileHandle): Promise<Buffer> {

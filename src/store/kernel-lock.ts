@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
 import createDebug from 'debug';
 import { codeOf } from './disk.js';
 import { poll } from './poll.js';
@@ -13,8 +12,10 @@ type Locker = (fd: number, signal: AbortSignal) => Promise<void>;
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-/** This machine, or the file system, has no kernel locks for us. */
+/** This machine, or the file system, has no kernel locks for us: that will not change with another try. */
 export class NoKernelLock extends Error {}
+
+const UNSUPPORTED = new Set(['ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
 
 let locker: Promise<Locker> | undefined;
 
@@ -40,7 +41,9 @@ async function throughKoffi(): Promise<Locker> {
       if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
       const errno = koffi.errno();
       if (errno === constants.errno.EWOULDBLOCK || errno === constants.errno.EINTR) return undefined;
-      throw new NoKernelLock(`flock: ${getSystemErrorName(-errno)}`);
+      const code = errnoName(errno);
+      if (UNSUPPORTED.has(code)) throw new NoKernelLock(`flock() gives ${code}`);
+      throw Object.assign(new Error(`flock() gives ${code}`), { code });
     }, signal);
   };
 }
@@ -55,17 +58,24 @@ const throughProgram: Locker = (fd, signal) =>
     const child = spawn('flock', ['-x', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
     const onAbort = () => child.kill('SIGKILL');
     signal.addEventListener('abort', onAbort);
-    let problem = '';
+    let said = '';
+    let failed: Error | undefined;
     child.stderr?.on('data', (text) => {
-      problem += text;
+      said += text;
     });
     child.on('error', (error) => {
-      problem = codeOf(error) === 'ENOENT' ? 'there is no flock program' : error.message;
+      failed = codeOf(error) === 'ENOENT' ? new NoKernelLock('there is no flock program') : error;
     });
-    child.on('close', (code) => {
+    child.on('close', (status, killedBy) => {
       signal.removeEventListener('abort', onAbort);
       if (signal.aborted) reject(signal.reason);
-      else if (code === 0) resolve();
-      else reject(new NoKernelLock(problem.trim() || `the flock program ended with ${code}`));
+      else if (failed !== undefined) reject(failed);
+      else if (status === 0) resolve();
+      else if (killedBy === null)
+        reject(new NoKernelLock(said.trim() || `the flock program ends with ${status}`));
+      else reject(Object.assign(new Error(`the flock program was ended by ${killedBy}`), { code: 'EINTR' }));
     });
   });
+
+const errnoName = (errno: number) =>
+  Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { formatContent, parseContent } from './content.js';
 import { findIntact, restore, writeSafely } from './crash-safe-write.js';
 import { type FileLock, type LockContext, withFileLock } from './file-lock.js';
-import { readAll } from './in-place.js';
+import { readContent } from './in-place.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { sidecarPath } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
@@ -164,7 +164,7 @@ export class SPLockedFile {
 
   async #read(lock: FileLock): Promise<Buffer> {
     await this.#check(lock);
-    lock.content ??= await readAll(lock.handle);
+    lock.content ??= await readContent(lock.handle, this.fname);
     return lock.content;
   }
 
@@ -172,7 +172,7 @@ export class SPLockedFile {
   async #check(lock: FileLock): Promise<void> {
     const tookAgain = await lock.check();
     if (!tookAgain || lock.content === undefined) return;
-    if (!lock.content.equals(await readAll(lock.handle))) {
+    if (!lock.content.equals(await readContent(lock.handle, this.fname))) {
       throw new SPLockedFileError(
         'ECOMPROMISED',
         `Another program changed ${this.fname} while this one could not refresh its lock. Nothing was written; run the whole operation again`,

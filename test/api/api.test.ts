@@ -21,7 +21,18 @@ describe('options', () => {
   );
 
   test.each([
-    '', ' ', 'a b', 'http://host', 'host/path', 'host\r\nX: 1', 'user@host', 'host?x', '[::1]', 'h\u0000', 5, {},
+    '',
+    ' ',
+    'a b',
+    'http://host',
+    'host/path',
+    'host\r\nX: 1',
+    'user@host',
+    'host?x',
+    '[::1]',
+    'h\u0000',
+    5,
+    {},
   ])('the host %j is none', (host) => {
     const error = thrownBy(make({ host }), ApiArgumentError);
     expect(error).toMatchObject({
@@ -49,9 +60,24 @@ describe('options', () => {
     expect(make({ auth })).not.toThrow();
   });
 
-  test.each([
-    '', ' ', 'tok en', 'token\n', 'token\r\nX-Header: 1', '\u0000', 'tokén', '\u007f', 1234567890, 12n, null, undefined, {}, ['token'],
-  ].map((auth) => ({ auth })))('the token $auth is none, and the message does not show it', ({ auth }) => {
+  test.each(
+    [
+      '',
+      ' ',
+      'tok en',
+      'token\n',
+      'token\r\nX-Header: 1',
+      '\u0000',
+      'tokén',
+      '\u007f',
+      1234567890,
+      12n,
+      null,
+      undefined,
+      {},
+      ['token'],
+    ].map((auth) => ({ auth })),
+  )('the token $auth is none, and the message does not show it', ({ auth }) => {
     const error = thrownBy(make({ auth }), ApiArgumentError);
     expect(error).toMatchObject({
       code: 'EINVAL',
@@ -160,13 +186,16 @@ describe('fromConfig', () => {
     expect(error.message).not.toContain('s3cret');
   });
 
-  test.each(['', 'abc', '0', '65536', '1.5', '-1', ' 81', '0x51', '8e1', '81;', '٨١'])('the port %j', (port) => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_PORT: port })), SPConfigError);
-    expect(error).toMatchObject({
-      code: 'ECONFIG',
-      message: `SP_API_HTTP_PORT is ${JSON.stringify(port)}: set it to a number from 1 to 65535`,
-    });
-  });
+  test.each(['', 'abc', '0', '65536', '1.5', '-1', ' 81', '0x51', '8e1', '81;', '٨١'])(
+    'the port %j',
+    (port) => {
+      const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_PORT: port })), SPConfigError);
+      expect(error).toMatchObject({
+        code: 'ECONFIG',
+        message: `SP_API_HTTP_PORT is ${JSON.stringify(port)}: set it to a number from 1 to 65535`,
+      });
+    },
+  );
 
   test.each(['', 'a b', 'http://x'])('the host %j', (host) => {
     const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_HOST: host })), ApiArgumentError);

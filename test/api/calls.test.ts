@@ -88,7 +88,13 @@ const CASES: Case[] = [
   {
     call: 'volumesReassign',
     run: (api, options) =>
-      api.volumesReassign([{ volume: 'v', rw: [1] }, { snapshot: 's', detach: 'all', force: true }], options),
+      api.volumesReassign(
+        [
+          { volume: 'v', rw: [1] },
+          { snapshot: 's', detach: 'all', force: true },
+        ],
+        options,
+      ),
     method: 'POST',
     path: 'VolumesReassign',
     body: '[{"volume":"v","rw":[1],"force":false},{"snapshot":"s","detach":"all","force":true}]',
@@ -276,7 +282,19 @@ describe('the name of an object', () => {
     ['snapshotUpdate', 'snapshot', (api, name) => api.snapshotUpdate(name, {})],
   ];
   const hostile: unknown[] = [
-    '', '.', '..', '../x', 'a/b', 'a\r\nX-Header: 1', '%2e', 'a?b', 'x'.repeat(10_000), undefined, null, 5, ['v'],
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/b',
+    'a\r\nX-Header: 1',
+    '%2e',
+    'a?b',
+    'x'.repeat(10_000),
+    undefined,
+    null,
+    5,
+    ['v'],
   ];
 
   test.each(named)('%s rejects what is none, without a request', async (_label, kind, run) => {
@@ -295,7 +313,10 @@ describe('the name of an object', () => {
   });
 
   test('a reassignment with a bad entry is not sent at all', async () => {
-    const entries = [{ volume: 'v', rw: [1] }, { volume: '../x', rw: [1] }] as ReassignEntry[];
+    const entries = [
+      { volume: 'v', rw: [1] },
+      { volume: '../x', rw: [1] },
+    ] as ReassignEntry[];
     await failureOf(client().volumesReassign(entries), ApiArgumentError);
     await failureOf(client().volumesReassignWait({ reassign: entries }), ApiArgumentError);
     expect(server.requests).toEqual([]);
@@ -316,7 +337,10 @@ describe('results that are not what the call gives', () => {
   test.each(lists)('$call: no list', async ({ run, path }) => {
     data = { name: 'v' };
     const error = await failureOf(run(client()), ApiResponseError);
-    expect(error).toMatchObject({ code: 'EBADREPLY', message: `GET ${path}: the reply's data is not a list` });
+    expect(error).toMatchObject({
+      code: 'EBADREPLY',
+      message: `GET ${path}: the reply's data is not a list`,
+    });
   });
 
   test.each(lists)('$call: an entry without a name', async ({ call, run, path }) => {
@@ -397,14 +421,17 @@ describe('call()', () => {
     expect(await client().call('GET', 'VolumesList')).toEqual(data);
   });
 
-  test.each(['DELETE', 'get', '', undefined, 'GET / HTTP/1.1\r\n'])('the method %j is none', async (method) => {
-    const error = await failureOf(client().call(method as 'GET', 'X'), ApiArgumentError);
-    expect(error).toMatchObject({
-      code: 'EINVAL',
-      message: `${String(method)} is not a method of the API: use GET or POST`,
-    });
-    expect(server.requests).toEqual([]);
-  });
+  test.each(['DELETE', 'get', '', undefined, 'GET / HTTP/1.1\r\n'])(
+    'the method %j is none',
+    async (method) => {
+      const error = await failureOf(client().call(method as 'GET', 'X'), ApiArgumentError);
+      expect(error).toMatchObject({
+        code: 'EINVAL',
+        message: `${String(method)} is not a method of the API: use GET or POST`,
+      });
+      expect(server.requests).toEqual([]);
+    },
+  );
 
   test.each(['', '/X', '..', 'Volume/../X', 'Volume/%2e%2e/X', 'X?json=1', 'X\r\nY: 1', 'a b'])(
     'the path %j is none',

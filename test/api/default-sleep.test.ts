@@ -9,7 +9,10 @@ beforeEach(() => vi.mocked(sleep).mockClear());
 test('by default the waits are 1, 2, 4, 8 and 16 seconds', async () => {
   const { signal } = new AbortController();
   // Nothing listens on port 1.
-  const error = await failureOf(new Api({ port: 1, auth: 'token' }).volumesList({ signal }), ApiConnectionError);
+  const error = await failureOf(
+    new Api({ port: 1, auth: 'token' }).volumesList({ signal }),
+    ApiConnectionError,
+  );
   expect(error.code).toBe('ECONNREFUSED');
   expect(vi.mocked(sleep).mock.calls).toEqual([1000, 2000, 4000, 8000, 16_000].map((ms) => [ms, signal]));
 });

@@ -14,10 +14,7 @@ export async function failureOf<E extends Error>(
 }
 
 /** What a function throws, which must be of that very class. */
-export function thrownBy<E extends Error>(
-  fn: () => unknown,
-  type: abstract new (...args: never[]) => E,
-): E {
+export function thrownBy<E extends Error>(fn: () => unknown, type: abstract new (...args: never[]) => E): E {
   try {
     fn();
   } catch (error) {

@@ -93,11 +93,31 @@ describe('what is not the API', () => {
     ['null', 200, 'null', 'is not a JSON object: "null"'],
     ['a text', 200, '"data"', 'is not a JSON object: "\\"data\\""'],
     ['a number', 404, '5', 'is not a JSON object: "5"'],
-    ['an error that is a text', 400, '{"error":"bad"}', 'has an error that is not an object: "{\\"error\\":\\"bad\\"}"'],
-    ['an error that is null', 200, '{"error":null,"data":1}', 'has an error that is not an object: "{\\"error\\":null,\\"data\\":1}"'],
-    ['an error that is a list', 200, '{"error":[]}', 'has an error that is not an object: "{\\"error\\":[]}"'],
+    [
+      'an error that is a text',
+      400,
+      '{"error":"bad"}',
+      'has an error that is not an object: "{\\"error\\":\\"bad\\"}"',
+    ],
+    [
+      'an error that is null',
+      200,
+      '{"error":null,"data":1}',
+      'has an error that is not an object: "{\\"error\\":null,\\"data\\":1}"',
+    ],
+    [
+      'an error that is a list',
+      200,
+      '{"error":[]}',
+      'has an error that is not an object: "{\\"error\\":[]}"',
+    ],
     ['no data', 200, '{"generation":5}', 'has no data: "{\\"generation\\":5}"'],
-    ['data by inheritance only', 200, '{"__proto__":{"data":1}}', 'has no data: "{\\"__proto__\\":{\\"data\\":1}}"'],
+    [
+      'data by inheritance only',
+      200,
+      '{"__proto__":{"data":1}}',
+      'has no data: "{\\"__proto__\\":{\\"data\\":1}}"',
+    ],
     ['data with another status', 201, '{"data":1}', 'has neither status 200 nor an error: "{\\"data\\":1}"'],
     ['a redirection', 302, '{"data":1}', 'has neither status 200 nor an error: "{\\"data\\":1}"'],
   ])('%s', (_label, status, body, problem) => {
@@ -117,16 +137,12 @@ describe('what is not the API', () => {
 
   test('a long reply shows its beginning only', () => {
     const error = thrownBy(() => read(500, 'x'.repeat(1_000_000)), ApiResponseError);
-    expect(error.message).toBe(
-      `GET VolumesList: the reply (status 500) is not JSON: "${'x'.repeat(120)}"…`,
-    );
+    expect(error.message).toBe(`GET VolumesList: the reply (status 500) is not JSON: "${'x'.repeat(120)}"…`);
   });
 
   test('control characters do not reach the terminal', () => {
     const error = thrownBy(() => read(500, 'a\u001b[31mred\u0007\u009b1m\u202eb\r\n\tc'), ApiResponseError);
-    expect(error.message).toBe(
-      'GET VolumesList: the reply (status 500) is not JSON: "a [31mred 1m b c"',
-    );
+    expect(error.message).toBe('GET VolumesList: the reply (status 500) is not JSON: "a [31mred 1m b c"');
   });
 
   test('a megabyte of brackets is not JSON either', () => {

@@ -51,12 +51,14 @@ describe('the path', () => {
     );
   });
 
-  test.each(['Volume/..%2fDisksList', 'Volume/%2e%2e%2FDisksList', 'Volume/a%2f..%2f..%2fDisksList', 'Volume/..%5cDisksList'])(
-    '%s leads nowhere, even for a server that decodes before it takes the path apart',
-    (hostile) => {
-      expect(thrownBy(() => path(hostile), ApiArgumentError).code).toBe('EINVAL');
-    },
-  );
+  test.each([
+    'Volume/..%2fDisksList',
+    'Volume/%2e%2e%2FDisksList',
+    'Volume/a%2f..%2f..%2fDisksList',
+    'Volume/..%5cDisksList',
+  ])('%s leads nowhere, even for a server that decodes before it takes the path apart', (hostile) => {
+    expect(thrownBy(() => path(hostile), ApiArgumentError).code).toBe('EINVAL');
+  });
 
   test('a long one is shown in part', () => {
     const error = thrownBy(() => path(`${'x'.repeat(10_000)} `), ApiArgumentError);
@@ -80,7 +82,10 @@ describe('the JSON', () => {
     ['text', '"text"'],
     [5, '5'],
     [false, 'false'],
-    [JSON.parse('{"tags":{"__proto__":"x","constructor":"y"}}'), '{"tags":{"__proto__":"x","constructor":"y"}}'],
+    [
+      JSON.parse('{"tags":{"__proto__":"x","constructor":"y"}}'),
+      '{"tags":{"__proto__":"x","constructor":"y"}}',
+    ],
     [{ name: 'жълт "\n' }, '{"name":"жълт \\"\\n"}'],
   ])('%j', (value, expected) => {
     expect(toJson(value)).toBe(expected);

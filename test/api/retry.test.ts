@@ -97,7 +97,12 @@ describe('over HTTP', () => {
   }
 
   test.each<[string, RawReply, abstract new (...args: never[]) => Error, object]>([
-    ['transient errors', refuse(503, TRANSIENT), ApiError, { code: 'notReady', status: 503, transient: true }],
+    [
+      'transient errors',
+      refuse(503, TRANSIENT),
+      ApiError,
+      { code: 'notReady', status: 503, transient: true },
+    ],
     ['resets', (socket) => socket.resetAndDestroy(), ApiConnectionError, { code: 'ECONNRESET' }],
     ['closed connections', (socket) => socket.end(), ApiConnectionError, { code: 'ECONNRESET' }],
     ['what is not HTTP', (socket) => socket.end('SSH-2.0-x\r\n'), ApiResponseError, { code: 'ENOTHTTP' }],
@@ -139,14 +144,30 @@ describe('over HTTP', () => {
 
   test.each<[string, RawReply, abstract new (...args: never[]) => Error, object]>([
     ['errors that are not transient', refuse(409, { name: 'busy', descr: 'd' }), ApiError, { code: 'busy' }],
-    ['HTML', (socket) => socket.end(http10(502, '<html>')), ApiResponseError, { code: 'EBADREPLY', status: 502 }],
-    ['cut replies', (socket) => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n'), ApiResponseError, { code: 'ETRUNCATED' }],
-    ['time-outs', () => undefined, ApiConnectionError, { code: 'ETIMEDOUT' }],
+    [
+      'HTML',
+      (socket) => socket.end(http10(502, '<html>')),
+      ApiResponseError,
+      { code: 'EBADREPLY', status: 502 },
+    ],
+    [
+      'cut replies',
+      (socket) => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n'),
+      ApiResponseError,
+      { code: 'ETRUNCATED' },
+    ],
   ])('%s are thrown at once', async (_label, reply, type, expected) => {
-    const { retries, result } = await call(reply, { timeout: 50 });
+    const { retries, result } = await call(reply);
     expect(await failureOf(result, type)).toMatchObject(expected);
     expect(retries).toEqual([]);
     expect(server?.requests).toHaveLength(1);
+  });
+
+  test('time-outs are thrown at once', async () => {
+    const { retries, result } = await call(() => undefined, { timeout: 50 });
+    expect(await failureOf(result, ApiConnectionError)).toMatchObject({ code: 'ETIMEDOUT' });
+    expect(retries).toEqual([]);
+    expect(server?.peers).toHaveLength(1);
   });
 
   test('the number of retries can be chosen', async () => {
@@ -158,9 +179,9 @@ describe('over HTTP', () => {
   test('each attempt has the whole time to itself', async () => {
     const { result } = await call(
       (socket, attempt) => {
-        setTimeout(() => (attempt < 3 ? refuse(503, TRANSIENT) : succeed([]))(socket, attempt), 150);
+        setTimeout(() => (attempt < 24 ? refuse(503, TRANSIENT) : succeed([]))(socket, attempt), 45);
       },
-      { timeout: 400 },
+      { timeout: 1000, transientRetries: 24 },
     );
     expect(await result).toEqual([]);
   });

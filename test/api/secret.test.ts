@@ -48,8 +48,10 @@ async function failing(reply: RawReply, token = TOKEN): Promise<string> {
   return everything(error);
 }
 
-const json = (status: number, value: unknown): RawReply => (socket) =>
-  socket.end(http10(status, typeof value === 'string' ? value : JSON.stringify(value)));
+const json =
+  (status: number, value: unknown): RawReply =>
+  (socket) =>
+    socket.end(http10(status, typeof value === 'string' ? value : JSON.stringify(value)));
 
 describe('a server that sends the token back', () => {
   test.each<[string, RawReply]>([
@@ -60,19 +62,34 @@ describe('a server that sends the token back', () => {
     ['in an error that is a text', json(400, { error: `bad token ${TOKEN}` })],
     ['in cut JSON', json(200, `{"data":"${TOKEN}`)],
     ['in the name of an error', json(403, { error: { name: TOKEN, descr: 'd' } })],
-    ['in the description of an error', json(403, { error: { name: 'n', descr: `no ${TOKEN}, twice ${TOKEN}` } })],
+    [
+      'in the description of an error',
+      json(403, { error: { name: 'n', descr: `no ${TOKEN}, twice ${TOKEN}` } }),
+    ],
     ['in a transient error', json(503, { error: { name: 'n', descr: TOKEN, transient: true } })],
-    ['deep in an error', json(403, { error: { name: 'n' }, request: { headers: [[`Storpool v1:${TOKEN}`]] } })],
+    [
+      'deep in an error',
+      json(403, { error: { name: 'n' }, request: { headers: [[`Storpool v1:${TOKEN}`]] } }),
+    ],
     [
       'with escapes in an error',
-      json(403, `{"error":{"name":"n","descr":"${[...TOKEN].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('')}"}}`),
+      json(
+        403,
+        `{"error":{"name":"n","descr":"${[...TOKEN].map((c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('')}"}}`,
+      ),
     ],
     ['as the name of a member of an error', json(403, { error: { name: 'n', descr: 'd', [TOKEN]: true } })],
-    ['as the name of a member beside an error', json(403, { error: { name: 'n' }, [`Storpool v1:${TOKEN}`]: 1 })],
+    [
+      'as the name of a member beside an error',
+      json(403, { error: { name: 'n' }, [`Storpool v1:${TOKEN}`]: 1 }),
+    ],
     ['in the status line', (socket) => socket.end(`HTTP/1.0 500 ${TOKEN}\r\n\r\n`)],
     ['in a header', (socket) => socket.end(`HTTP/1.0 500 Bad\r\nX-Auth: ${TOKEN}\r\n\r\n`)],
     ['in what is not HTTP', (socket) => socket.end(`Storpool v1:${TOKEN}\r\n\r\n`)],
-    ['in a header that is not HTTP', (socket) => socket.end(`HTTP/1.0 200 OK\r\nX-${TOKEN}\u0001: 1\r\n\r\n`)],
+    [
+      'in a header that is not HTTP',
+      (socket) => socket.end(`HTTP/1.0 200 OK\r\nX-${TOKEN}\u0001: 1\r\n\r\n`),
+    ],
     ['in a cut reply', (socket) => socket.end(`HTTP/1.0 200 OK\r\nContent-Length: 999\r\n\r\n${TOKEN}`)],
     ['in an entry of a list', json(200, { data: [{ size: TOKEN }] })],
   ])('%s', async (_label, reply) => {
@@ -121,7 +138,12 @@ describe('what is printed', () => {
   test('a configuration', () => {
     const config = new SPConfig({ overrideConfig: { SP_AUTH_TOKEN: TOKEN, A: 'shown' } });
     const { message } = new Error(
-      [inspect(config), inspect({ config }), JSON.stringify(config), format('%s %o %O %j', config, config, config, config)].join('\n'),
+      [
+        inspect(config),
+        inspect({ config }),
+        JSON.stringify(config),
+        format('%s %o %O %j', config, config, config, config),
+      ].join('\n'),
     );
     expect(message).not.toContain(TOKEN);
     expect(message).toContain('shown');

@@ -51,7 +51,11 @@ describe('the request on the wire', () => {
   });
 
   test('a POST has its length in bytes, not in characters', async () => {
-    await exchange(always(200, '{}'), { method: 'POST', path: '/ctrl/1.0/VolumeCreate', body: '{"a":"жълт"}' });
+    await exchange(always(200, '{}'), {
+      method: 'POST',
+      path: '/ctrl/1.0/VolumeCreate',
+      body: '{"a":"жълт"}',
+    });
     expect(parts(server?.requests[0])).toEqual({
       line: 'POST /ctrl/1.0/VolumeCreate HTTP/1.1',
       headers: [
@@ -142,7 +146,11 @@ describe('replies that are whole', () => {
 describe('replies that are not whole', () => {
   test.each([
     ['a body shorter than its length', 'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"data":[]}', 11],
-    ['a chunked body without its end', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"da\r\n', 4],
+    [
+      'a chunked body without its end',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"da\r\n',
+      4,
+    ],
     ['no body at all', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 0],
   ])('%s', async (_label, text, size) => {
     const error = await failureOf(
@@ -230,7 +238,9 @@ describe('replies that are too large', () => {
 
   test('by the length that they announce, before a byte of them has come', async () => {
     const error = await failureOf(
-      exchange((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n'), { maxReplySize: 10 }),
+      exchange((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n'), {
+        maxReplySize: 10,
+      }),
       ApiResponseError,
     );
     expect(error).toMatchObject({ code: 'ETOOLARGE', status: 200, message: message(10) });
@@ -238,7 +248,10 @@ describe('replies that are too large', () => {
   });
 
   test('by a byte, without a length', async () => {
-    const error = await failureOf(exchange(always(200, '12345678901'), { maxReplySize: 10 }), ApiResponseError);
+    const error = await failureOf(
+      exchange(always(200, '12345678901'), { maxReplySize: 10 }),
+      ApiResponseError,
+    );
     expect(error).toMatchObject({ code: 'ETOOLARGE', status: 200, message: message(10) });
   });
 

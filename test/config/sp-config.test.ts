@@ -89,7 +89,11 @@ describe('overrideConfig', () => {
   test('is a copy, and nothing else is looked at', () => {
     vi.stubEnv('SP_AUTH_TOKEN', 'env');
     const overrideConfig: Record<string, string> = { A: '1' };
-    const config = new SPConfig({ overrideConfig, file: join(root, 'missing'), env: { SP_AUTH_TOKEN: 'env' } });
+    const config = new SPConfig({
+      overrideConfig,
+      file: join(root, 'missing'),
+      env: { SP_AUTH_TOKEN: 'env' },
+    });
     overrideConfig['A'] = '2';
     overrideConfig['B'] = '3';
     expect([...config]).toEqual([['A', '1']]);
@@ -131,7 +135,8 @@ describe('overrideConfig', () => {
     expect(inspect(error)).not.toContain('s3cr3t');
   });
 
-  test.each([null, 'A=1', 5, true, [], ['a'], [['A', '1']]])('%j is no object of settings', (value) => {
+  const NO_OBJECTS = [null, 'A=1', 5, true, [], ['a'], [['A', '1']]].map((value) => ({ value }));
+  test.each(NO_OBJECTS)('$value is no object of settings', ({ value }) => {
     const overrideConfig = value as unknown as Record<string, string>;
     const error = thrownBy(() => new SPConfig({ overrideConfig }), SPConfigError);
     expect(error.message).toBe('overrideConfig must be an object of setting names and their values');
@@ -146,10 +151,16 @@ describe('files', () => {
   });
 
   test('a section is chosen by its whole name', () => {
-    writeFileSync(file, 'A=0\n[n]\nA=1\n[n.b]\nA=2\n[N]\nA=3\n[__proto__]\nA=4\n[a[]]\n'.replace('[a[]]\n', '[a[]\nA=5\n'));
+    writeFileSync(file, 'A=0\n[n]\nA=1\n[n.b]\nA=2\n[N]\nA=3\n[__proto__]\nA=4\n[a[]\nA=5\n');
     const value = (section: string) => read({ section }).get('A');
     expect(['n', 'n.b', 'N', '__proto__', 'a[', 'constructor', ''].map(value)).toEqual([
-      '1', '2', '3', '4', '5', '0', '0',
+      '1',
+      '2',
+      '3',
+      '4',
+      '5',
+      '0',
+      '0',
     ]);
   });
 
@@ -208,7 +219,11 @@ describe('files that cannot be read', () => {
   test.each([false, true])('a folder is in its place, missingOk %s', (missingOk) => {
     mkdirSync(file);
     const error = failing({ missingOk });
-    expect(error).toMatchObject({ code: 'ECONFIG', file, cause: expect.objectContaining({ code: 'EISDIR' }) });
+    expect(error).toMatchObject({
+      code: 'ECONFIG',
+      file,
+      cause: expect.objectContaining({ code: 'EISDIR' }),
+    });
     expect(error.message).toMatch(new RegExp(`^Cannot read ${file}: EISDIR`, 'u'));
   });
 
@@ -274,7 +289,9 @@ describe('files that cannot be read', () => {
 describe('the environment', () => {
   const env = { SP_AUTH_TOKEN: 'e1', SP_API_HTTP_HOST: 'e2', SP_API_HTTP_PORT: 'e3', SP_OURID: 'e4' };
   const values = (config: SPConfig) => Object.keys(env).map((key) => config.get(key));
-  beforeEach(() => writeFileSync(file, 'SP_AUTH_TOKEN=f1\nSP_API_HTTP_HOST=f2\nSP_API_HTTP_PORT=f3\nSP_OURID=f4\n'));
+  beforeEach(() =>
+    writeFileSync(file, 'SP_AUTH_TOKEN=f1\nSP_API_HTTP_HOST=f2\nSP_API_HTTP_PORT=f3\nSP_OURID=f4\n'),
+  );
 
   test('beats the files with three settings, and no other', () => {
     expect(values(read({ env }))).toEqual(['e1', 'e2', 'e3', 'f4']);
@@ -333,7 +350,13 @@ describe('sections()', () => {
 test('the error as others may make it', () => {
   const cause = new Error('x');
   const error = new SPConfigError('text', { file: 'f', line: 3, cause });
-  expect(error).toMatchObject({ name: 'SPConfigError', code: 'ECONFIG', message: 'text', file: 'f', line: 3 });
+  expect(error).toMatchObject({
+    name: 'SPConfigError',
+    code: 'ECONFIG',
+    message: 'text',
+    file: 'f',
+    line: 3,
+  });
   expect(error.cause).toBe(cause);
   expect(new SPConfigError('text')).toMatchObject({ file: undefined, line: undefined });
 });

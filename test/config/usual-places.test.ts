@@ -37,7 +37,10 @@ describe('the usual places', () => {
     files['/etc/storpool.conf.d/x.conf'] = 'C=3\n';
     const config = new SPConfig({ useEnv: false });
     expect([config.get('A'), config.get('B'), config.get('C')]).toEqual(['1', '2', '3']);
-    expect(vi.mocked(readFileSync).mock.calls).toEqual([['/etc/storpool.conf'], ['/etc/storpool.conf.d/x.conf']]);
+    expect(vi.mocked(readFileSync).mock.calls).toEqual([
+      ['/etc/storpool.conf'],
+      ['/etc/storpool.conf.d/x.conf'],
+    ]);
     expect(SPConfig.sections()).toEqual(['this-host']);
   });
 

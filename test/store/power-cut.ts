@@ -1,0 +1,139 @@
+import { constants } from 'node:fs';
+import { basename } from 'node:path';
+import type { DiskCall } from './tampered-disk.js';
+
+/** What a directory looks like: contents by names. */
+export type State = ReadonlyMap<string, Buffer>;
+
+/** A change that is made in memory and reaches the disk at some time, or never. */
+type Change = { kind: 'truncate'; size: number } | { kind: 'write'; bytes: Buffer; at: number };
+type NameChange = { kind: 'link'; name: string; inode: Inode } | { kind: 'unlink'; name: string };
+
+interface Inode {
+  onDisk: Buffer;
+  pending: Change[];
+}
+
+/**
+ * A model of a disk behind a cache. What was not flushed may have reached the disk or not, each change by
+ * itself and a write also in part, in any order: more than any real file system allows itself.
+ */
+export class DiskModel {
+  readonly #names = new Map<string, Inode>();
+  readonly #current = new Map<string, Inode>();
+  readonly #open = new Map<string, Inode>();
+  #pendingNames: NameChange[] = [];
+
+  constructor(files: Record<string, string>) {
+    for (const [name, text] of Object.entries(files)) {
+      const inode = { onDisk: Buffer.from(text), pending: [] };
+      this.#names.set(name, inode);
+      this.#current.set(name, inode);
+    }
+  }
+
+  apply({ name, path, args }: DiskCall): void {
+    const file = basename(path);
+    const inode = this.#open.get(file) ?? this.#current.get(file);
+    switch (name) {
+      case 'open':
+        if (Number(args[1]) & constants.O_CREAT) {
+          const made: Inode = { onDisk: Buffer.alloc(0), pending: [] };
+          this.#link(file, made);
+          this.#open.set(file, made);
+        }
+        break;
+      case 'handle.write': {
+        const [bytes, from, length, at] = args as [Buffer, number, number, number];
+        inode?.pending.push({ kind: 'write', bytes: Buffer.from(bytes.subarray(from, from + length)), at });
+        break;
+      }
+      case 'handle.truncate':
+        inode?.pending.push({ kind: 'truncate', size: Number(args[0]) });
+        break;
+      case 'handle.datasync':
+        if (inode) {
+          inode.onDisk = inode.pending.reduce(changed, inode.onDisk);
+          inode.pending = [];
+        }
+        break;
+      case 'handle.sync':
+        for (const change of this.#pendingNames) renamed(this.#names, change);
+        this.#pendingNames = [];
+        break;
+      case 'rename': {
+        const moved = this.#current.get(file);
+        if (moved === undefined) throw new Error(`the model knows no ${file}`);
+        this.#link(basename(String(args[1])), moved);
+        this.#unlink(file);
+        break;
+      }
+      case 'unlink':
+        this.#unlink(file);
+        break;
+    }
+  }
+
+  /** Every state in which the power could leave the disk now. */
+  states(): State[] {
+    const states = new Map<string, State>();
+    for (const names of subsets(this.#pendingNames)) {
+      const there = new Map(this.#names);
+      for (const change of names) renamed(there, change);
+      let combined: State[] = [new Map()];
+      for (const [name, inode] of there) {
+        const contents = possibleContents(inode);
+        combined = combined.flatMap((state) => contents.map((bytes) => new Map(state).set(name, bytes)));
+      }
+      for (const state of combined) states.set(JSON.stringify([...state]), state);
+    }
+    return [...states.values()];
+  }
+
+  #link(name: string, inode: Inode): void {
+    this.#current.set(name, inode);
+    this.#pendingNames.push({ kind: 'link', name, inode });
+  }
+
+  #unlink(name: string): void {
+    this.#current.delete(name);
+    this.#pendingNames.push({ kind: 'unlink', name });
+  }
+}
+
+function changed(content: Buffer, change: Change): Buffer {
+  if (change.kind === 'truncate') return Buffer.from(content.subarray(0, change.size));
+  const end = change.at + change.bytes.length;
+  const longer = Buffer.concat([content, Buffer.alloc(Math.max(0, end - content.length))]);
+  change.bytes.copy(longer, change.at);
+  return longer;
+}
+
+function renamed(names: Map<string, Inode>, change: NameChange): void {
+  if (change.kind === 'link') names.set(change.name, change.inode);
+  else names.delete(change.name);
+}
+
+function possibleContents({ onDisk, pending }: Inode): Buffer[] {
+  return subsets(pending).flatMap((changes) =>
+    changes.reduce<Buffer[]>(
+      (contents, change) => contents.flatMap((content) => torn(change).map((part) => changed(content, part))),
+      [onDisk],
+    ),
+  );
+}
+
+/** A write may reach the disk as a whole, in its first half, or as a length without its bytes. */
+function torn(change: Change): Change[] {
+  if (change.kind === 'truncate') return [change];
+  const { bytes } = change;
+  const half = bytes.subarray(0, Math.floor(bytes.length / 2));
+  return [change, { ...change, bytes: Buffer.from(half) }, { ...change, bytes: Buffer.alloc(bytes.length) }];
+}
+
+function subsets<T>(items: readonly T[]): T[][] {
+  const [first, ...rest] = items;
+  if (first === undefined) return [[]];
+  const others = subsets(rest);
+  return [...others, ...others.map((some) => [first, ...some])];
+}

@@ -1,0 +1,277 @@
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
+import { useTempDir } from '../temp-dir.js';
+
+const path = useTempDir();
+let fname: string;
+let file: SPLockedFile;
+beforeEach(() => {
+  fname = path('db.json');
+  writeFileSync(fname, '{"a":1}');
+  file = new SPLockedFile(fname);
+});
+const onDisk = () => readFileSync(fname, 'utf8');
+const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+describe('content', () => {
+  test('what was dumped is loaded', async () => {
+    expect(await file.jsload()).toEqual({ a: 1 });
+    await file.jsdump({ b: [1, 'two', null] });
+    expect(await file.jsload()).toEqual({ b: [1, 'two', null] });
+    expect(JSON.parse(onDisk())).toEqual({ b: [1, 'two', null] });
+  });
+
+  test('the inode, the mode and everything beside the file stay; only the backup comes', async () => {
+    const before = statSync(fname);
+    await file.jsdump({ b: 2 });
+    const after = statSync(fname);
+    expect([after.ino, after.mode]).toEqual([before.ino, before.mode]);
+    expect(readdirSync(path()).sort()).toEqual(['db.json', 'db.json.backup']);
+  });
+
+  test('a loaded value is a copy', async () => {
+    const value = (await file.jsload()) as { a: number };
+    value.a = 2;
+    expect(await file.jsload()).toEqual({ a: 1 });
+  });
+
+  test('the file is ASCII, whatever the locale of those who read it', async () => {
+    await file.jsdump({ том: 'ö\u{1f5b4}' });
+    expect(onDisk()).toMatch(/^[\x20-\x7e]+$/u);
+    expect(await file.jsload()).toEqual({ том: 'ö\u{1f5b4}' });
+  });
+
+  test.each([[undefined], [() => 1], [Symbol('s')]])('jsdump(%s) is refused', async (value) => {
+    await expect(file.jsdump(value)).rejects.toThrow(TypeError);
+    expect(onDisk()).toBe('{"a":1}');
+  });
+
+  test('jsdump() of what is there already writes nothing', async () => {
+    const before = statSync(fname, { bigint: true });
+    await file.jsdump({ a: 1 });
+    const after = statSync(fname, { bigint: true });
+    expect(after.mtimeNs).toBe(before.mtimeNs);
+    expect(readdirSync(path())).toEqual(['db.json']);
+  });
+});
+
+describe('changed()', () => {
+  test('is true before the first look, false after it, true when somebody wrote', async () => {
+    expect(await file.changed()).toBe(true);
+    await file.jsload();
+    expect(await file.changed()).toBe(false);
+    writeFileSync(fname, '{"a":2}');
+    expect(await file.changed()).toBe(true);
+    await file.jsload();
+    await file.jsdump({ a: 3 });
+    expect(await file.changed()).toBe(false);
+  });
+
+  test('sees a write of the same size within the same clock tick', async () => {
+    await file.jsload();
+    const { atime, mtime } = statSync(fname);
+    const { utimesSync } = await import('node:fs');
+    writeFileSync(fname, '{"a":9}');
+    utimesSync(fname, atime, mtime);
+    expect(await file.changed()).toBe(true);
+    expect(await file.jsload()).toEqual({ a: 9 });
+  });
+});
+
+describe('withLock()', () => {
+  test('gives what the function gives, and what it throws', async () => {
+    expect(await file.withLock(() => 7)).toBe(7);
+    expect(await file.withLock(async () => 8)).toBe(8);
+    await expect(
+      file.withLock(() => {
+        throw new RangeError('mine');
+      }),
+    ).rejects.toThrow(RangeError);
+    expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test('keeps other objects of this process out, in the order in which they came', async () => {
+    const log: string[] = [];
+    await Promise.all(
+      ['first', 'second', 'third'].map((name) =>
+        new SPLockedFile(fname).withLock(async () => {
+          log.push(`${name} in`);
+          await tick();
+          log.push(`${name} out`);
+        }),
+      ),
+    );
+    expect(log).toEqual(['first in', 'first out', 'second in', 'second out', 'third in', 'third out']);
+  });
+
+  test('the same file by another name is the same file', async () => {
+    symlinkSync(fname, path('link.json'));
+    const log: string[] = [];
+    const hold = (name: string) =>
+      new SPLockedFile(path(name)).withLock(async () => {
+        log.push('in');
+        await tick();
+        log.push('out');
+      });
+    await Promise.all([hold('db.json'), hold('link.json')]);
+    expect(log).toEqual(['in', 'out', 'in', 'out']);
+  });
+
+  test('is re-entrant', async () => {
+    await file.withLock(() => file.withLock(() => file.withLock(() => file.jsdump({ deep: true }))));
+    expect(await file.jsload()).toEqual({ deep: true });
+  });
+
+  test('those inside one hold go one after the other', async () => {
+    const log: number[] = [];
+    await file.withLock(() =>
+      Promise.all(
+        [1, 2, 3].map((one) =>
+          file.withLock(async () => {
+            log.push(one);
+            await tick();
+            log.push(-one);
+          }),
+        ),
+      ),
+    );
+    expect(log).toEqual([1, -1, 2, -2, 3, -3]);
+  });
+
+  test('the lock is kept until those inside it have ended, awaited or not', async () => {
+    const log: string[] = [];
+    let floating: Promise<void> | undefined;
+    await file.withLock(() => {
+      floating = file.withLock(async () => {
+        await tick();
+        log.push('inside');
+      });
+    });
+    log.push('released');
+    await floating;
+    expect(log).toEqual(['inside', 'released']);
+  });
+
+  test('a context that outlives its hold locks anew', async () => {
+    let go: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    let floating: Promise<unknown> | undefined;
+    await file.withLock(() => {
+      floating = released.then(() => file.jsdump({ late: true }));
+    });
+    const log: string[] = [];
+    const other = new SPLockedFile(fname).withLock(async () => {
+      go();
+      await tick();
+      await tick();
+      log.push('other done');
+      expect(onDisk()).toBe('{"a":1}');
+    });
+    await Promise.all([other, floating?.then(() => log.push('late done'))]);
+    expect(log).toEqual(['other done', 'late done']);
+    expect(await file.jsload()).toEqual({ late: true });
+  });
+
+  test('a failed attempt can be tried again', async () => {
+    const impatient = new SPLockedFile(fname, { timeout: 30 });
+    await file.withLock(async () => {
+      const attempt = impatient.withLock(() => undefined);
+      await expect(attempt).rejects.toThrow(SPLockedFileError);
+      await expect(impatient.jsload()).rejects.toMatchObject({
+        code: 'ELOCKED',
+        message: expect.stringMatching(
+          /db\.json could not be locked within 30 ms: other calls of this very process/,
+        ),
+      });
+    });
+    expect(await impatient.withLock(() => 'in')).toBe('in');
+  });
+
+  test('the wait ends with the signal, and leaves no trace', async () => {
+    const controller = new AbortController();
+    await file.withLock(async () => {
+      const waiting = new SPLockedFile(fname).withLock(() => 'never', { signal: controller.signal });
+      controller.abort(new Error('shutting down'));
+      await expect(waiting).rejects.toThrow('shutting down');
+    });
+    await expect(
+      file.withLock(() => 'never', { signal: AbortSignal.abort(new Error('before')) }),
+    ).rejects.toThrow('before');
+    expect(await new SPLockedFile(fname).withLock(() => 'in')).toBe('in');
+    expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test('a wait inside a hold ends with the signal too', async () => {
+    const controller = new AbortController();
+    await file.withLock(async () => {
+      const first = file.withLock(tick);
+      const second = file.withLock(() => 'never', { signal: controller.signal });
+      controller.abort(new Error('enough'));
+      await expect(second).rejects.toThrow('enough');
+      await first;
+    });
+  });
+});
+
+describe('bad input', () => {
+  test('a file that is not there', async () => {
+    const missing = new SPLockedFile(path('missing.json'));
+    await expect(missing.jsload()).rejects.toMatchObject({
+      name: 'SPLockedFileError',
+      code: 'ENOENT',
+      message: expect.stringMatching(/missing\.json.*Create it with the content \{\}/),
+    });
+    expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test('a directory in place of the file', async () => {
+    await expect(new SPLockedFile(path()).jsload()).rejects.toMatchObject({ code: 'EISDIR' });
+  });
+
+  test.each([
+    ['an empty file', '', 'is empty'],
+    ['a cut file', '{"a":{"volume":"os--vol', 'is not valid JSON'],
+    [
+      'bytes that are not UTF-8',
+      Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+      'is not valid JSON',
+    ],
+    ['nonsense', 'hello', 'is not valid JSON'],
+  ])('%s without a backup is left as it is', async (_what, content, problem) => {
+    writeFileSync(fname, content);
+    const attempt = file.jsload();
+    await expect(attempt).rejects.toThrow(SPLockedFileError);
+    await expect(attempt).rejects.toMatchObject({
+      code: 'ECORRUPT',
+      message: expect.stringContaining(`${fname} ${problem}`),
+    });
+    expect(readFileSync(fname)).toEqual(Buffer.from(content));
+    expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test.each([
+    [{ timeout: -1 }, 'lock.timeout is -1'],
+    [{ timeout: Number.NaN }, 'lock.timeout is NaN'],
+    [{ stale: 10 }, 'lock.stale is 10'],
+    [{ kernelLock: 'yes' as 'auto' }, 'lock.kernelLock is yes'],
+  ])('lock options %j', (lock, message) => {
+    expect(() => new SPLockedFile(fname, lock)).toThrowError(
+      expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(message) }),
+    );
+  });
+});
+
+test('without a logger, what an operator should know is a process warning', async () => {
+  const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  await file.jsdump({ kept: true });
+  writeFileSync(fname, '{"kept"');
+  expect(await file.jsload()).toEqual({ kept: true });
+  expect(emitWarning).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/db\.json was torn \(7 bytes.*restored from .*db\.json\.backup/),
+    'SPLockedFileWarning',
+  );
+  expect(readFileSync(path('db.json.torn'), 'utf8')).toBe('{"kept"');
+});
