@@ -3,13 +3,13 @@ import createDebug from 'debug';
 import { Api } from './api/api.js';
 import type { ReassignEntry } from './api/types.js';
 import { type AttachDBApi, callOptions } from './attach-db-api.js';
+import type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 import { AttachError } from './attach-error.js';
-import { type AttachRequest, checkRequest, type Rights } from './attach-request.js';
+import { type AttachRequest, checkRequest } from './attach-request.js';
 import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 import { detach } from './detach.js';
 import { waitForDevices } from './devices.js';
 import { readExistence } from './existence.js';
-import type { LockOptions } from './store/lock-options.js';
 import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
 import {
   type DetachPlan,
@@ -20,76 +20,9 @@ import {
   UNKNOWN_REQUEST,
   type WantedVolume,
 } from './sync-plan.js';
+import type { SyncReport } from './sync-report.js';
 
 const debug = createDebug('storpool:attachdb');
-
-/** What {@link AttachDB} tells an operator. `console` is one. */
-export interface Logger {
-  warn(message: string): void;
-  debug?(message: string): void;
-}
-
-/** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
-export interface AttachDBOptions<A extends AttachDBApi = Api> {
-  log: Logger;
-  /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
-  fname?: string | undefined;
-  /** The settings themselves, in place of any file, default or environment. */
-  overrideConfig?: Readonly<Record<string, string>> | undefined;
-  /** Where to read the settings, or the settings already read. Default: this host's configuration. */
-  config?: SPConfigOptions | SPConfig | undefined;
-  /** What to send the calls through, for tests. Default: an {@link Api} made from the configuration. */
-  api?: A | undefined;
-  /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
-  deviceDir?: string | undefined;
-  /** How long to wait for a device. Default: `10_000`. */
-  deviceTimeout?: number | undefined;
-  /** How often to try again to detach a volume that is open; the last of them is forced. Default: `10`. */
-  detachRetries?: number | undefined;
-  /** The time between those attempts. Default: `200`. */
-  detachRetryDelay?: number | undefined;
-  /**
-   * Whether a volume may be pulled away by force while another cached request still needs it, as the
-   * reference does. Default: `false`: it is kept, with a warning.
-   */
-  forceShared?: boolean | undefined;
-  /** How the cache is locked. */
-  lock?: LockOptions | undefined;
-}
-
-/** A volume or snapshot that `sync()` has attached. */
-export interface AttachedVolume {
-  volume: string;
-  snapshot: boolean;
-  rights: Rights;
-  /** The path of its device, or `null` if it did not appear in time. */
-  device: string | null;
-}
-
-/** A volume that stayed attached because others need it and it is open. */
-export interface KeptVolume {
-  volume: string;
-  /** The IDs of the other requests. */
-  neededBy: string[];
-}
-
-/** What one `sync()` did. */
-export interface SyncReport {
-  attached: AttachedVolume[];
-  /** The requests that left the cache since the cluster does not have their volumes. */
-  staleRequests: string[];
-  /** The volume that was detached. */
-  detached: string | null;
-  /** Whether it was pulled away by force. */
-  forced: boolean;
-  kept: KeptVolume | null;
-}
-
-/** What {@link AttachDB.sync} takes. */
-export interface SyncOptions {
-  /** Ends all waits and calls at once; `sync()` then throws the signal's reason. */
-  signal?: AbortSignal | undefined;
-}
 
 /**
  * The attachment cache of this host, and what brings the cluster in line with it.

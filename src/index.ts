@@ -4,16 +4,9 @@ export { ApiConnectionError } from './api/api-connection-error.js';
 export { ApiError, type ApiErrorReply } from './api/api-error.js';
 export { ApiResponseError, type ApiResponseErrorCode } from './api/api-response-error.js';
 export type * from './api/types.js';
-export {
-  AttachDB,
-  type AttachDBOptions,
-  type AttachedVolume,
-  type KeptVolume,
-  type Logger,
-  type SyncOptions,
-  type SyncReport,
-} from './attach-db.js';
+export { AttachDB } from './attach-db.js';
 export type { AttachDBApi } from './attach-db-api.js';
+export type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 export { AttachError, type AttachErrorCode } from './attach-error.js';
 export type { AttachRequest, Rights } from './attach-request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
@@ -23,3 +16,4 @@ export { SPLockedFile, type WithLockOptions } from './store/sp-locked-file.js';
 export { SPLockedFileError, type SPLockedFileErrorCode } from './store/sp-locked-file-error.js';
 export { SPLockedJSONDB } from './store/sp-locked-json-db.js';
 export type { AttachmentState, DetachPlan, SyncPlan, WantedVolume } from './sync-plan.js';
+export type { AttachedVolume, KeptVolume, SyncReport } from './sync-report.js';

@@ -123,13 +123,12 @@ describe('waitForDevices', () => {
 
   test('a folder that another one takes the place of', async () => {
     const waited = wait(['a']);
-    soon(() => {
-      renameSync(dir, join(root, 'old'));
-      mkdirSync(dir);
-      soon(() => appear('a'));
-    });
+    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(1);
+    renameSync(dir, join(root, 'old'));
+    mkdirSync(dir);
+    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(2);
+    appear('a');
     expect(await waited).toEqual(['a']);
-    expect(vi.mocked(watch).mock.calls.length).toBeGreaterThan(1);
   });
 
   test('a file in the place of the folder', async () => {
@@ -146,21 +145,21 @@ describe('waitForDevices', () => {
 
   test('a system that has no watches left: it is looked at often', async () => {
     vi.mocked(watch).mockImplementation(() => failing('ENOSPC'));
-    soon(() => appear('a'));
-    expect(await wait(['a'])).toEqual(['a']);
-    expect(vi.mocked(readdir).mock.calls.length).toBeGreaterThan(1);
+    const waited = wait(['a']);
+    await expect.poll(() => vi.mocked(readdir).mock.calls.length, { interval: 5 }).toBeGreaterThan(2);
+    appear('a');
+    expect(await waited).toEqual(['a']);
   });
 
   test('a watch that breaks is begun anew', async () => {
     const { watcher } = fakeWatcher();
-    soon(() => {
-      expect(watch).toHaveBeenCalledTimes(1);
-      watcher.emit('error', new Error('broken'));
-      appear('a');
-    });
-    expect(await wait(['a'])).toEqual(['a']);
-    expect(vi.mocked(watch).mock.calls.length).toBeGreaterThan(1);
-    expect(watcher.close).toHaveBeenCalled();
+    const waited = wait(['a']);
+    await expect.poll(() => watcher.listenerCount('error'), { interval: 5 }).toBe(1);
+    watcher.emit('error', new Error('broken'));
+    expect(watcher.close).toHaveBeenCalledTimes(1);
+    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(2);
+    appear('a');
+    expect(await waited).toEqual(['a']);
   });
 
   test('a watch that says nothing does no harm', async () => {

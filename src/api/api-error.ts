@@ -35,8 +35,8 @@ export class ApiError extends Error {
 
   /** @param request - names the call in the message, as `POST VolumesReassign` */
   constructor(status: number, json: ApiErrorReply, request?: string) {
-    const code = json.error?.name ?? 'unknownError';
-    const desc = json.error?.descr ?? 'the API gave no description';
+    const code = textOr(json.error?.name, 'unknownError');
+    const desc = textOr(json.error?.descr, 'the API gave no description');
     super(`${request === undefined ? '' : `${request}: `}${code}: ${desc}`);
     this.status = status;
     this.code = code;
@@ -45,3 +45,6 @@ export class ApiError extends Error {
     this.json = json;
   }
 }
+
+/** Whoever answers may put anything there. */
+const textOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);

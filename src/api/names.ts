@@ -36,7 +36,10 @@ export function checkClusterName(name: unknown): string {
   throw new ApiArgumentError(`${quote(name)} is not the name of a cluster: use letters, digits and _-.`);
 }
 
-const quote = (value: unknown) => {
-  const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
+/** A value of whatever kind, short enough for a message. */
+export function quote(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  const text = JSON.stringify(value);
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
-};
+}

@@ -3,6 +3,7 @@ import { ApiResponseError } from './api-response-error.js';
 import type { HttpReply } from './transport.js';
 
 const EXCERPT_LENGTH = 120;
+const HIDDEN = '[hidden]';
 
 /**
  * The `data` of a reply.
@@ -12,7 +13,7 @@ const EXCERPT_LENGTH = 120;
  * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
  */
 export function readReply({ status, body }: HttpReply, what: string, secret: string): unknown {
-  const hide = (text: string) => text.replaceAll(secret, '[hidden]');
+  const hide = (text: string) => hideSecret(text, secret);
   const bad = (problem: string, cause?: unknown) =>
     new ApiResponseError(
       'EBADREPLY',
@@ -33,10 +34,7 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
   if (!isObject(json)) throw bad('is not a JSON object');
   if (Object.hasOwn(json, 'error')) {
     if (!isObject(json['error'])) throw bad('has an error that is not an object');
-    const hidden: ApiErrorReply = JSON.parse(text, (_key, value) =>
-      typeof value === 'string' ? hide(value) : value,
-    );
-    throw new ApiError(status, hidden, what);
+    throw new ApiError(status, hideIn(json, secret) as ApiErrorReply, what);
   }
   if (status !== 200) throw bad('has neither status 200 nor an error');
   if (!Object.hasOwn(json, 'data')) throw bad('has no data');
@@ -61,6 +59,21 @@ export function checkList(data: unknown, member: string, what: string): void {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Also where JSON has escaped it. */
+const hideSecret = (text: string, secret: string) =>
+  text.replaceAll(JSON.stringify(secret).slice(1, -1), HIDDEN).replaceAll(secret, HIDDEN);
+
+/** The same JSON, without the secret in any text, name or number. */
+function hideIn(value: unknown, secret: string): unknown {
+  if (typeof value === 'string') return hideSecret(value, secret);
+  if (typeof value === 'number') return String(value).includes(secret) ? HIDDEN : value;
+  if (Array.isArray(value)) return value.map((item) => hideIn(item, secret));
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [hideSecret(name, secret), hideIn(member, secret)]),
+  );
+}
 
 function excerpt(text: string): string {
   if (text === '') return '(empty)';

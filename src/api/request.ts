@@ -1,5 +1,5 @@
 import { ApiArgumentError } from './api-argument-error.js';
-import { checkClusterName, checkName } from './names.js';
+import { checkClusterName, checkName, quote } from './names.js';
 import type { ReassignEntry } from './types.js';
 
 /** What decides the path of a request. */
@@ -17,16 +17,17 @@ const PATH = /^[A-Za-z0-9_~*#@:.\-%]+(?:\/[A-Za-z0-9_~*#@:.\-%]+)*$/u;
  * @throws {@link ApiArgumentError} for anything that could lead to another call or another header.
  */
 export function requestPath({ path, multiCluster, clusterName }: PathParts): string {
-  if (!PATH.test(path) || path.split('/').some(isStep)) {
+  if (typeof path !== 'string' || !PATH.test(path) || path.split(SEPARATOR).some(isStep)) {
     throw new ApiArgumentError(
-      `${JSON.stringify(path.slice(0, 80))} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+      `${quote(path)} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
     );
   }
   const remote = clusterName === undefined ? '' : `RemoteCommand/${checkClusterName(clusterName)}/`;
   return `/ctrl/1.0/${remote}${multiCluster ? 'MultiCluster/' : ''}${path}`;
 }
 
-/** `%2e` is a dot to whoever decodes it. */
+/** What an escape stands for counts, since whoever decodes it takes it for that. */
+const SEPARATOR = /\/|%2f|%5c/iu;
 const isStep = (part: string) => /^(?:\.|%2e){1,2}$/iu.test(part);
 
 /** Compact JSON without null members, at any depth, as the reference sends it. */

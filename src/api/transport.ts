@@ -85,32 +85,32 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         else chunks.push(chunk);
       });
       incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
-      incoming.on('error', (error: NodeJS.ErrnoException) => {
-        // A connection that was closed, not reset, has no failing system call to name.
-        if (error.syscall === undefined) {
-          fail(
-            new ApiResponseError(
-              'ETRUNCATED',
-              `${what}: the reply (status ${status}) was cut short after ${size} bytes`,
-              status,
-              { cause: error },
-            ),
-          );
-        } else {
-          fail(asTyped(error, what));
-        }
-      });
+      // A reset is told to the request first; what is left for the reply is that it ends too early.
+      incoming.on('error', (cause) =>
+        fail(
+          new ApiResponseError(
+            'ETRUNCATED',
+            `${what}: the reply (status ${status}) was cut short after ${size} bytes`,
+            status,
+            { cause },
+          ),
+        ),
+      );
     });
+    outgoing.on('upgrade', ({ statusCode }) =>
+      fail(
+        new ApiResponseError('EBADREPLY', `${what}: the reply wants to speak another protocol`, statusCode),
+      ),
+    );
     outgoing.end(body);
   });
 }
 
 function asTyped(error: NodeJS.ErrnoException, what: string): Error {
-  const code = error.code ?? 'EUNKNOWN';
+  const code = String(error.code);
   if (code.startsWith('HPE_')) {
-    return new ApiResponseError('ENOTHTTP', `${what}: the reply is not HTTP (${error.message})`, undefined, {
-      cause: error,
-    });
+    // Node's own error holds the raw reply, and that may hold the token.
+    return new ApiResponseError('ENOTHTTP', `${what}: the reply is not HTTP (${error.message})`);
   }
   return new ApiConnectionError(code, `${what}: ${error.message}${remedy(code)}`, { cause: error });
 }

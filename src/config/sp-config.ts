@@ -126,14 +126,14 @@ export class SPConfig {
 }
 
 function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string, string> {
-  if (typeof overrides !== 'object' || overrides === null) {
+  if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
     throw new SPConfigError('overrideConfig must be an object of setting names and their values');
   }
   const settings = new Map<string, string>();
   for (const [key, value] of Object.entries(overrides)) {
     if (typeof value !== 'string') {
       throw new SPConfigError(
-        `overrideConfig: ${key} is ${value === null ? 'null' : `a ${typeof value}`}, not a string: put its value in quotes`,
+        `overrideConfig: ${key} is ${kindOf(value)}, not a string: put its value in quotes`,
       );
     }
     settings.set(key, value);
@@ -165,13 +165,13 @@ const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;
 function readFiles(options: SPConfigOptions): StorPoolConf[] {
   const main = mainFile(options);
   const confs = [
-    readConf(main, options.missingOk ?? false),
-    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false)),
+    readConf(main, true, options.missingOk ?? false),
+    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false, false)),
   ];
   return confs.filter((conf) => conf !== undefined);
 }
 
-function readConf(file: string, missingOk: boolean): StorPoolConf | undefined {
+function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolConf | undefined {
   let bytes: Buffer;
   try {
     bytes = readFileSync(file);
@@ -179,7 +179,7 @@ function readConf(file: string, missingOk: boolean): StorPoolConf | undefined {
     if (missingOk && isMissing(error)) return undefined;
     throw new SPConfigError(
       isMissing(error)
-        ? `${file} does not exist: create it, or allow it to be missing with missingOk`
+        ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a link that leads nowhere?'}`
         : `Cannot read ${file}: ${reason(error)}`,
       { file, cause: error },
     );
@@ -208,3 +208,8 @@ function listDir(dir: string): string[] {
 
 const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
 const reason = (error: unknown) => (error as Error).message;
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

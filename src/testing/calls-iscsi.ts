@@ -10,10 +10,20 @@ interface Initiator {
   exports: { portalGroup: string; target: string }[];
 }
 
+/** The members that the commands have between them; `fields` says which of them each one has. */
+interface Argument {
+  name: string;
+  username?: string;
+  initiator: string;
+  net: string;
+  volumeName: string;
+  portalGroup: string;
+}
+
 type ISCSI = ISCSIConfig['iscsi'];
 type Command = {
   fields: Fields;
-  run(iscsi: ISCSI, argument: Record<string, string>, cluster: FakeCluster): void;
+  run(iscsi: ISCSI, argument: Argument, cluster: FakeCluster): void;
 };
 
 const entries = <T>(map: Record<string, unknown> | undefined) => Object.entries(map ?? {}) as [string, T][];
@@ -41,7 +51,7 @@ function target(iscsi: ISCSI, volume: string): [string, { name: string; volume: 
 const COMMANDS: Record<string, Command> = {
   createInitiator: {
     fields: { 'name!': text, username: text, secret: text },
-    run(iscsi, { name = '', username = '' }) {
+    run(iscsi, { name, username = '' }) {
       iscsi.initiators ??= {};
       if (entries<Initiator>(iscsi.initiators).some(([, one]) => one.name === name)) {
         throw exists('Initiator', name);
@@ -51,7 +61,7 @@ const COMMANDS: Record<string, Command> = {
   },
   deleteInitiator: {
     fields: { 'name!': text },
-    run(iscsi, { name = '' }) {
+    run(iscsi, { name }) {
       const { exports } = initiator(iscsi, name);
       if (exports.length > 0) throw busy(`Initiator '${name}' has exports.`);
       iscsi.initiators = Object.fromEntries(
@@ -61,13 +71,13 @@ const COMMANDS: Record<string, Command> = {
   },
   initiatorAddNetwork: {
     fields: { 'initiator!': text, 'net!': text },
-    run(iscsi, argument) {
-      initiator(iscsi, argument['initiator'] ?? '').nets.push(argument['net'] ?? '');
+    run(iscsi, { initiator: name, net }) {
+      initiator(iscsi, name).nets.push(net);
     },
   },
   createTarget: {
     fields: { 'volumeName!': text },
-    run(iscsi, { volumeName = '' }, cluster) {
+    run(iscsi, { volumeName }, cluster) {
       const { name } = cluster.find('volume', volumeName);
       if (findTarget(iscsi, name)) throw exists('Target', name);
       iscsi.targets ??= {};
@@ -76,7 +86,7 @@ const COMMANDS: Record<string, Command> = {
   },
   deleteTarget: {
     fields: { 'volumeName!': text },
-    run(iscsi, { volumeName = '' }) {
+    run(iscsi, { volumeName }) {
       const [key, { name }] = target(iscsi, volumeName);
       const used = entries<Initiator>(iscsi.initiators).some(([, one]) =>
         one.exports.some((one) => one.target === name),
@@ -87,24 +97,22 @@ const COMMANDS: Record<string, Command> = {
   },
   export: {
     fields: { 'initiator!': text, 'portalGroup!': text, 'volumeName!': text },
-    run(iscsi, argument) {
-      const { volumeName = '', portalGroup = '' } = argument;
-      const [, { name }] = target(iscsi, volumeName);
+    run(iscsi, { volumeName, portalGroup, initiator: name }) {
+      const [, { name: targetName }] = target(iscsi, volumeName);
       if (!entries<{ name: string }>(iscsi.portalGroups).some(([, one]) => one.name === portalGroup)) {
         throw absent('Portal group', portalGroup);
       }
-      const { exports } = initiator(iscsi, argument['initiator'] ?? '');
-      if (exports.some((one) => one.target === name)) throw exists('Export', volumeName);
-      exports.push({ portalGroup, target: name });
+      const { exports } = initiator(iscsi, name);
+      if (exports.some((one) => one.target === targetName)) throw exists('Export', volumeName);
+      exports.push({ portalGroup, target: targetName });
     },
   },
   unexport: {
     fields: { 'initiator!': text, 'portalGroup!': text, 'volumeName!': text, force: flag },
-    run(iscsi, argument) {
-      const { volumeName = '', portalGroup = '' } = argument;
-      const [, { name }] = target(iscsi, volumeName);
-      const { exports } = initiator(iscsi, argument['initiator'] ?? '');
-      const at = exports.findIndex((one) => one.target === name && one.portalGroup === portalGroup);
+    run(iscsi, { volumeName, portalGroup, initiator: name }) {
+      const [, { name: targetName }] = target(iscsi, volumeName);
+      const { exports } = initiator(iscsi, name);
+      const at = exports.findIndex((one) => one.target === targetName && one.portalGroup === portalGroup);
       if (at < 0) throw absent('Export', volumeName);
       exports.splice(at, 1);
     },

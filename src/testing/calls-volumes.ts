@@ -26,21 +26,21 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
   const settings = template === undefined ? undefined : cluster.template(template);
   const bytes = rest.size ?? (source ? source.size : settings?.size);
   if (typeof bytes !== 'number') throw invalid('VolumeCreate: "size" is missing.');
-  if (source && bytes < (source.size ?? 0)) {
+  if (source && bytes < source.size) {
     throw invalid(`VolumeCreate: "size" is below that of '${source.name}'.`);
   }
-  const { globalId } = cluster.create<Volume>('volume', {
+  const volume = cluster.create<Volume>('volume', {
     ...rest,
     name,
     size: bytes,
-    templateName: template ?? (source ? (source.templateName ?? '') : ''),
+    templateName: template ?? (source ? source.templateName : ''),
     parentName: parent ?? '',
   });
-  if (baseOn === undefined) return { globalId };
-  const autoName = `*fake-clone-of-${name}`;
+  if (baseOn === undefined) return { globalId: volume.globalId };
+  const autoName = cluster.autoName();
   cluster.create<Snapshot>('snapshot', { name: autoName, transient: true, autoName: true, size: bytes });
-  cluster.find('volume', name).parentName = autoName;
-  return { globalId, autoName };
+  volume.parentName = autoName;
+  return { globalId: volume.globalId, autoName };
 }
 
 export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown): void {
@@ -50,7 +50,7 @@ export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown):
     'VolumeUpdate',
   );
   const volume = cluster.find('volume', name);
-  const before = volume.size ?? 0;
+  const before = volume.size;
   if (rest.size !== undefined && sizeAdd !== undefined) {
     throw invalid('VolumeUpdate: give "size" or "sizeAdd", not both.');
   }
@@ -58,9 +58,9 @@ export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown):
   if (after < before && shrinkOk !== true) {
     throw invalid(`VolumeUpdate: '${name}' would shrink; "shrinkOk" allows that.`);
   }
-  if (template !== undefined) volume.templateName = cluster.template(template).name;
+  const templateName = template === undefined ? volume.templateName : cluster.template(template).name;
   if (rename !== undefined && rename !== volume.name) cluster.rename('volume', volume, rename);
-  change(volume, { ...rest, size: after });
+  change(volume, { ...rest, size: after, templateName });
 }
 
 export function volumeRevert(cluster: FakeCluster, name: string, body: unknown): void {
@@ -101,7 +101,7 @@ export function snapshotCreate(
     'VolumeSnapshot',
   );
   const volume = cluster.find('volume', volumeName);
-  const autoName = name === undefined ? `*fake-snapshot-${cluster.generation}` : undefined;
+  const autoName = name === undefined ? cluster.autoName() : undefined;
   const snapshot = cluster.create<Snapshot>('snapshot', {
     ...rest,
     ...(deleteAfter ? { targetDeleteDate: inSeconds(deleteAfter) } : {}),
@@ -109,9 +109,9 @@ export function snapshotCreate(
     autoName: autoName !== undefined,
     bound: bind ?? false,
     onVolume: volume.name,
-    parentName: volume.parentName ?? '',
-    templateName: volume.templateName ?? '',
-    size: volume.size as number,
+    parentName: volume.parentName,
+    templateName: volume.templateName,
+    size: volume.size,
   });
   volume.parentName = snapshot.name;
   return { ...(autoName && { autoName }), snapshotGlobalId: snapshot.globalId };
@@ -120,9 +120,7 @@ export function snapshotCreate(
 export function snapshotDelete(cluster: FakeCluster, name: string): void {
   const snapshot = cluster.find('snapshot', name);
   refuseIfAttached(cluster, 'snapshot', snapshot.name);
-  for (const child of [...cluster.volumes, ...cluster.snapshots]) {
-    if (child.parentName === snapshot.name) child.parentName = snapshot.parentName ?? '';
-  }
+  for (const child of cluster.childrenOf(snapshot)) child.parentName = snapshot.parentName;
   cluster.delete('snapshot', snapshot);
 }
 
@@ -132,12 +130,11 @@ export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown
     { ...POLICY, rename: text, bind: flag, targetDeleteDate: count, deleteAfter: count },
     'SnapshotUpdate',
   );
-  const snapshot: Snapshot = cluster.find('snapshot', name);
+  const snapshot = cluster.find('snapshot', name);
   if (rename !== undefined && rename !== snapshot.name) {
-    for (const child of [...cluster.volumes, ...cluster.snapshots]) {
-      if (child.parentName === snapshot.name) child.parentName = rename;
-    }
+    const children = cluster.childrenOf(snapshot);
     cluster.rename('snapshot', snapshot, rename);
+    for (const child of children) child.parentName = rename;
   }
   change(snapshot, {
     ...rest,

@@ -6,6 +6,9 @@ import { absent, exists, invalid } from './refusal.js';
 /** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
 export type FakeObject<T> = string | T;
 
+/** A volume or snapshot as the fake keeps it: with the fields that every one has. */
+export type FakeVolume = Volume & Required<Pick<Volume, 'globalId' | 'size' | 'templateName' | 'parentName'>>;
+
 /** An attachment of the fake cluster. */
 export interface FakeAttachment {
   volume: string;
@@ -32,8 +35,8 @@ const GIB = 1024 ** 3;
 
 /** The state of a fake cluster, and the look-ups that its calls have in common. */
 export class FakeCluster {
-  readonly volumes: Volume[] = [];
-  readonly snapshots: Snapshot[] = [];
+  readonly volumes: FakeVolume[] = [];
+  readonly snapshots: (FakeVolume & Snapshot)[] = [];
   readonly attachments: Attachment[] = [];
   readonly templates: VolumeTemplate[] = [];
   readonly disks: Disk[];
@@ -65,28 +68,31 @@ export class FakeCluster {
   }
 
   /** Adds a volume or a snapshot. Its name must be free. */
-  create<T extends Volume>(kind: NameKind, fields: T): T {
+  create<T extends Volume>(kind: NameKind, fields: T): T & FakeVolume {
     this.#checkFree(kind, fields.name);
     const made = this.#object(fields);
     this.#all(kind).push(made);
-    return made as T;
+    return made as T & FakeVolume;
   }
 
   /** The volume or snapshot of that name or global ID (`~…`). */
-  find(kind: NameKind, name: string): Volume {
+  find(kind: NameKind, name: string): FakeVolume {
     const object = this.#all(kind).find((one) => one.name === name || `~${one.globalId}` === name);
     if (object === undefined) throw absent(label(kind), name);
     return object;
   }
 
   /** Gives it another name; its attachments go with it. */
-  rename(kind: NameKind, object: Volume, name: string): void {
+  rename(kind: NameKind, object: FakeVolume, name: string): void {
     this.#checkFree(kind, name);
-    for (const attachment of this.attachmentsOf(kind, object.name)) attachment.volume = name;
+    for (const attachment of this.attachmentsOf(kind, object.name)) {
+      attachment.volume = name;
+      if (this.#open.delete(openKey(object.name, attachment.client))) this.open(name, attachment.client);
+    }
     object.name = name;
   }
 
-  delete(kind: NameKind, object: Volume): void {
+  delete(kind: NameKind, object: FakeVolume): void {
     this.#all(kind).splice(this.#all(kind).indexOf(object), 1);
   }
 
@@ -123,18 +129,18 @@ export class FakeCluster {
   }
 
   open(name: string, client: number): void {
-    this.#open.add(`${client}/${name}`);
+    this.#open.add(openKey(name, client));
   }
 
   release(name: string, client: number): void {
-    this.#open.delete(`${client}/${name}`);
+    this.#open.delete(openKey(name, client));
   }
 
   isOpen(name: string, client: number): boolean {
-    return this.#open.has(`${client}/${name}`);
+    return this.#open.has(openKey(name, client));
   }
 
-  #all(kind: NameKind): Volume[] {
+  #all(kind: NameKind): FakeVolume[] {
     return kind === 'volume' ? this.volumes : this.snapshots;
   }
 
@@ -145,7 +151,7 @@ export class FakeCluster {
     if (this.#all(kind).some((one) => one.name === name)) throw exists(label(kind), name);
   }
 
-  #object(given: FakeObject<Volume>): Volume {
+  #object(given: FakeObject<Volume>): FakeVolume {
     const fields = typeof given === 'string' ? { name: given } : given;
     return {
       globalId: this.#newId(),
@@ -159,6 +165,16 @@ export class FakeCluster {
     };
   }
 
+  /** A name such as the service makes up for snapshots that are given none. */
+  autoName(): string {
+    return `*${this.#newId()}`;
+  }
+
+  /** Whatever is based on a snapshot. */
+  childrenOf(snapshot: FakeVolume): FakeVolume[] {
+    return [...this.volumes, ...this.snapshots].filter((one) => one.parentName === snapshot.name);
+  }
+
   #newId(): string {
     this.#lastId++;
     return `fake.b.${this.#lastId.toString(36)}`;
@@ -166,3 +182,5 @@ export class FakeCluster {
 }
 
 export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');
+
+const openKey = (name: string, client: number) => `${client}/${name}`;

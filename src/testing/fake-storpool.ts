@@ -182,11 +182,17 @@ export class FakeStorPool {
     if (found === undefined) throw invalid(`There is no call ${url}.`);
     if (failure !== undefined) throw new Refusal(failure);
     if (body instanceof SyntaxError) throw invalid(`The argument is not JSON: ${body.message}`);
-    const cluster = found.remote === undefined ? this.#cluster : this.#remotes.get(found.remote);
-    if (cluster === undefined) throw absent('Cluster', found.remote ?? '');
+    const cluster = this.#clusterOf(found);
     const data = carryOut(cluster, found, body);
     this.#updateDevices();
     return { generation: cluster.generation, data };
+  }
+
+  #clusterOf({ remote }: Route): FakeCluster {
+    if (remote === undefined) return this.#cluster;
+    const cluster = this.#remotes.get(remote);
+    if (cluster === undefined) throw absent('Cluster', remote);
+    return cluster;
   }
 
   /** As the real service does: one answer, and its end is the end of the connection. */

@@ -63,7 +63,7 @@ describe('the path', () => {
   test('a long one is shown in part', () => {
     const error = thrownBy(() => path(`${'x'.repeat(10_000)} `), ApiArgumentError);
     expect(error.message).toBe(
-      `"${'x'.repeat(80)}" is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+      `"${'x'.repeat(79)}… is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
     );
   });
 
