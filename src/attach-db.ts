@@ -2,15 +2,19 @@ import { join } from 'node:path';
 import createDebug from 'debug';
 import { Api } from './api/api.js';
 import type { ReassignEntry } from './api/types.js';
-import { type AttachDBApi, callOptions } from './attach-db-api.js';
+import type { AttachDBApi } from './attach-db-api.js';
 import type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 import { AttachError } from './attach-error.js';
 import { type AttachRequest, checkRequest } from './attach-request.js';
+import { Attachments } from './attachments.js';
 import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 import { detach } from './detach.js';
 import { waitForDevices } from './devices.js';
 import { readExistence } from './existence.js';
+import type { WithLockOptions } from './store/sp-locked-file.js';
+import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
+import { SyncGroup } from './sync-group.js';
 import {
   type DetachPlan,
   type SyncCall,
@@ -23,6 +27,9 @@ import {
 import type { SyncReport } from './sync-report.js';
 
 const debug = createDebug('storpool:attachdb');
+
+/** Sends one entry of a reassignment. */
+type Reassign = (entry: ReassignEntry) => Promise<void>;
 
 /**
  * The attachment cache of this host, and what brings the cluster in line with it.
@@ -41,6 +48,8 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   readonly #forceShared: boolean;
   #config: SPConfig | undefined;
   #api: A | undefined;
+  /** Those who wait for the lock and can still be joined. */
+  #group: SyncGroup<Attachments> | undefined;
 
   /** @throws TypeError when there is no logger or an option makes no sense. */
   constructor(options: AttachDBOptions<A>) {
@@ -132,22 +141,25 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    * An error stops the rest; what was done before it stays done.
    */
   async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
+    signal?.throwIfAborted();
     const call = this.#call(reqId, detached);
-    const { plan, outcome } = await this.withLock(
-      async () => {
-        const plan = await this.#plan(call, signal);
-        if (plan.unknownRequest) {
-          this.#log.warn(
-            `Request ${reqId} is not in ${this.fname}: ${detached} is left as it is, since nothing is known of who needs it`,
-          );
-        }
-        for (const wanted of plan.attach) await this.#attach(wanted, call, signal);
-        await this.removeKeys(plan.staleRequests);
-        const outcome = await this.#detach(plan.detach, call, signal);
-        return { plan, outcome };
-      },
-      { signal },
-    );
+    const { plan, outcome } = await this.#underLock(async (attachments) => {
+      const plan = await this.#plan(call, attachments, signal);
+      if (plan.unknownRequest) {
+        this.#log.warn(
+          `Request ${reqId} is not in ${this.fname}: ${detached} is left as it is, since nothing is known of who needs it`,
+        );
+      }
+      const reassign = async (entry: ReassignEntry) => {
+        // Nothing is changed in the cluster once somebody else may hold the lock.
+        await this.checkLock();
+        await attachments.reassign(entry, signal);
+      };
+      for (const wanted of plan.attach) await this.#attach(wanted, call, reassign);
+      await this.removeKeys(plan.staleRequests);
+      const outcome = await this.#detach(plan.detach, call, reassign, signal);
+      return { plan, outcome };
+    }, signal);
     const devices = await this.#waitForDevices(plan, call, signal);
     const attached = plan.attach.map(({ volume, snapshot, rights }) => {
       return { volume, snapshot, rights, device: devices.get(volume) ?? null };
@@ -162,7 +174,14 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    */
   async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
     const call = this.#call(reqId, detached);
-    return this.withLock(() => this.#plan(call, signal), { signal });
+    return this.withLock(() => this.#plan(call, new Attachments(() => this.api()), signal), { signal });
+  }
+
+  /** As in the base class. */
+  override withLock<T>(fn: () => T | Promise<T>, options?: WithLockOptions): Promise<T> {
+    // Who comes after this call must not get in before it.
+    this.#group = undefined;
+    return super.withLock(fn, options);
   }
 
   protected override warn(message: string): void {
@@ -181,7 +200,35 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     return { reqId, detached: detached ?? null, clientId, prefix: this.volumePrefix() };
   }
 
-  async #plan(call: SyncCall, signal: AbortSignal | undefined): Promise<SyncPlan> {
+  /**
+   * Runs a function under the lock, with all others that wait for it at that time: they share the hold, and
+   * what is known of the attachments.
+   */
+  #underLock<T>(fn: (attachments: Attachments) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    if (this.holdsLock) return this.withLock(() => fn(new Attachments(() => this.api())));
+    const group = this.#group ?? new SyncGroup<Attachments>();
+    const result = group.join(fn, this.lockTimeout, signal);
+    if (group !== this.#group) this.#start(group);
+    return result;
+  }
+
+  #start(group: SyncGroup<Attachments>): void {
+    this.#group = group;
+    const close = () => {
+      if (this.#group === group) this.#group = undefined;
+    };
+    const run = () => {
+      close();
+      return group.run(new Attachments(() => this.api()));
+    };
+    super.withLock(run, { signal: group.signal, timeout: group.patience }).catch((error: unknown) => {
+      close();
+      const patient = group.fail(error, error instanceof SPLockedFileError && error.code === 'ELOCKED');
+      if (patient !== undefined) this.#start(patient);
+    });
+  }
+
+  async #plan(call: SyncCall, attachments: Attachments, signal: AbortSignal | undefined): Promise<SyncPlan> {
     const requests = new Map(
       Object.entries(await this.getShared()).map(([id, request]) => [
         id,
@@ -195,9 +242,8 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
         `Request ${call.reqId} is not in ${this.fname}: add() it before sync()`,
       );
     }
-    const api = this.api();
-    const needs = syncNeeds(requests, await api.attachmentsList(...callOptions(signal)), call);
-    const plan = syncPlan(needs, await readExistence(api, needs.missing, signal));
+    const needs = syncNeeds(requests, await attachments.read(signal), call);
+    const plan = syncPlan(needs, await readExistence(this.api(), needs.missing, signal));
     debug('sync(%o, %o): %o', call.reqId, call.detached, plan);
     return plan;
   }
@@ -205,17 +251,18 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   async #attach(
     { volume, snapshot, rights }: WantedVolume,
     { clientId }: SyncCall,
-    signal: AbortSignal | undefined,
+    reassign: Reassign,
   ): Promise<void> {
     debug('attaching %s %s to client %d', volume, rights === 2 ? 'rw' : 'ro', clientId);
     const clients = [clientId];
-    if (snapshot) await this.#reassign({ snapshot: volume, ro: clients }, signal);
-    else await this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients }, signal);
+    if (snapshot) await reassign({ snapshot: volume, ro: clients });
+    else await reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
   async #detach(
     target: DetachPlan | null,
     { reqId, clientId }: SyncCall,
+    reassign: Reassign,
     signal: AbortSignal | undefined,
   ): Promise<Pick<SyncReport, 'detached' | 'forced' | 'kept'>> {
     if (target === null) return { detached: null, forced: false, kept: null };
@@ -228,7 +275,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
         delay: this.#detachRetryDelay,
         mayForce: neededBy.length === 0 || this.#forceShared,
       },
-      (entry) => this.#reassign(entry, signal),
+      reassign,
       signal,
     );
     debug('%s: %s', volume, outcome);
@@ -239,12 +286,6 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
       return { detached: null, forced: false, kept: { volume, neededBy } };
     }
     return { detached: volume, forced: outcome === 'forced', kept: null };
-  }
-
-  /** Nothing is changed in the cluster once somebody else may hold the lock. */
-  async #reassign(entry: ReassignEntry, signal: AbortSignal | undefined): Promise<void> {
-    await this.checkLock();
-    await this.api().volumesReassign([entry], ...callOptions(signal));
   }
 
   /**

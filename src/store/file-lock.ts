@@ -24,6 +24,13 @@ export interface LockContext {
   warn: Warn;
 }
 
+/** How long to wait for the lock. */
+export interface Wait {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds. Default: that of the lock options. */
+  timeout?: number | undefined;
+}
+
 /** Those who wait in this process, by the canonical path of the file. */
 const queues = new Map<string, Turns>();
 
@@ -101,11 +108,11 @@ export class FileLock {
 export async function withFileLock<T>(
   context: LockContext,
   fn: (lock: FileLock) => Promise<T>,
-  signal?: AbortSignal,
+  { signal, timeout = context.options.timeout }: Wait = {},
 ): Promise<T> {
   const start = performance.now();
-  const { fname, options } = context;
-  const patience = new Patience(options.timeout, signal);
+  const { fname } = context;
+  const patience = new Patience(timeout, signal);
   let path: string | undefined;
   let ourTurn = false;
   const lockInTurn = async () => {
@@ -122,7 +129,9 @@ export async function withFileLock<T>(
   const { lock, endTurn } = await lockInTurn()
     .catch(async (error: unknown) => {
       signal?.throwIfAborted();
-      const typed = patience.over ? await timedOut(context, path ?? fname, ourTurn) : asTyped(error, fname);
+      const typed = patience.over
+        ? await timedOut(fname, timeout, path ?? fname, ourTurn)
+        : asTyped(error, fname);
       debug('%s: not locked: %s', fname, typed.message);
       throw typed;
     })
@@ -231,13 +240,13 @@ const compromised = (fname: string, problem: string, cause: unknown) =>
     { cause },
   );
 
-async function timedOut({ fname, options }: LockContext, path: string, ourTurn: boolean): Promise<Error> {
+async function timedOut(fname: string, timeout: number, path: string, ourTurn: boolean): Promise<Error> {
   const holder = ourTurn
     ? await describeHolder(path)
     : 'other calls of this very process are before this one';
   return new SPLockedFileError(
     'ELOCKED',
-    `${fname} could not be locked within ${options.timeout} ms: ${holder}. Try again, or raise lock.timeout`,
+    `${fname} could not be locked within ${Math.round(timeout)} ms: ${holder}. Try again, or raise lock.timeout`,
   );
 }
 

@@ -12,6 +12,8 @@ import { Turns } from './turns.js';
 export interface WithLockOptions {
   /** Ends the wait for the lock at once; `withLock` then throws the signal's reason. */
   signal?: AbortSignal | undefined;
+  /** How long to wait for the lock. Milliseconds. Default: the `timeout` of the lock options. */
+  timeout?: number | undefined;
 }
 
 /** One hold of the lock, or a part of it: what a `withLock` inside it is given to itself. */
@@ -72,11 +74,12 @@ export class SPLockedFile {
    * @throws {@link SPLockedFileError} `ELOCKED` when somebody else holds the lock for longer than the
    * timeout, or the system's code when the file cannot be opened or locked.
    */
-  async withLock<T>(fn: () => T | Promise<T>, { signal }: WithLockOptions = {}): Promise<T> {
+  async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
+    const { signal } = options;
     signal?.throwIfAborted();
     const outer = this.#holds.getStore();
     const runIn = (hold: Hold) => this.#holds.run(hold, () => hold.run(fn));
-    if (!outer?.open) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), signal);
+    if (!outer?.open) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), options);
     const end = await outer.inner.take(signal);
     try {
       return await runIn(new Hold(outer.lock));
@@ -139,6 +142,16 @@ export class SPLockedFile {
     const bytes = formatContent(value);
     await this.#write(bytes);
     this.#last = { bytes, parsed: { value } };
+  }
+
+  /** Whether this asynchronous context is inside of `withLock()`. */
+  protected get holdsLock(): boolean {
+    return this.#holds.getStore()?.open ?? false;
+  }
+
+  /** The `timeout` of the lock options. */
+  protected get lockTimeout(): number {
+    return this.#context.options.timeout;
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */

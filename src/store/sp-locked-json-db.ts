@@ -57,7 +57,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   /**
    * Removes all of the keys in one write, and writes nothing when none of them is there.
    *
-   * Reference: `remove_keys(keys)`.
+   * Reference: `removeKeys(keys)`.
    */
   async removeKeys(keys: Iterable<string>): Promise<void> {
     const gone = new Set(keys);

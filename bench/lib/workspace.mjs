@@ -1,0 +1,32 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const made = new Set();
+process.on('exit', () => {
+  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A directory that is gone when the program has ended, however it ends. */
+export function makeWorkspace(parent = tmpdir()) {
+  const dir = mkdtempSync(join(parent, 'bench-'));
+  made.add(dir);
+  let files = 0;
+  return {
+    dir,
+    /** A new attachment cache with that content. */
+    cache(content = '{}') {
+      const own = join(dir, `cache-${files++}`);
+      mkdirSync(own);
+      const file = join(own, 'openstack-attach.json');
+      writeFileSync(file, content);
+      return file;
+    },
+    /** A new directory for device links. */
+    devices() {
+      const own = join(dir, `devices-${files++}`);
+      mkdirSync(own);
+      return own;
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { Actor } from '../lib/actor.mjs';
+import { progress } from '../lib/progress.mjs';
+import { Service } from '../lib/service.mjs';
+
+const VOLUMES = 1000;
+const DEVICE_DELAY = 1000;
+const ROUNDS = 3;
+
+/** Many at once, each adding and attaching a volume of its own whose device appears after a second. */
+export async function concurrent({ quick, workspace }) {
+  const service = await Service.start(workspace, { volumes: VOLUMES, deviceDelay: DEVICE_DELAY });
+  const rows = [];
+  for (const count of quick ? [16] : [16, 64]) {
+    const found = { reference: [], ours: [], 'ours, one process': [] };
+    for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {
+      progress(`concurrent: ${count} attaches at once, round ${round}`);
+      found.reference.push(await inProcesses('reference', count, service, workspace));
+      found.ours.push(await inProcesses('ours', count, service, workspace));
+      found['ours, one process'].push(await inOneProcess(count, service, workspace));
+    }
+    const row = (what, unit, pick) => ({
+      what: `${count} at once, ${what}`,
+      unit,
+      values: Object.fromEntries(Object.entries(found).map(([column, rounds]) => [column, rounds.map(pick)])),
+    });
+    rows.push(
+      row('succeeded', 'calls', (results) => succeeded(results).length),
+      row('median from call to success', 'ms', (results) => middle(succeeded(results))),
+      row('longest from call to success', 'ms', (results) => Math.max(...succeeded(results))),
+    );
+  }
+  await service.stop();
+  return {
+    title: 'Many attaches at once, devices after 1 s',
+    note: `N = ${VOLUMES}. Those that fail do so because they do not get the lock in time.`,
+    columns: ['reference', 'ours', 'ours, one process'],
+    ratio: ['reference', 'ours'],
+    rows,
+  };
+}
+
+const succeeded = (results) => results.filter(({ error }) => error === undefined).map(({ ms }) => ms);
+const middle = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
+
+async function inProcesses(kind, count, service, workspace) {
+  await service.reset();
+  const { port, deviceDir } = service;
+  const file = workspace.cache();
+  const volumes = service.freeVolumes(count);
+  // All are up and ready before the first begins.
+  const actors = await Promise.all(volumes.map(() => Actor.start(kind, { file, port, deviceDir })));
+  const results = await Promise.all(actors.map((actor, at) => actor.attempt({ do: 'attach', volume: volumes[at] })));
+  await Promise.all(actors.map((actor) => actor.stop()));
+  return results;
+}
+
+async function inOneProcess(count, service, workspace) {
+  await service.reset();
+  const actor = await Actor.start('ours', { file: workspace.cache(), port: service.port, deviceDir: service.deviceDir });
+  const { results } = await actor.ask({ do: 'attachAll', volumes: service.freeVolumes(count) });
+  await actor.stop();
+  return results;
+}

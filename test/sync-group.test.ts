@@ -1,0 +1,178 @@
+// Calls of sync() that wait for the lock at the same time share one hold of it.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { ApiError, AttachDB, type Attachment, type LockOptions, SPLockedJSONDB } from '../src/index.js';
+import { useTempDir } from './temp-dir.js';
+
+const path = useTempDir();
+let fname: string;
+beforeEach(() => {
+  fname = path('cache.json');
+  writeFileSync(fname, '{}');
+  mkdirSync(path('dev'));
+});
+
+type Rights = Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights'>;
+
+function make(lock?: LockOptions) {
+  const attachments: Rights[] = [];
+  const api = {
+    attachmentsList: vi.fn(async () => structuredClone(attachments)),
+    volumesList: vi.fn(async () => []),
+    snapshotsList: vi.fn(async () => []),
+    volumeList: vi.fn(async (name: string) => [{ name }]),
+    volumesReassign: vi.fn(async ([entry]: readonly { volume?: string; detach?: unknown }[]) => {
+      const volume = entry?.volume ?? '';
+      if (entry?.detach) attachments.splice(0);
+      else attachments.push({ volume, snapshot: false, client: 1, rights: 'rw' });
+    }),
+  };
+  const log = { warn: vi.fn() };
+  const settings = { SP_OURID: '1', SP_AUTH_TOKEN: '1' };
+  const db = new AttachDB({
+    log,
+    fname,
+    overrideConfig: settings,
+    api,
+    deviceDir: path('dev'),
+    deviceTimeout: 0,
+    detachRetryDelay: 1,
+    detachRetries: 2,
+    lock,
+  });
+  return { db, api, attachments, log };
+}
+
+const volumes = ['os--1', 'os--2', 'os--3', 'os--4'];
+const addAll = async (db: ReturnType<typeof make>['db']) => {
+  for (const volume of volumes) await db.add(volume, { volume, rights: 2 });
+};
+
+test('the attachments are read once, and each volume is attached once', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  const reports = await Promise.all(volumes.map((id) => db.sync(id)));
+  expect(api.attachmentsList).toHaveBeenCalledOnce();
+  expect(api.volumesReassign).toHaveBeenCalledTimes(volumes.length);
+  expect(reports.map(({ attached }) => attached.length)).toEqual([4, 0, 0, 0]);
+});
+
+test('each call sees what those before it have changed', async () => {
+  const { db, api } = make();
+  await db.add('a', { volume: 'os--1', rights: 2 });
+  const [attached, detached, again] = await Promise.all([
+    db.sync('a'),
+    db.sync('a', 'os--1'),
+    db.sync('a', 'os--1'),
+  ]);
+  expect(attached.attached).toHaveLength(1);
+  expect(detached.detached).toBe('os--1');
+  expect(again.detached).toBeNull();
+  expect(api.attachmentsList).toHaveBeenCalledOnce();
+});
+
+test('each call has its own error, and after one the attachments are read anew', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  const oops = new ApiError(400, { error: { name: 'invalidParam', descr: 'oops' } });
+  api.volumesReassign.mockRejectedValueOnce(oops);
+  const outcomes = await Promise.allSettled([db.sync('os--1'), db.sync('nobody'), db.sync('os--2')]);
+  expect(outcomes[0]).toEqual({ status: 'rejected', reason: oops });
+  expect(outcomes[1]).toMatchObject({ status: 'rejected', reason: { code: 'EUNKNOWNREQUEST' } });
+  expect(outcomes[2]).toMatchObject({ status: 'fulfilled', value: { attached: { length: 4 } } });
+  expect(api.attachmentsList).toHaveBeenCalledTimes(2);
+});
+
+test('an error while the attachments are read is that of the call that read them', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  api.attachmentsList.mockRejectedValueOnce(new Error('not today'));
+  const [first, second] = await Promise.allSettled([db.sync('os--1'), db.sync('os--2')]);
+  expect(first).toMatchObject({ status: 'rejected', reason: { message: 'not today' } });
+  expect(second).toMatchObject({ status: 'fulfilled' });
+});
+
+test('attachments that are a second old are read anew', async () => {
+  const { db, api, attachments } = make();
+  attachments.push({ volume: 'os--1', snapshot: false, client: 1, rights: 'rw' });
+  await addAll(db);
+  const now = performance.now.bind(performance);
+  api.volumesReassign.mockImplementation(async () => {
+    vi.spyOn(performance, 'now').mockImplementation(() => now() + 1500);
+  });
+  await Promise.all([db.sync('os--1', 'os--1'), db.sync('os--2')]);
+  vi.restoreAllMocks();
+  expect(api.attachmentsList).toHaveBeenCalledTimes(2);
+});
+
+test('a call that was made after add() does not get in before it', async () => {
+  const { db } = make();
+  await db.add('a', { volume: 'os--1', rights: 2 });
+  const outcomes = await Promise.all([
+    db.sync('a'),
+    db.add('b', { volume: 'os--2', rights: 2 }),
+    db.sync('b'),
+    db.remove('b'),
+    db.sync('b').catch((error: { code: string }) => error.code),
+  ]);
+  expect(outcomes[2]).toMatchObject({ attached: [{ volume: 'os--2' }] });
+  expect(outcomes[4]).toBe('EUNKNOWNREQUEST');
+});
+
+test('inside a hold of the lock, sync() joins that', async () => {
+  const { db } = make();
+  const report = await db.withLock(async () => {
+    await db.add('a', { volume: 'os--1', rights: 2 });
+    return db.sync('a');
+  });
+  expect(report.attached).toHaveLength(1);
+});
+
+test('a call that is aborted while it waits leaves the others alone', async () => {
+  const { db } = make();
+  await addAll(db);
+  const controller = new AbortController();
+  await new SPLockedJSONDB(fname).withLock(async () => {
+    const impatient = db.sync('os--1', null, { signal: controller.signal });
+    const patient = db.sync('os--2');
+    controller.abort(new Error('enough'));
+    await expect(impatient).rejects.toThrow('enough');
+    patient.then(() => writeFileSync(path('patient'), ''));
+  });
+  await vi.waitFor(() => expect(readFileSync(path('patient'), 'utf8')).toBe(''));
+});
+
+test('when all are aborted nobody waits for the lock any more', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  const controller = new AbortController();
+  const { signal } = controller;
+  await new SPLockedJSONDB(fname).withLock(async () => {
+    const both = Promise.allSettled([db.sync('os--1', null, { signal }), db.sync('os--2', null, { signal })]);
+    controller.abort(new Error('enough'));
+    for (const { status } of await both) expect(status).toBe('rejected');
+  });
+  await db.get();
+  expect(api.attachmentsList).not.toHaveBeenCalled();
+});
+
+test('each waits for the lock for its own timeout, and no longer', async () => {
+  const { db } = make({ timeout: 400 });
+  await addAll(db);
+  const outcomes = await new SPLockedJSONDB(fname).withLock(async () => {
+    const first = db.sync('os--1').catch((error: { code: string }) => error.code);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const second = db.sync('os--2');
+    return { first: await first, second: [second] };
+  });
+  expect(outcomes.first).toBe('ELOCKED');
+  expect(await outcomes.second[0]).toMatchObject({ attached: { length: 4 } });
+});
+
+test('a cache that cannot be locked is an error for all', async () => {
+  const { db } = make();
+  const { rmSync } = await import('node:fs');
+  rmSync(fname);
+  const outcomes = await Promise.allSettled([db.sync('a'), db.sync('b'), db.plan('c')]);
+  for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'ENOENT' } });
+});
