@@ -31,7 +31,8 @@ for (const volumes of SIZES) {
   progress(`fleet: measuring with ${volumes} volumes`);
   const found = await trafficOf(volumes, workspace);
   const row = (what, calls) => {
-    const sum = (side, member) => calls.reduce((whole, call) => whole + found[side][call][member], 0) * perSecond;
+    const sum = (side, member) =>
+      calls.reduce((whole, call) => whole + found[side][call][member], 0) * perSecond;
     const [reference, ours] = SIDES.map((side) => sum(side, 'bytes') / 1e6);
     const requests = SIDES.map((side) => digits(sum(side, 'requests')));
     const ratio = `${digits(reference / ours)} x`;
@@ -40,7 +41,9 @@ for (const volumes of SIZES) {
   rows.push(row('attaches', ['attach']), row('attaches and detaches', ['attach', 'detach']));
 }
 endProgress();
-console.log(`${HYPERVISORS.toLocaleString('en')} hypervisors, ${values.attaches} attaches a minute in all:\n`);
+console.log(
+  `${HYPERVISORS.toLocaleString('en')} hypervisors, ${values.attaches} attaches a minute in all:\n`,
+);
 console.log(
   table(
     ['Volumes', 'Counting', 'Requests/s, reference', 'ours', 'MB/s, reference', 'ours', 'fewer bytes'],

@@ -10,6 +10,7 @@ import { Attachments } from './attachments.js';
 import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 import { detach } from './detach.js';
 import { waitForDevices } from './devices.js';
+import { told } from './diagnostics.js';
 import { readExistence } from './existence.js';
 import type { WithLockOptions } from './store/sp-locked-file.js';
 import { SPLockedFileError } from './store/sp-locked-file-error.js';
@@ -253,10 +254,14 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     { clientId }: SyncCall,
     reassign: Reassign,
   ): Promise<void> {
-    debug('attaching %s %s to client %d', volume, rights === 2 ? 'rw' : 'ro', clientId);
     const clients = [clientId];
-    if (snapshot) await reassign({ snapshot: volume, ro: clients });
-    else await reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
+    const volumeEntry = rights === 2 ? { volume, rw: clients } : { volume, ro: clients };
+    const facts = { volume, snapshot, rights, clientId };
+    await told(
+      'storpool:attach',
+      () => facts,
+      () => reassign(snapshot ? { snapshot: volume, ro: clients } : volumeEntry),
+    );
   }
 
   async #detach(
@@ -266,19 +271,18 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     signal: AbortSignal | undefined,
   ): Promise<Pick<SyncReport, 'detached' | 'forced' | 'kept'>> {
     if (target === null) return { detached: null, forced: false, kept: null };
-    const { volume, neededBy } = target;
-    const outcome = await detach(
-      target,
-      {
-        clientId,
-        retries: this.#detachRetries,
-        delay: this.#detachRetryDelay,
-        mayForce: neededBy.length === 0 || this.#forceShared,
-      },
-      reassign,
-      signal,
+    const { volume, snapshot, neededBy } = target;
+    const policy = {
+      clientId,
+      retries: this.#detachRetries,
+      delay: this.#detachRetryDelay,
+      mayForce: neededBy.length === 0 || this.#forceShared,
+    };
+    const outcome = await told(
+      'storpool:detach',
+      (result) => ({ volume, snapshot, clientId, outcome: result }),
+      () => detach(target, policy, reassign, signal),
     );
-    debug('%s: %s', volume, outcome);
     if (outcome === 'kept') {
       this.#log.warn(
         `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,

@@ -4,7 +4,9 @@ import { spread } from './stats.mjs';
 export function digits(value) {
   if (value === 0 || Number.isInteger(value)) return value.toLocaleString('en');
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en');
-  return value.toPrecision(Math.abs(value) < 10 ? 2 : 3).replace(/\.?0+$/u, (zeros) => (zeros.includes('.') ? '' : zeros));
+  return value
+    .toPrecision(Math.abs(value) < 10 ? 2 : 3)
+    .replace(/\.?0+$/u, (zeros) => (zeros.includes('.') ? '' : zeros));
 }
 
 /** A sample as `median (low–high)`; only the value where there is no spread. */

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import { cacheOf, volumeName } from '../lib/inventory.mjs';
 import { flushes } from '../lib/flushes.mjs';
+import { cacheOf, volumeName } from '../lib/inventory.mjs';
 import { progress } from '../lib/progress.mjs';
 import { interleaved, samples, startActors, stopActors } from '../lib/sides.mjs';
 import { makeWorkspace } from '../lib/workspace.mjs';

@@ -49,14 +49,20 @@ async function inProcesses(kind, count, service, workspace) {
   const volumes = service.freeVolumes(count);
   // All are up and ready before the first begins.
   const actors = await Promise.all(volumes.map(() => Actor.start(kind, { file, port, deviceDir })));
-  const results = await Promise.all(actors.map((actor, at) => actor.attempt({ do: 'attach', volume: volumes[at] })));
+  const results = await Promise.all(
+    actors.map((actor, at) => actor.attempt({ do: 'attach', volume: volumes[at] })),
+  );
   await Promise.all(actors.map((actor) => actor.stop()));
   return results;
 }
 
 async function inOneProcess(count, service, workspace) {
   await service.reset();
-  const actor = await Actor.start('ours', { file: workspace.cache(), port: service.port, deviceDir: service.deviceDir });
+  const actor = await Actor.start('ours', {
+    file: workspace.cache(),
+    port: service.port,
+    deviceDir: service.deviceDir,
+  });
   const { results } = await actor.ask({ do: 'attachAll', volumes: service.freeVolumes(count) });
   await actor.stop();
   return results;

@@ -3,8 +3,8 @@ import { progress } from '../lib/progress.mjs';
 import { Service } from '../lib/service.mjs';
 import { interleaved, SIDES, samples, startActors, stopActors } from '../lib/sides.mjs';
 
-const ROUNDS = { 10: 100, 1000: 40, 20_000: 10, 100_000: 5 };
-const QUICK_ROUNDS = { 10: 20, 1000: 10, 20_000: 3 };
+const ROUNDS = { 10: 100, 1000: 40, 20000: 10, 100000: 5 };
+const QUICK_ROUNDS = { 10: 20, 1000: 10, 20000: 3 };
 const WARM_UP = 2;
 const STEPS = ['add', 'attach', 'detach', 'remove'];
 

@@ -12,7 +12,11 @@ export async function handoff({ quick, workspace }) {
   const pairs = new Map();
   for (const kind of KINDS) {
     const file = workspace.cache();
-    pairs.set(kind, { holder: await Actor.start(kind, { file }), waiter: await Actor.start(kind, { file }), times: [] });
+    pairs.set(kind, {
+      holder: await Actor.start(kind, { file }),
+      waiter: await Actor.start(kind, { file }),
+      times: [],
+    });
   }
   const rounds = quick ? QUICK_ROUNDS : ROUNDS;
   progress(`handoff: ${rounds} rounds`);

@@ -1,6 +1,7 @@
 import createDebug from 'debug';
 import { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
+import { told } from '../diagnostics.js';
 import { ApiArgumentError } from './api-argument-error.js';
 import { type ApiCall, CALLS } from './calls.js';
 import { checkName } from './names.js';
@@ -251,23 +252,18 @@ export class Api {
       maxReplySize: this.#maxReplySize,
       signal,
     };
-    return withRetries(
-      async () => {
-        const start = performance.now();
-        try {
-          const reply = await send(request);
-          const data = readReply(reply, what, this.#auth);
-          debug('%s: %d bytes in %d ms', what, reply.body.length, Math.round(performance.now() - start));
-          return data;
-        } catch (error) {
-          debug('%s: failed after %d ms: %s', what, Math.round(performance.now() - start), String(error));
-          throw error;
-        }
-      },
+    const attempt = async () => {
+      const reply = await send(request);
+      return { bytes: reply.body.length, data: readReply(reply, what, this.#auth) };
+    };
+    const { data } = await withRetries(
+      () => told('storpool:api', (result) => ({ method, path, bytes: result?.bytes }), attempt),
       { retries: this.#retries, delay: this.#delay },
-      (_error, retry, wait) => debug('%s: retry %d of %d in %d ms', what, retry + 1, this.#retries, wait),
+      (error, retry, wait) =>
+        debug('%s; retry %d of %d in %d ms', (error as Error).message, retry + 1, this.#retries, wait),
       signal,
     );
+    return data;
   }
 
   async #run<T>(

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import createDebug from 'debug';
+import { told } from '../diagnostics.js';
 import { codeOf, disk, isDenied } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { describeHolder } from './holders.js';
@@ -110,33 +111,29 @@ export async function withFileLock<T>(
   fn: (lock: FileLock) => Promise<T>,
   { signal, timeout = context.options.timeout }: Wait = {},
 ): Promise<T> {
-  const start = performance.now();
   const { fname } = context;
   const patience = new Patience(timeout, signal);
   let path: string | undefined;
   let ourTurn = false;
   const lockInTurn = async () => {
-    path = await disk.realpath(fname);
-    const endTurn = await takeTurn(path, patience.signal);
-    ourTurn = true;
     try {
-      return { lock: await lockFile(context, path, patience.signal), endTurn };
+      path = await disk.realpath(fname);
+      const endTurn = await takeTurn(path, patience.signal);
+      ourTurn = true;
+      try {
+        return { lock: await lockFile(context, path, patience.signal), endTurn };
+      } catch (error) {
+        endTurn();
+        throw error;
+      }
     } catch (error) {
-      endTurn();
-      throw error;
+      signal?.throwIfAborted();
+      throw patience.over ? await timedOut(fname, timeout, path ?? fname, ourTurn) : asTyped(error, fname);
+    } finally {
+      patience.end();
     }
   };
-  const { lock, endTurn } = await lockInTurn()
-    .catch(async (error: unknown) => {
-      signal?.throwIfAborted();
-      const typed = patience.over
-        ? await timedOut(fname, timeout, path ?? fname, ourTurn)
-        : asTyped(error, fname);
-      debug('%s: not locked: %s', fname, typed.message);
-      throw typed;
-    })
-    .finally(() => patience.end());
-  debug('%s: locked after %d ms', fname, Math.round(performance.now() - start));
+  const { lock, endTurn } = await told('storpool:lock', () => ({ fname }), lockInTurn);
   try {
     return await fn(lock);
   } finally {

@@ -161,7 +161,7 @@ describe('what is printed', () => {
     );
     await api.volumesList();
     await api.volumesReassign([{ volume: 'v', rw: [1] }]);
-    expect(logged.join('\n')).toContain('GET VolumesList: ');
+    expect(logged.join('\n')).toContain('method=GET path=VolumesList');
     expect(logged.join('\n')).toContain('POST VolumesReassign: ');
     expect(logged.join('\n')).toContain('SP_AUTH_TOKEN comes from the environment');
     expect(logged.join('\n')).not.toContain(TOKEN);
@@ -170,7 +170,7 @@ describe('what is printed', () => {
 
   test('retries are told, without it', async () => {
     await failing((socket) => socket.resetAndDestroy());
-    expect(logged.join('\n')).toContain('GET VolumesList: retry 1 of 1 in 0 ms');
+    expect(logged.join('\n')).toContain('; retry 1 of 1 in 0 ms');
     expect(logged.join('\n')).toContain('GET VolumesList: failed after ');
     expect(logged.join('\n')).not.toContain(TOKEN);
   });
