@@ -3,15 +3,16 @@ import { digits, sample, table } from './table.mjs';
 
 /**
  * What a measurement gives: `{ title, note?, columns, ratio?, rows }`. A row is `{ what, unit, values }`, with a
- * sample for each column, and `ratio` names the two columns of which the first is divided by the second.
+ * sample for each column, and `ratio` names the two columns of which the first is divided by the second; not in a
+ * row with `ratio: false`.
  */
 export function asText({ title, note, columns, ratio, rows }) {
   const head = ['', 'unit', ...columns, ...(ratio === undefined ? [] : [ratio.join(' / ')])];
-  const lines = rows.map(({ what, unit, values }) => [
+  const lines = rows.map(({ what, unit, values, ratio: wanted = true }) => [
     what,
     unit,
     ...columns.map((column) => sample(values[column])),
-    ...(ratio === undefined ? [] : [ratioOf(values, ratio) ?? '–']),
+    ...(ratio === undefined ? [] : [(wanted && ratioOf(values, ratio)) || '–']),
   ]);
   const notes = note === undefined ? [] : ['', note];
   return [`## ${title}`, '', table(head, lines), ...notes, ''].join('\n');

@@ -11,10 +11,12 @@ const snapshot = { id: 's1', volumeId: 'v1' };
 function setUp(options: Partial<CinderDriverOptions> = {}) {
   const calls: unknown[][] = [];
   /** A call that is noted down and succeeds, until the test says otherwise. */
-  const ok = (name: string) => (...args: unknown[]) => {
-    calls.push([name, ...args.filter((arg) => arg !== undefined)]);
-    return Promise.resolve({ ok: true as const });
-  };
+  const ok =
+    (name: string) =>
+    (...args: unknown[]) => {
+      calls.push([name, ...args.filter((arg) => arg !== undefined)]);
+      return Promise.resolve({ ok: true as const });
+    };
   const api = {
     snapshotCreate: vi.fn<Api['snapshotCreate']>(ok('snapshotCreate')),
     snapshotDelete: vi.fn<Api['snapshotDelete']>(ok('snapshotDelete')),
@@ -82,11 +84,14 @@ describe('volumes', () => {
     ]);
   });
 
-  test.each(['volumesReassign', 'volumeDelete'] as const)('that %s does not find are deleted', async (call) => {
-    const t = setUp();
-    t.api[call].mockRejectedValue(refusal('objectDoesNotExist'));
-    await t.driver.deleteVolume(volume);
-  });
+  test.each(['volumesReassign', 'volumeDelete'] as const)(
+    'that %s does not find are deleted',
+    async (call) => {
+      const t = setUp();
+      t.api[call].mockRejectedValue(refusal('objectDoesNotExist'));
+      await t.driver.deleteVolume(volume);
+    },
+  );
 
   test('that are open are not deleted', async () => {
     const t = setUp();
@@ -141,10 +146,12 @@ describe('after a migration', () => {
     `os--volume-${from}`,
     { rename: `os--volume-${to}` },
   ];
-  const only = (...ids: string[]) => async (name: string) => {
-    if (ids.some((id) => name === `os--volume-${id}`)) return [{ name }];
-    throw refusal('objectDoesNotExist');
-  };
+  const only =
+    (...ids: string[]) =>
+    async (name: string) => {
+      if (ids.some((id) => name === `os--volume-${id}`)) return [{ name }];
+      throw refusal('objectDoesNotExist');
+    };
 
   test('the volume gets the name of one that is elsewhere', async () => {
     const t = setUp();
@@ -156,7 +163,11 @@ describe('after a migration', () => {
   test('two volumes change their names', async () => {
     const t = setUp();
     expect(await t.driver.updateMigratedVolume(volume, migrated)).toEqual({ nameId: null });
-    expect(t.calls).toEqual([rename('v1', 'm1--temp--mig'), rename('m1', 'v1'), rename('m1--temp--mig', 'm1')]);
+    expect(t.calls).toEqual([
+      rename('v1', 'm1--temp--mig'),
+      rename('m1', 'v1'),
+      rename('m1--temp--mig', 'm1'),
+    ]);
   });
 
   test('a volume that is not here keeps its name', async () => {
@@ -206,7 +217,9 @@ describe('after a migration', () => {
   test('what cannot be asked is not renamed', async () => {
     const t = setUp();
     t.api.volumeList.mockRejectedValue(refusal('notAuthorized'));
-    await expect(t.driver.updateMigratedVolume(volume, migrated)).rejects.toMatchObject({ code: 'notAuthorized' });
+    await expect(t.driver.updateMigratedVolume(volume, migrated)).rejects.toMatchObject({
+      code: 'notAuthorized',
+    });
     expect(t.calls).toEqual([]);
   });
 });

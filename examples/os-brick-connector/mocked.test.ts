@@ -12,7 +12,13 @@ const CLIENT = 42;
 const NAME = 'os--volume-v1';
 const GLOBAL_ID = 'a.b.c';
 const connection: ConnectionProperties = { volume: 'v1', client_id: CLIENT, access_mode: 'rw' };
-const attachment = { volume: NAME, snapshot: false, client: CLIENT, rights: 'rw', globalId: GLOBAL_ID } as const;
+const attachment = {
+  volume: NAME,
+  snapshot: false,
+  client: CLIENT,
+  rights: 'rw',
+  globalId: GLOBAL_ID,
+} as const;
 const open = (name = 'busy') =>
   new ApiError(409, { error: { name, descr: `Volume '${NAME}' is open at client ${CLIENT}.` } });
 
@@ -36,9 +42,7 @@ function mockApi() {
     volumesList: vi.fn<Api['volumesList']>().mockResolvedValue([{ name: NAME }]),
     snapshotsList: vi.fn<Api['snapshotsList']>().mockResolvedValue([]),
     volumeList: vi.fn<Api['volumeList']>().mockResolvedValue([{ name: NAME, size: 2048 }]),
-    volumeInfo: vi
-      .fn<Api['volumeInfo']>()
-      .mockResolvedValue({ name: NAME, size: 2048, globalId: GLOBAL_ID }),
+    volumeInfo: vi.fn<Api['volumeInfo']>().mockResolvedValue({ name: NAME, size: 2048, globalId: GLOBAL_ID }),
     volumesReassign: vi.fn<Api['volumesReassign']>().mockResolvedValue({ ok: true }),
     volumesReassignWait: vi.fn<Api['volumesReassignWait']>().mockResolvedValue({ ok: true }),
   };
@@ -94,7 +98,10 @@ describe('AttachDBConnector', () => {
     await t.device(deviceDir, NAME);
     await t.cached.connectVolume(connection);
     t.api.attachmentsList.mockResolvedValue([attachment]);
-    t.api.volumesReassign.mockClear().mockRejectedValueOnce(open()).mockRejectedValueOnce(open('invalidParam'));
+    t.api.volumesReassign
+      .mockClear()
+      .mockRejectedValueOnce(open())
+      .mockRejectedValueOnce(open('invalidParam'));
     await t.cached.disconnectVolume(connection);
     expect(t.api.volumesReassign.mock.calls).toEqual(
       Array(3).fill([[{ volume: NAME, detach: [CLIENT], force: false }]]),
@@ -166,7 +173,10 @@ describe('GlobalIdConnector', () => {
     ['ro', { volume: NAME, ro: [CLIENT] }],
   ] as const)('connects %s, with no request in the cache', async (access_mode, entry) => {
     const t = await setUp();
-    expect(await t.byId.connectVolume({ ...connection, access_mode })).toEqual({ type: 'block', path: path() });
+    expect(await t.byId.connectVolume({ ...connection, access_mode })).toEqual({
+      type: 'block',
+      path: path(),
+    });
     expect(t.api.volumesReassignWait).toHaveBeenCalledExactlyOnceWith({ reassign: [entry] }, {});
     expect(t.api.volumeInfo).toHaveBeenCalledExactlyOnceWith(NAME, {});
     expect(await t.db.get()).toEqual({});
@@ -236,9 +246,9 @@ describe('GlobalIdConnector', () => {
       throw open();
     });
     const { signal } = controller;
-    await expect(byId.disconnectVolume({ ...connection, device_path: path() }, null, { signal })).rejects.toThrow(
-      'enough',
-    );
+    await expect(
+      byId.disconnectVolume({ ...connection, device_path: path() }, null, { signal }),
+    ).rejects.toThrow('enough');
     expect(t.api.volumesReassignWait).toHaveBeenCalledOnce();
   });
 

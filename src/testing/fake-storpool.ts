@@ -19,6 +19,8 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
   token?: string | undefined;
   /** Default: a free one. */
   port?: number | undefined;
+  /** Told of each request as it comes. */
+  onRequest?: ((request: FakeRequest) => void) | undefined;
   /** Other clusters that `RemoteCommand` reaches, by their names. */
   remotes?: Readonly<Record<string, FakeClusterOptions>> | undefined;
 }
@@ -55,6 +57,7 @@ export class FakeStorPool {
   readonly #clientId: number;
   readonly #token: string;
   readonly #devices: FakeDevices;
+  readonly #tell: ((request: FakeRequest) => void) | undefined;
   readonly #failures: { call: ApiCallName; failure: FakeFailure; times: number }[] = [];
 
   private constructor(server: Server, options: FakeStorPoolOptions) {
@@ -62,6 +65,7 @@ export class FakeStorPool {
     this.#server = server;
     this.#clientId = clientId;
     this.#token = token;
+    this.#tell = options.onRequest;
     this.#cluster = new FakeCluster(options, clientId);
     this.#remotes = new Map(
       Object.entries(remotes).map(([name, remote]) => [name, new FakeCluster(remote, clientId)]),
@@ -161,6 +165,7 @@ export class FakeStorPool {
       const found = route(method, url);
       const body = parseBody(url, Buffer.concat(chunks).toString('utf8'));
       this.requests.push({ method, path: url, body });
+      this.#tell?.({ method, path: url, body });
       const failure = found && this.#takeFailure(found.call);
       if (failure === 'hang') return;
       if (failure === 'reset') request.socket.resetAndDestroy();

@@ -162,7 +162,7 @@ describe('what is printed', () => {
     await api.volumesList();
     await api.volumesReassign([{ volume: 'v', rw: [1] }]);
     expect(logged.join('\n')).toContain('method=GET path=VolumesList');
-    expect(logged.join('\n')).toContain('POST VolumesReassign: ');
+    expect(logged.join('\n')).toContain('method=POST path=VolumesReassign');
     expect(logged.join('\n')).toContain('SP_AUTH_TOKEN comes from the environment');
     expect(logged.join('\n')).not.toContain(TOKEN);
     expect(views(api)).not.toContain(TOKEN);
@@ -171,7 +171,7 @@ describe('what is printed', () => {
   test('retries are told, without it', async () => {
     await failing((socket) => socket.resetAndDestroy());
     expect(logged.join('\n')).toContain('; retry 1 of 1 in 0 ms');
-    expect(logged.join('\n')).toContain('GET VolumesList: failed after ');
+    expect(logged.join('\n')).toContain('method=GET path=VolumesList bytes=undefined in ');
     expect(logged.join('\n')).not.toContain(TOKEN);
   });
 });
