@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    // Some tests start processes of their own, and the examples import the package by its name: both run what is built.
+    globalSetup: ['test/build.setup.ts'],
+    projects: [
+      { extends: true, test: { name: 'library', include: ['test/**/*.test.ts'] } },
+      { extends: true, test: { name: 'examples', include: ['examples/**/*.test.ts'] } },
+    ],
     coverage: {
       provider: 'v8',
       include: ['src/**'],

@@ -18,7 +18,10 @@ export interface AttachDBOptions<A extends AttachDBApi = Api> {
   overrideConfig?: Readonly<Record<string, string>> | undefined;
   /** Where to read the settings, or the settings already read. Default: this host's configuration. */
   config?: SPConfigOptions | SPConfig | undefined;
-  /** What to send the calls through, for tests. Default: an {@link Api} made from the configuration. */
+  /**
+   * What to send the calls through: a mock in tests, or an {@link Api} with options of its own, as
+   * `Api.fromConfig(config, { multiCluster: true })`. Default: an {@link Api} made from the configuration.
+   */
   api?: A | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
   deviceDir?: string | undefined;

@@ -88,10 +88,30 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    *
    * @throws {@link SPConfigError}
    */
-  api(): A {
+  api(): NoInfer<A> {
     // Without an injected api, A is its default.
     this.#api ??= Api.fromConfig(this.config()) as AttachDBApi as A;
     return this.#api;
+  }
+
+  /**
+   * This host's client ID, `SP_OURID` of the configuration.
+   *
+   * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a number.
+   */
+  clientId(): number {
+    const id = this.config().get('SP_OURID', '').trim();
+    const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
+    if (Number.isSafeInteger(clientId) && clientId > 0) return clientId;
+    throw new AttachError(
+      'ENOCLIENTID',
+      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in the host's section of /etc/storpool.conf`,
+    );
+  }
+
+  /** The path at which the device of an attached volume or snapshot appears. */
+  devicePath(volume: string): string {
+    return join(this.#deviceDir, volume);
   }
 
   /**
@@ -125,14 +145,27 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    *
    * @throws {@link AttachError} `EBADREQUEST` for what would stop every later `sync()` on this host.
    */
-  override async add(reqId: string, request: AttachRequest): Promise<void> {
-    await super.add(reqId, checkRequest(reqId, request, 'to be added'));
+  override async add(reqId: string, request: AttachRequest, options?: WithLockOptions): Promise<void> {
+    await super.add(reqId, checkRequest(reqId, request, 'to be added'), options);
   }
 
   /**
    * Attaches to this host what the cached requests want and it does not have, drops requests for volumes
    * that are no more, and detaches one volume if it is named; all that under the lock. Then waits for the
    * devices.
+   *
+   * A request for a volume that the cluster does not have is no error: it leaves the cache, and stands in
+   * `staleRequests` of the report.
+   *
+   * Between `sync(reqId, volume)` and `remove(reqId)` the request is still cached, and a `sync()` of another
+   * service may attach the volume again. Hold the lock around both where that matters:
+   *
+   * ```ts
+   * await db.withLock(async () => {
+   *   await db.sync(reqId, volume);
+   *   await db.remove(reqId);
+   * });
+   * ```
    *
    * Reference: `sync(req_id, detached)`.
    *
@@ -190,15 +223,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   }
 
   #call(reqId: string, detached: string | null | undefined): SyncCall {
-    const id = this.config().get('SP_OURID', '').trim();
-    const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
-    if (!Number.isSafeInteger(clientId) || clientId < 1) {
-      throw new AttachError(
-        'ENOCLIENTID',
-        `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in the host's section of /etc/storpool.conf`,
-      );
-    }
-    return { reqId, detached: detached ?? null, clientId, prefix: this.volumePrefix() };
+    return { reqId, detached: detached ?? null, clientId: this.clientId(), prefix: this.volumePrefix() };
   }
 
   /**
@@ -309,14 +334,14 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     for (const { volume } of plan.attach) {
       if (!found.has(volume)) {
         this.#log.warn(
-          `${volume} is attached, but ${join(this.#deviceDir, volume)} did not appear within ${this.#deviceTimeout} ms; is the storpool_block service running on this host?`,
+          `${volume} is attached, but ${this.devicePath(volume)} did not appear within ${this.#deviceTimeout} ms; is the storpool_block service running on this host?`,
         );
       }
     }
     for (const { volume } of own) {
       if (!found.has(volume)) this.#log.debug?.(`${volume} was attached before, but it has no device yet`);
     }
-    return new Map([...found].map((name) => [name, join(this.#deviceDir, name)]));
+    return new Map([...found].map((name) => [name, this.devicePath(name)]));
   }
 }
 

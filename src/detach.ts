@@ -37,15 +37,9 @@ export async function detach(
       await reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change });
       return force ? 'forced' : 'detached';
     } catch (error) {
-      if (!isOpen(error) || force) throw error;
+      if (!(error instanceof ApiError && error.isOpen) || force) throw error;
       if (last) return 'kept';
       await sleep(delay, signal);
     }
   }
 }
-
-/** Older services call it an invalid parameter. */
-const isOpen = (error: unknown) =>
-  error instanceof ApiError &&
-  (error.code === 'busy' || error.code === 'invalidParam') &&
-  error.desc.includes('is open at');

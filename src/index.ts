@@ -11,6 +11,7 @@ export { AttachError, type AttachErrorCode } from './attach-error.js';
 export type { AttachRequest, Rights } from './attach-request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';
+export { type DeviceWaitOptions, waitForDevices } from './devices.js';
 export type { ApiEvent, AttachEvent, DetachEvent, DiagnosticsEvents, LockEvent } from './diagnostics.js';
 export type { LockOptions } from './store/lock-options.js';
 export { SPLockedFile, type WithLockOptions } from './store/sp-locked-file.js';

@@ -32,8 +32,14 @@ export const WAYS = {
     trusts: 'that entries hold no objects, and texts no braces and no blanks come after a colon',
     read: searchBytes,
   },
-  'cut into entries byte by byte, parse those with "client":ID': {
-    trusts: 'that no blanks come after a colon',
+  'the same, but JSON.parse for a reply that is laid out otherwise': {
+    trusts: 'almost nothing, but checks no other entry',
+    read: (bytes, client) =>
+      searchPlain(bytes, client) ??
+      JSON.parse(bytes.toString()).data.filter((entry) => entry.client === client),
+  },
+  'cut into entries byte by byte, parse those that may be ours': {
+    trusts: 'that a client is written as a plain number',
     read: cutAll,
   },
 };
@@ -61,9 +67,39 @@ function searchBytes(bytes, client) {
   return found;
 }
 
+/**
+ * As {@link searchBytes}, where the reply has no escapes and as many braces as flat entries with one client each
+ * have; else `undefined`.
+ */
+function searchPlain(bytes, client) {
+  if (bytes.includes(BACKSLASH)) return undefined;
+  const needle = Buffer.from('"client":');
+  const wanted = String(client);
+  const found = [];
+  let entries = 0;
+  let end = 0;
+  for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, end)) {
+    const start = bytes.lastIndexOf(OPEN, at);
+    const value = at + needle.length;
+    if (start < end || !isDigit(bytes[value])) return undefined;
+    end = bytes.indexOf(CLOSE, at) + 1;
+    entries++;
+    const isOurs =
+      bytes.latin1Slice(value, value + wanted.length) === wanted && !isDigit(bytes[value + wanted.length]);
+    if (isOurs) found.push(JSON.parse(bytes.toString('utf8', start, end)));
+  }
+  return entries + 1 === count(bytes, OPEN) ? found : undefined;
+}
+
+function count(bytes, byte) {
+  let hits = 0;
+  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) hits++;
+  return hits;
+}
+
 /** What reading the reply as it streams in would have to do with each byte. */
 function cutAll(bytes, client) {
-  const needle = Buffer.from(`"client":${client}`);
+  const ours = new RegExp(`"client"\\s*:\\s*${client}(?!\\d)`, 'u');
   const found = [];
   let depth = 0;
   let start = 0;
@@ -77,9 +113,8 @@ function cutAll(bytes, client) {
       // The reply, its list, an entry.
       if (++depth === 3) start = at;
     } else if ((byte === CLOSE || byte === CLOSE_LIST) && depth-- === 3) {
-      const entry = bytes.subarray(start, at + 1);
-      if (!entry.includes(needle)) continue;
-      const parsed = JSON.parse(entry.toString());
+      if (!ours.test(bytes.latin1Slice(start, at + 1))) continue;
+      const parsed = JSON.parse(bytes.toString('utf8', start, at + 1));
       if (parsed.client === client) found.push(parsed);
     }
   }

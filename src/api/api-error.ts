@@ -44,6 +44,15 @@ export class ApiError extends Error {
     this.transient = json.error?.transient === true;
     this.json = json;
   }
+
+  /**
+   * Whether the call was refused since a client has the volume open: it may be let go in a moment, and
+   * detaching it by force takes it away from whoever uses it.
+   */
+  get isOpen(): boolean {
+    // Older services call it an invalid parameter.
+    return (this.code === 'busy' || this.code === 'invalidParam') && this.desc.includes('is open at');
+  }
 }
 
 /** Whoever answers may put anything there. */

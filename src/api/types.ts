@@ -7,7 +7,7 @@ export type Tags = Record<string, string>;
 /** What volumes and snapshots have in common. Fields that a newer service adds are kept. */
 export interface VolumeSummaryBase {
   name: string;
-  /** The identifier that stays through renames, as `a.b.cd`. */
+  /** The identifier that stays through renames, as `a.b.cd`; where a name is asked for it is given as `~a.b.cd`. */
   globalId?: string;
   size?: Bytes;
   /** Number of copies. */
@@ -82,21 +82,23 @@ export interface Attachment {
 
 interface Reassign {
   /** Clients that lose it, or all that have it. */
-  detach?: readonly number[] | 'all';
+  detach?: readonly number[] | 'all' | undefined;
   /** Clients that get it read-only. */
-  ro?: readonly number[];
+  ro?: readonly number[] | undefined;
   /** Detach even what is open: its user loses what it has not written. Default: `false`. */
-  force?: boolean;
+  force?: boolean | undefined;
 }
 
-/** Changes who has a volume attached. */
+/** Changes who has a volume attached. It is named as usual, or by its global ID, as `~a.b.cd`. */
 export interface VolumeReassign extends Reassign {
   volume: string;
   snapshot?: never;
   /** Clients that get it read/write. */
-  rw?: readonly number[];
+  rw?: readonly number[] | undefined;
+  /** Also attach what another cluster has exported. */
+  allowRemoteExported?: boolean | undefined;
   /** What to do where it is attached in a remote cluster. Multi-cluster calls only. */
-  onRemoteAttached?: string;
+  onRemoteAttached?: string | undefined;
 }
 
 /** Changes who has a snapshot attached; a snapshot is never read/write. */
@@ -113,73 +115,74 @@ export type ReassignEntry = VolumeReassign | SnapshotReassign;
 export interface ReassignWait {
   reassign: readonly ReassignEntry[];
   /** Seconds to wait for clients that are away; 0 not at all. Default: without end. */
-  attachTimeout?: number;
+  attachTimeout?: number | undefined;
 }
 
 /** The settings that volumes get when they are made or changed. */
 export interface VolumePolicy {
-  placeAll?: string;
-  placeTail?: string;
-  placeHead?: string;
-  replication?: number;
+  placeAll?: string | undefined;
+  placeTail?: string | undefined;
+  placeHead?: string | undefined;
+  replication?: number | undefined;
   /** KB/s */
-  bw?: number | '-';
+  bw?: number | '-' | undefined;
   /** operations/s */
-  iops?: number | '-';
-  reuseServer?: boolean;
-  tags?: Tags;
+  iops?: number | '-' | undefined;
+  reuseServer?: boolean | undefined;
+  tags?: Tags | undefined;
 }
 
 /** The argument of `volumeCreate()`. */
 export interface VolumeCreate extends VolumePolicy {
   name: string;
   /** Default: the size of the parent. */
-  size?: Bytes;
+  size?: Bytes | undefined;
   /** The snapshot to base it on. */
-  parent?: string;
+  parent?: string | undefined;
   /** The volume to copy. */
-  baseOn?: string;
-  template?: string;
+  baseOn?: string | undefined;
+  template?: string | undefined;
 }
 
 /** The argument of `volumeUpdate()`: only what is to change. */
 export interface VolumeUpdate extends VolumePolicy {
-  rename?: string;
-  size?: Bytes;
-  sizeAdd?: Bytes;
-  template?: string;
+  rename?: string | undefined;
+  size?: Bytes | undefined;
+  sizeAdd?: Bytes | undefined;
+  template?: string | undefined;
   /** Allow a size below the present one: what lies behind it is lost. */
-  shrinkOk?: boolean;
+  shrinkOk?: boolean | undefined;
 }
 
 /** The argument of `volumeRevert()`. */
 export interface VolumeRevert {
   toSnapshot: string;
   /** Also take the size of the snapshot. */
-  revertSize?: boolean;
+  revertSize?: boolean | undefined;
 }
 
 /** The argument of `snapshotCreate()`. */
 export interface SnapshotCreate {
   /** Default: a name that the service makes up, `autoName` of the result. */
-  name?: string;
+  name?: string | undefined;
   /** Delete it as soon as nothing is based on it. */
-  bind?: boolean;
+  bind?: boolean | undefined;
   /** Seconds since 1970 */
-  targetDeleteDate?: number;
+  targetDeleteDate?: number | undefined;
   /** Seconds from now */
-  deleteAfter?: number;
-  tags?: Tags;
+  deleteAfter?: number | undefined;
+  tags?: Tags | undefined;
 }
 
 /** The argument of `snapshotUpdate()`: only what is to change. */
 export interface SnapshotUpdate extends VolumePolicy {
-  rename?: string;
-  bind?: boolean;
+  rename?: string | undefined;
+  template?: string | undefined;
+  bind?: boolean | undefined;
   /** Seconds since 1970; 0 for never */
-  targetDeleteDate?: number;
+  targetDeleteDate?: number | undefined;
   /** Seconds from now; 0 for never */
-  deleteAfter?: number;
+  deleteAfter?: number | undefined;
 }
 
 /** The answer to a call that changes something. */
@@ -217,7 +220,12 @@ export interface VolumeTemplate extends VolumePolicy {
 export interface Disk {
   id: number;
   serverId?: number;
+  /** -1 while the disk is up. */
   generationLeft?: number;
+  /** Allocation groups: all of them, those in use, those free. */
+  agCount?: number;
+  agAllocated?: number;
+  agFree?: number;
   model?: string;
   serial?: string;
   description?: string;

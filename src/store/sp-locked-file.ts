@@ -93,11 +93,11 @@ export class SPLockedFile {
    *
    * Reference: `changed()`, which compares time and size; two writes within one clock tick escape that.
    */
-  changed(): Promise<boolean> {
+  changed(options?: WithLockOptions): Promise<boolean> {
     return this.#withFile(async (lock) => {
       const bytes = await this.#read(lock);
       return this.#last === undefined || !this.#last.bytes.equals(bytes);
-    });
+    }, options);
   }
 
   /**
@@ -107,8 +107,8 @@ export class SPLockedFile {
    *
    * @throws {@link SPLockedFileError} `ECORRUPT` when it is not JSON and cannot be restored.
    */
-  async jsload(): Promise<unknown> {
-    return structuredClone(await this.loadShared());
+  async jsload(options?: WithLockOptions): Promise<unknown> {
+    return structuredClone(await this.loadShared(options));
   }
 
   /**
@@ -120,21 +120,21 @@ export class SPLockedFile {
    * lost meanwhile, and nothing is written then; or the system's code, and the message says whether the old
    * or the new content stands.
    */
-  async jsdump(value: unknown): Promise<void> {
+  async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
     const bytes = formatContent(value);
-    await this.#write(bytes);
+    await this.#write(bytes, options);
     this.#last = { bytes };
   }
 
   /** The parsed content, not to be changed: as long as the file stays the same it is the same object. */
-  protected loadShared(): Promise<unknown> {
+  protected loadShared(options?: WithLockOptions): Promise<unknown> {
     return this.#withFile(async (lock) => {
       const bytes = await this.#read(lock);
       if (this.#last?.parsed && this.#last.bytes.equals(bytes)) return this.#last.parsed.value;
       const intact = await this.#parse(lock, bytes);
       this.#last = { bytes: intact.bytes, parsed: { value: intact.value } };
       return intact.value;
-    });
+    }, options);
   }
 
   /** As {@link jsdump}, with a value that nobody will change any more. */
@@ -164,15 +164,15 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
-  #withFile<T>(fn: (lock: FileLock) => Promise<T>): Promise<T> {
-    return this.withLock(() => fn((this.#holds.getStore() as Hold).lock));
+  #withFile<T>(fn: (lock: FileLock) => Promise<T>, options?: WithLockOptions): Promise<T> {
+    return this.withLock(() => fn((this.#holds.getStore() as Hold).lock), options);
   }
 
-  #write(bytes: Buffer): Promise<void> {
+  #write(bytes: Buffer, options?: WithLockOptions): Promise<void> {
     return this.#withFile(async (lock) => {
       await this.#check(lock);
       await writeSafely(lock, bytes, this.fname, this.#context.warn);
-    });
+    }, options);
   }
 
   async #read(lock: FileLock): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import { corrupt } from './content.js';
-import { SPLockedFile } from './sp-locked-file.js';
+import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
 /**
  * Values by their keys, in a JSON file that several processes share.
@@ -7,6 +7,8 @@ import { SPLockedFile } from './sp-locked-file.js';
  * Any text is a key, `__proto__` too.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
+ *
+ * Every call takes a `signal` and a `timeout` for the wait for the lock.
  *
  * @typeParam V - the values; whoever else writes the file is trusted to keep to it
  */
@@ -18,8 +20,8 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * @throws {@link SPLockedFileError} `ECORRUPT` when the file does not hold a JSON object.
    */
-  async get(): Promise<Record<string, V>> {
-    return structuredClone(await this.getShared());
+  async get(options?: WithLockOptions): Promise<Record<string, V>> {
+    return this.withLock(async () => structuredClone(await this.getShared()), options);
   }
 
   /**
@@ -29,7 +31,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * @throws TypeError for a value that JSON cannot hold; nothing is written then.
    */
-  async add(key: string, value: V): Promise<void> {
+  async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
     await this.withLock(async () => {
@@ -42,7 +44,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
         writable: true,
       });
       await this.dumpShared(data);
-    });
+    }, options);
   }
 
   /**
@@ -50,8 +52,8 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * Reference: `remove(key)`.
    */
-  remove(key: string): Promise<void> {
-    return this.removeKeys([key]);
+  remove(key: string, options?: WithLockOptions): Promise<void> {
+    return this.removeKeys([key], options);
   }
 
   /**
@@ -59,14 +61,14 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * Reference: `removeKeys(keys)`.
    */
-  async removeKeys(keys: Iterable<string>): Promise<void> {
+  async removeKeys(keys: Iterable<string>, options?: WithLockOptions): Promise<void> {
     const gone = new Set(keys);
     if (gone.size === 0) return;
     await this.withLock(async () => {
       const entries = Object.entries(await this.getShared());
       const left = entries.filter(([key]) => !gone.has(key));
       if (left.length < entries.length) await this.dumpShared(Object.fromEntries(left));
-    });
+    }, options);
   }
 
   /** As {@link get}, but not to be changed. */

@@ -9,6 +9,7 @@ const VOLUME_ENTRY: Fields = {
   ro: clients,
   detach: clientsOrAll,
   force: flag,
+  allowRemoteExported: flag,
   onRemoteAttached: text,
 };
 const SNAPSHOT_ENTRY: Fields = { 'snapshot!': text, ro: clients, detach: clientsOrAll, force: flag };
@@ -38,22 +39,26 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
   );
   const kind = snapshot ? 'snapshot' : 'volume';
   const { name } = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
+  const { rw = [], ro = [], detach = [], force = false } = entry;
+  const staying = [...rw, ...ro];
   const leaving =
-    entry.detach === 'all' ? cluster.attachmentsOf(kind, name).map(({ client }) => client) : entry.detach;
-  const { rw = [], ro = [], force = false } = entry;
+    detach === 'all'
+      ? cluster.attachmentsOf(kind, name).flatMap(({ client }) => (staying.includes(client) ? [] : [client]))
+      : detach;
 
-  const named = [...(leaving ?? []), ...rw, ...ro];
-  if (named.length === 0) throw invalid(`VolumesReassign: the entry for '${name}' changes nothing.`);
+  const named = [...leaving, ...staying];
+  if (named.length === 0 && detach !== 'all')
+    throw invalid(`VolumesReassign: the entry for '${name}' changes nothing.`);
   if (new Set(named).size < named.length) {
     throw invalid(`VolumesReassign: the entry for '${name}' names a client twice.`);
   }
-  for (const client of leaving ?? []) {
+  for (const client of leaving) {
     if (cluster.isOpen(name, client) && !force) {
       throw busy(`${snapshot ? 'Snapshot' : 'Volume'} '${name}' is open at client ${client}.`);
     }
   }
   return () => {
-    for (const client of leaving ?? []) cluster.detach(name, snapshot, client);
+    for (const client of leaving) cluster.detach(name, snapshot, client);
     for (const client of rw) cluster.attach(name, snapshot, client, 'rw');
     for (const client of ro) cluster.attach(name, snapshot, client, 'ro');
   };

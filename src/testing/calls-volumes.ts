@@ -125,12 +125,13 @@ export function snapshotDelete(cluster: FakeCluster, name: string): void {
 }
 
 export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown): void {
-  const { rename, bind, deleteAfter, ...rest } = checkFields<SnapshotUpdate>(
+  const { rename, bind, deleteAfter, template, ...rest } = checkFields<SnapshotUpdate>(
     body,
-    { ...POLICY, rename: text, bind: flag, targetDeleteDate: count, deleteAfter: count },
+    { ...POLICY, rename: text, bind: flag, targetDeleteDate: count, deleteAfter: count, template: text },
     'SnapshotUpdate',
   );
   const snapshot = cluster.find('snapshot', name);
+  const templateName = template === undefined ? snapshot.templateName : cluster.template(template).name;
   if (rename !== undefined && rename !== snapshot.name) {
     const children = cluster.childrenOf(snapshot);
     cluster.rename('snapshot', snapshot, rename);
@@ -138,6 +139,7 @@ export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown
   }
   change(snapshot, {
     ...rest,
+    templateName,
     ...(bind === undefined ? {} : { bound: bind }),
     ...(deleteAfter === undefined
       ? {}

@@ -13,6 +13,8 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
   clientId?: number | undefined;
   /** Where to make and remove the device links of that host. Default: none are made. */
   deviceDir?: string | undefined;
+  /** Where to make links by the global IDs, as in `/dev/storpool-byid`. Default: none are made. */
+  byIdDir?: string | undefined;
   /** Milliseconds from attaching to the device link. Default: `0`. */
   deviceDelay?: number | undefined;
   /** The only token that is let in. Default: `'1234567890'`. */
@@ -56,7 +58,9 @@ export class FakeStorPool {
   readonly #remotes: ReadonlyMap<string, FakeCluster>;
   readonly #clientId: number;
   readonly #token: string;
+  readonly #deviceDelay: number;
   readonly #devices: FakeDevices;
+  readonly #devicesById: FakeDevices;
   readonly #tell: ((request: FakeRequest) => void) | undefined;
   readonly #failures: { call: ApiCallName; failure: FakeFailure; times: number }[] = [];
 
@@ -70,7 +74,9 @@ export class FakeStorPool {
     this.#remotes = new Map(
       Object.entries(remotes).map(([name, remote]) => [name, new FakeCluster(remote, clientId)]),
     );
-    this.#devices = new FakeDevices(options.deviceDir, options.deviceDelay ?? 0);
+    this.#deviceDelay = options.deviceDelay ?? 0;
+    this.#devices = new FakeDevices(options.deviceDir, this.#deviceDelay);
+    this.#devicesById = new FakeDevices(options.byIdDir, this.#deviceDelay);
     this.#updateDevices();
     this.port = (server.address() as AddressInfo).port;
     this.config = {
@@ -145,6 +151,7 @@ export class FakeStorPool {
   /** Ends the service with all its connections, and removes the device links that it made. */
   async close(): Promise<void> {
     this.#devices.update(new Set());
+    this.#devicesById.update(new Set());
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
@@ -170,7 +177,11 @@ export class FakeStorPool {
       if (failure === 'hang') return;
       if (failure === 'reset') request.socket.resetAndDestroy();
       else if (failure === 'garbage') request.socket.end('garbage, not HTTP\r\n\r\n');
-      else this.#answer(response, () => this.#serve(headers.authorization, found, url, body, failure));
+      else {
+        // That call answers once the clients have caught up, and here that is when the links are there.
+        const delay = found?.call === 'volumesReassignWait' ? this.#deviceDelay : 0;
+        this.#answer(response, delay, () => this.#serve(headers.authorization, found, url, body, failure));
+      }
     });
   }
 
@@ -201,7 +212,7 @@ export class FakeStorPool {
   }
 
   /** As the real service does: one answer, and its end is the end of the connection. */
-  #answer(response: ServerResponse, serve: () => unknown): void {
+  #answer(response: ServerResponse, delay: number, serve: () => unknown): void {
     let status = 200;
     let reply: unknown;
     try {
@@ -214,7 +225,9 @@ export class FakeStorPool {
     }
     response.useChunkedEncodingByDefault = false;
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
-    response.end(JSON.stringify(reply));
+    const text = JSON.stringify(reply);
+    if (delay === 0 || status !== 200) response.end(text);
+    else setTimeout(() => response.end(text), delay).unref();
   }
 
   #takeFailure(call: ApiCallName): FakeFailure | undefined {
@@ -229,6 +242,7 @@ export class FakeStorPool {
   #updateDevices(): void {
     const ours = this.#cluster.attachments.filter(({ client }) => client === this.#clientId);
     this.#devices.update(new Set(ours.map(({ volume }) => volume)));
+    this.#devicesById.update(new Set(ours.flatMap(({ globalId }) => globalId ?? [])));
   }
 }
 

@@ -43,8 +43,11 @@ export const POLICY: Fields = {
   tags,
 };
 
+/** What comes as JSON has no member that is `undefined`. */
+export type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
 /** The argument itself, once every member of it is one that the call knows, of the right kind. */
-export function checkFields<T>(value: unknown, fields: Fields, what: string): T {
+export function checkFields<T>(value: unknown, fields: Fields, what: string): Defined<T> {
   if (!isRecord(value)) throw invalid(`${what}: the argument must be an object.`);
   const checks = new Map(Object.entries(fields).map(([name, test]) => [name.replace('!', ''), test]));
   for (const name of Object.keys(fields)) {
@@ -58,5 +61,5 @@ export function checkFields<T>(value: unknown, fields: Fields, what: string): T 
     const problem = test(member);
     if (problem !== undefined) throw invalid(`${what}: "${name}" ${problem}.`);
   }
-  return value as T;
+  return value as Defined<T>;
 }
