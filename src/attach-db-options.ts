@@ -5,12 +5,15 @@ import type { LockOptions } from './store/lock-options.js';
 
 /** What {@link AttachDB} tells an operator. `console` is one. */
 export interface Logger {
+  /** Something an operator should look at. */
   warn(message: string): void;
+  /** Something that may help to understand what happened. */
   debug?(message: string): void;
 }
 
 /** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
 export interface AttachDBOptions<A extends AttachDBApi = Api> {
+  /** What to tell an operator through; `console` is one. */
   log: Logger;
   /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
   fname?: string | undefined;

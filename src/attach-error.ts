@@ -11,7 +11,9 @@ export type AttachErrorCode = 'EUNKNOWNREQUEST' | 'ENOCLIENTID' | 'ESNAPSHOTRW' 
  * Reference: the bare exceptions that `AttachDB.sync()` raises.
  */
 export class AttachError extends Error {
+  /** The name of the class. */
   override readonly name = 'AttachError';
+  /** What is wrong with the call. */
   readonly code: AttachErrorCode;
 
   constructor(code: AttachErrorCode, message: string, options?: ErrorOptions) {

@@ -7,6 +7,7 @@ export type Rights = 1 | 2;
 export interface AttachRequest {
   /** The name of the volume, or of the snapshot. */
   volume: string;
+  /** 1 is read-only, 2 is read/write. */
   rights: Rights;
   /** The request's ID once more. */
   id?: string;

@@ -11,6 +11,7 @@ const CHECK_INTERVAL = 100;
 export interface DeviceWaitOptions {
   /** Milliseconds. */
   timeout: number;
+  /** Ends the wait at once; it then throws the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 

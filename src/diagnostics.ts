@@ -21,21 +21,29 @@ export interface ApiEvent extends Ended {
 
 /** `storpool:lock`: the wait for a lock has ended. */
 export interface LockEvent extends Ended {
+  /** The file, as it was given. */
   fname: string;
 }
 
 /** `storpool:attach`: a volume or snapshot was attached to this host, or could not be. */
 export interface AttachEvent extends Ended {
+  /** The name of the volume or snapshot. */
   volume: string;
+  /** Whether it is a snapshot. */
   snapshot: boolean;
+  /** 1 is read-only, 2 is read/write. */
   rights: 1 | 2;
+  /** The client ID of this host. */
   clientId: number;
 }
 
 /** `storpool:detach`: a volume or snapshot was detached from this host, kept, or could not be detached. */
 export interface DetachEvent extends Ended {
+  /** The name of the volume or snapshot. */
   volume: string;
+  /** Whether it is a snapshot. */
   snapshot: boolean;
+  /** The client ID of this host. */
   clientId: number;
   /** `kept`: it is open and others need it; `undefined` after an error. */
   outcome: 'detached' | 'forced' | 'kept' | undefined;
@@ -43,9 +51,13 @@ export interface DetachEvent extends Ended {
 
 /** The events by the names of their `node:diagnostics_channel` channels. */
 export interface DiagnosticsEvents {
+  /** One request to the API has ended. */
   'storpool:api': ApiEvent;
+  /** The wait for a lock has ended. */
   'storpool:lock': LockEvent;
+  /** A volume was attached, or could not be. */
   'storpool:attach': AttachEvent;
+  /** A volume was detached, kept, or could not be detached. */
   'storpool:detach': DetachEvent;
 }
 

@@ -1,6 +1,6 @@
 import { ApiError } from './api/api-error.js';
 import { isName } from './api/names.js';
-import { type AttachDBApi, callOptions } from './attach-db-api.js';
+import { type AttachDBApi, callOptions, type Named } from './attach-db-api.js';
 import type { WantedVolume } from './sync-plan.js';
 
 /** Up to so many volumes, or snapshots, are asked for one by one; for more of them the whole list is read. */
@@ -41,7 +41,7 @@ async function readIfThere(
   readOne: NonNullable<AttachDBApi['volumeList']>,
   name: string,
   signal: AbortSignal | undefined,
-): Promise<readonly { name: string }[]> {
+): Promise<readonly Named[]> {
   try {
     return await readOne(name, ...callOptions(signal));
   } catch (error) {

@@ -5,7 +5,7 @@ export { ApiError, type ApiErrorReply } from './api/api-error.js';
 export { ApiResponseError, type ApiResponseErrorCode } from './api/api-response-error.js';
 export type * from './api/types.js';
 export { AttachDB } from './attach-db.js';
-export type { AttachDBApi } from './attach-db-api.js';
+export type { AttachDBApi, Named } from './attach-db-api.js';
 export type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 export { AttachError, type AttachErrorCode } from './attach-error.js';
 export type { AttachRequest, Rights } from './attach-request.js';

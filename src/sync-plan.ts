@@ -3,15 +3,21 @@ import type { AttachRequest, Rights } from './attach-request.js';
 
 /** An attachment, as far as a plan needs to know it. */
 export interface AttachmentState {
+  /** The name of the volume or snapshot. */
   volume: string;
+  /** Whether it is a snapshot. */
   snapshot: boolean;
+  /** The ID of the client that has it. */
   client: number;
+  /** In the words of the API. */
   rights: 'rw' | 'ro';
 }
 
 /** A volume or snapshot that this host is to have. */
 export interface WantedVolume {
+  /** The name of the volume or snapshot. */
   volume: string;
+  /** Whether it is a snapshot. */
   snapshot: boolean;
   /** The highest that any request asks for. */
   rights: Rights;
@@ -21,7 +27,9 @@ export interface WantedVolume {
 
 /** What is to be detached. */
 export interface DetachPlan {
+  /** The name of the volume or snapshot. */
   volume: string;
+  /** Whether it is a snapshot. */
   snapshot: boolean;
   /** The other requests that need it; while there are any it is not pulled away by force. */
   neededBy: string[];
@@ -51,6 +59,7 @@ export interface SyncPlan {
   alreadyAttached: WantedVolume[];
   /** The requests for volumes that the cluster does not have: they leave the cache. */
   staleRequests: string[];
+  /** What to detach, if anything. */
   detach: DetachPlan | null;
   /** The request is not in the cache; what it wants detached stays as it is. */
   unknownRequest: boolean;

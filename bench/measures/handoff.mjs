@@ -4,8 +4,8 @@ import { progress } from '../lib/progress.mjs';
 const KINDS = ['reference', 'ours', 'ours, flock program'];
 const ROUNDS = 40;
 const QUICK_ROUNDS = 10;
-/** The holder holds that long, and up to as much longer, so that the waiter's polling has no fixed phase. */
-const HOLD = 150;
+/** The holder holds that long, and up to as much longer: the waiter, which may look once in 100 ms, looks at any time. */
+const HOLD = 100;
 
 /** From the moment that one process is done with the lock until another that waits has it. */
 export async function handoff({ quick, workspace }) {

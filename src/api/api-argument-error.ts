@@ -5,6 +5,8 @@
  * Reference: `storpool.spcatch.InvalidArgumentError`.
  */
 export class ApiArgumentError extends TypeError {
+  /** The name of the class. */
   override readonly name = 'ApiArgumentError';
+  /** Always `EINVAL`. */
   readonly code = 'EINVAL';
 }

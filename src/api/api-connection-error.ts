@@ -4,6 +4,7 @@
  * Reference: the `socket.error` and `http.client.HTTPException` that the bindings let through.
  */
 export class ApiConnectionError extends Error {
+  /** The name of the class. */
   override readonly name = 'ApiConnectionError';
   /** The system's code, as `ECONNREFUSED`, `ECONNRESET` or `ENOTFOUND`; `ETIMEDOUT` when the time was up. */
   readonly code: string;

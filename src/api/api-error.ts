@@ -21,6 +21,7 @@ export interface ApiErrorReply {
  * Reference: `storpool.spapi.ApiError`.
  */
 export class ApiError extends Error {
+  /** The name of the class. */
   override readonly name = 'ApiError';
   /** The HTTP status. */
   readonly status: number;

@@ -11,7 +11,9 @@ export type ApiResponseErrorCode = 'ENOTHTTP' | 'ETRUNCATED' | 'ETOOLARGE' | 'EB
  * The message shows the status and the beginning of the reply, never the authentication token.
  */
 export class ApiResponseError extends Error {
+  /** The name of the class. */
   override readonly name = 'ApiResponseError';
+  /** What is wrong with the reply. */
   readonly code: ApiResponseErrorCode;
   /** The HTTP status, if there was one. */
   readonly status: number | undefined;

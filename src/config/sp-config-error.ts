@@ -15,9 +15,13 @@ export interface SPConfigErrorOptions extends ErrorOptions {
  * Reference: `storpool.spconfig.SPConfigException`.
  */
 export class SPConfigError extends Error {
+  /** The name of the class. */
   override readonly name = 'SPConfigError';
+  /** Always `ECONFIG`. */
   readonly code = 'ECONFIG';
+  /** The file or folder that it is about, if there is one. */
   readonly file: string | undefined;
+  /** The line in that file, counted from 1. */
   readonly line: number | undefined;
 
   constructor(message: string, { file, line, ...options }: SPConfigErrorOptions = {}) {

@@ -111,6 +111,7 @@ export class SPConfig {
     return this.#settings.entries();
   }
 
+  /** As {@link entries}. */
   [Symbol.iterator](): IterableIterator<[string, string]> {
     return this.entries();
   }
@@ -120,6 +121,7 @@ export class SPConfig {
     return Object.fromEntries([...this].map(([key, value]) => [key, key === SECRET ? '[hidden]' : value]));
   }
 
+  /** For `console.log` and `util.inspect`, with the token hidden. */
   [inspect.custom](): string {
     return `SPConfig ${inspect(this.toJSON())}`;
   }

@@ -11,7 +11,9 @@ export type SPLockedFileErrorCode = 'ELOCKED' | 'ECOMPROMISED' | 'ECORRUPT' | (s
  * Reference: `storpool.spopenstack.splocked.SPLockedFileError`.
  */
 export class SPLockedFileError extends Error {
+  /** The name of the class. */
   override readonly name = 'SPLockedFileError';
+  /** What went wrong with the file. */
   readonly code: SPLockedFileErrorCode;
 
   constructor(code: SPLockedFileErrorCode, message: string, options?: ErrorOptions) {

@@ -1,4 +1,4 @@
-import type { ISCSIConfig } from '../api/types.js';
+import type { ISCSI } from '../api/types.js';
 import type { FakeCluster } from './cluster.js';
 import { checkFields, type Fields, flag, isRecord, text } from './fields.js';
 import { absent, busy, exists, invalid } from './refusal.js';
@@ -20,7 +20,6 @@ interface Argument {
   portalGroup: string;
 }
 
-type ISCSI = ISCSIConfig['iscsi'];
 type Command = {
   fields: Fields;
   run(iscsi: ISCSI, argument: Argument, cluster: FakeCluster): void;

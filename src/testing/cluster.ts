@@ -1,6 +1,6 @@
 import type { NameKind } from '../api/names.js';
 import { isName } from '../api/names.js';
-import type { Attachment, Disk, ISCSIConfig, Snapshot, Volume, VolumeTemplate } from '../api/types.js';
+import type { Attachment, Disk, ISCSI, Snapshot, Volume, VolumeTemplate } from '../api/types.js';
 import { absent, exists, invalid } from './refusal.js';
 
 /** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
@@ -11,6 +11,7 @@ export type FakeVolume = Volume & Required<Pick<Volume, 'globalId' | 'size' | 't
 
 /** An attachment of the fake cluster. */
 export interface FakeAttachment {
+  /** The name of the volume or snapshot. */
   volume: string;
   /** Default: this host. */
   client?: number | undefined;
@@ -22,16 +23,31 @@ export interface FakeAttachment {
 
 /** What a fake cluster has in the beginning. */
 export interface FakeClusterOptions {
+  /** Names, or volumes with fields of your own. */
   volumes?: readonly FakeObject<Volume>[] | undefined;
+  /** Names, or snapshots with fields of your own. */
   snapshots?: readonly FakeObject<Snapshot>[] | undefined;
+  /** What is attached, and where. */
   attachments?: readonly FakeAttachment[] | undefined;
+  /** Names, or templates with fields of your own. */
   templates?: readonly FakeObject<VolumeTemplate>[] | undefined;
   /** IDs, or disks. Default: three disks. */
   disks?: readonly (number | Disk)[] | undefined;
-  iscsi?: ISCSIConfig['iscsi'] | undefined;
+  /** The iSCSI configuration. Default: an empty one. */
+  iscsi?: ISCSI | undefined;
 }
 
 const GIB = 1024 ** 3;
+
+/** What a test may see of a fake cluster. */
+export interface FakeState {
+  /** The volumes as they are now. */
+  readonly volumes: Volume[];
+  /** The snapshots as they are now. */
+  readonly snapshots: Snapshot[];
+  /** The attachments as they are now. */
+  readonly attachments: Attachment[];
+}
 
 /** The state of a fake cluster, and the look-ups that its calls have in common. */
 export class FakeCluster {
@@ -40,7 +56,7 @@ export class FakeCluster {
   readonly attachments: Attachment[] = [];
   readonly templates: VolumeTemplate[] = [];
   readonly disks: Disk[];
-  iscsi: ISCSIConfig['iscsi'];
+  iscsi: ISCSI;
   /** Counts the changes. */
   generation = 1;
   readonly #open = new Set<string>();

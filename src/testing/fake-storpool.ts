@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { type ApiCallName, CALLS } from '../api/calls.js';
 import type { Attachment, Snapshot, Volume } from '../api/types.js';
-import { FakeCluster, type FakeClusterOptions } from './cluster.js';
+import { FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
 import { carryOut, type Route, route } from './handlers.js';
 import { absent, type FakeError, invalid, Refusal } from './refusal.js';
@@ -29,6 +29,7 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
 
 /** A request that the fake service got. */
 export interface FakeRequest {
+  /** `GET` or `POST`. */
   method: string;
   /** The whole path, as `/ctrl/1.0/VolumesReassign`, with the query. */
   path: string;
@@ -50,6 +51,7 @@ export type FakeFailure = FakeError | 'reset' | 'hang' | 'garbage';
 export class FakeStorPool {
   /** The settings that lead to it: give them as `overrideConfig`. */
   readonly config: Record<string, string>;
+  /** The port that it listens on. */
   readonly port: number;
   /** All requests since the start, in order. */
   readonly requests: FakeRequest[] = [];
@@ -120,7 +122,7 @@ export class FakeStorPool {
   }
 
   /** The state of a remote cluster. */
-  remote(name: string): Pick<FakeCluster, 'volumes' | 'snapshots' | 'attachments'> {
+  remote(name: string): FakeState {
     const cluster = this.#remotes.get(name);
     if (cluster === undefined) throw new Error(`There is no remote cluster ${name}: give it in remotes`);
     return cluster;
@@ -158,6 +160,7 @@ export class FakeStorPool {
     await closed;
   }
 
+  /** As {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

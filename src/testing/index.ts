@@ -1,5 +1,5 @@
 export type { ApiCallName } from '../api/calls.js';
-export type { FakeAttachment, FakeClusterOptions, FakeObject } from './cluster.js';
+export type { FakeAttachment, FakeClusterOptions, FakeObject, FakeState } from './cluster.js';
 export {
   type FakeFailure,
   type FakeRequest,

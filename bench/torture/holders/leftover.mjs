@@ -1,16 +1,21 @@
 import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { bootId, identity, lockDirectoryOf, recordPath } from '../../../dist/store/holder-record.js';
-import { PROBE, SLACK } from '../lib/scene.mjs';
-import { rounded } from '../lib/stats.mjs';
+import { PROBE, SLACK, TICK } from '../lib/scene.mjs';
+import { now, rounded } from '../lib/stats.mjs';
 
 const AT_ONCE = 1000;
 const HOUR = 3600;
 
-/** Makes a lock directory that nobody refreshes, with a record of ours that differs in some fields. */
+/**
+ * Makes a lock directory that nobody refreshes, with a record of ours that differs in some fields.
+ *
+ * @returns a time before that
+ */
 async function leave({ file }, fields) {
+  const start = now();
   const directory = lockDirectoryOf(file);
   mkdirSync(directory);
-  if (fields === undefined) return;
+  if (fields === undefined) return start;
   const record = {
     pid: 1,
     host: 'elsewhere',
@@ -21,12 +26,13 @@ async function leave({ file }, fields) {
     ...fields,
   };
   writeFileSync(recordPath(file), JSON.stringify(record));
+  return start;
 }
 
-async function expectRespected(scene, waiter) {
+async function expectRespected(scene, waiter, start) {
   const { stale } = scene.options;
-  const { wait } = await waiter.ask('pass');
-  scene.checkWait(wait, stale * 0.9, stale + SLACK);
+  const wait = (await waiter.ask('pass')).at - start;
+  scene.checkWait(wait, stale - TICK, stale + SLACK);
   return rounded(wait);
 }
 
@@ -46,29 +52,29 @@ export async function leftByOurs(scene) {
 /** But it says nothing to one who has no kernel lock himself. */
 export async function leftByOursToOneWithout(scene) {
   const waiter = await scene.actor({ lock: { kernelLock: 'off' } });
-  await leave(scene, {});
-  scene.figure({ 'respected for ms': await expectRespected(scene, waiter) });
+  const start = await leave(scene, {});
+  scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
 /** A holder that was killed between making the directory and its record. */
 export async function leftWithoutRecord(scene) {
   const waiter = await scene.actor();
-  await leave(scene, undefined);
-  scene.figure({ 'respected for ms': await expectRespected(scene, waiter) });
+  const start = await leave(scene, undefined);
+  scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
 /** A record that stayed when its directory went, beside a directory that somebody else has made since. */
 export async function leftWithForeignRecord(scene) {
   const waiter = await scene.actor();
-  await leave(scene, { directory: '1:1' });
-  scene.figure({ 'respected for ms': await expectRespected(scene, waiter) });
+  const start = await leave(scene, { directory: '1:1' });
+  scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
 /** The kernel lock of another machine, or of this one before it was started again, proves nothing here. */
 export async function leftByAnotherKernel(scene) {
   const waiter = await scene.actor();
-  await leave(scene, { bootId: '00000000-0000-4000-8000-000000000000' });
-  scene.figure({ 'respected for ms': await expectRespected(scene, waiter) });
+  const start = await leave(scene, { bootId: '00000000-0000-4000-8000-000000000000' });
+  scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
 /** proper-lockfile's own, killed: fresh it is respected, of an hour ago it is not. */
@@ -77,17 +83,18 @@ export async function leftByPlain(scene) {
   const waiter = await scene.actor();
   const [fresh, old] = [await scene.actor(), await scene.actor()];
 
-  const held = await fresh.ask('plainHold', { stale });
+  const start = now();
+  await fresh.ask('plainHold', { stale });
   await fresh.kill();
   const entered = await waiter.ask('pass');
-  scene.checkWait(entered.at - held.at, stale * 0.9, stale + PROBE + SLACK);
+  scene.checkWait(entered.at - start, stale - TICK, stale + PROBE + SLACK);
 
   await old.ask('plainHold', { stale });
   await old.kill();
   const hourAgo = Date.now() / 1000 - HOUR;
   utimesSync(lockDirectoryOf(scene.file), hourAgo, hourAgo);
   scene.figure({
-    'respected for ms': rounded(entered.at - held.at),
+    'respected for ms': rounded(entered.at - start),
     'an old one for ms': await expectAtOnce(scene, waiter),
   });
 }
@@ -98,8 +105,8 @@ export async function leftAndClockSetBack(scene) {
   const waiter = await scene.actor({ imports });
   const { clock } = await waiter.ask('whoAmI');
   scene.check(clock < Date.now() - HOUR * 900, 'its clock was not set back');
-  await leave(scene, undefined);
-  const respected = await expectRespected(scene, waiter);
+  const start = await leave(scene, undefined);
+  const respected = await expectRespected(scene, waiter, start);
   await waiter.ask('add', { key: 'waiter', value: 1 });
   scene.check(scene.content.waiter === 1, 'it could not write');
   scene.figure({ 'respected for ms': respected });

@@ -5,7 +5,9 @@ import { lockFiles } from './leftovers.mjs';
 import { makeWorkspace } from './workspace.mjs';
 
 /** How late a process may be on a busy machine. */
-export const SLACK = 1500;
+export const SLACK = 2500;
+/** By how much the kernel's time of a file may lag behind its clock. */
+export const TICK = 10;
 /** proper-lockfile dates a new directory up to this much into the future, to learn what the file system keeps. */
 export const PROBE = 1005;
 
