@@ -26,7 +26,7 @@ export async function imports({ quick, workspace }) {
   progress(`import: ${rounds} rounds`);
   for (let round = -1; round < rounds; round++) {
     for (const [name, file] of files) {
-      const ms = await timed(() => ended(start(process.execPath, [file], { stdio: 'inherit' })));
+      const ms = await timed(() => run(file));
       if (round >= 0) values[name].push(ms);
     }
   }
@@ -36,4 +36,10 @@ export async function imports({ quick, workspace }) {
     ratio: ['imports it', 'empty program'],
     rows: [{ what: 'from start to end', unit: 'ms', values }],
   };
+}
+
+async function run(file) {
+  const child = start(process.execPath, [file], { stdio: 'inherit' });
+  await ended(child);
+  if (child.exitCode !== 0) throw new Error(`${file} failed; is the package built?`);
 }

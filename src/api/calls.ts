@@ -34,6 +34,3 @@ export const CALLS = {
   iSCSIConfig: { method: 'GET', path: 'iSCSIConfig', multiCluster: false },
   iSCSIConfigChange: { method: 'POST', path: 'iSCSIConfig', multiCluster: false },
 } as const satisfies Record<string, ApiCall>;
-
-/** The name of one of the calls. */
-export type ApiCallName = keyof typeof CALLS;

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { type ApiCallName, CALLS } from '../api/calls.js';
+import { CALLS } from '../api/calls.js';
 import type { Attachment, Snapshot, Volume } from '../api/types.js';
+import type { ApiCallName } from './call-name.js';
 import { FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
 import { carryOut, type Route, route } from './handlers.js';

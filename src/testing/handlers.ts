@@ -1,4 +1,5 @@
-import { type ApiCallName, CALLS } from '../api/calls.js';
+import { CALLS } from '../api/calls.js';
+import type { ApiCallName } from './call-name.js';
 import { iSCSIConfigChange } from './calls-iscsi.js';
 import { volumesReassign, volumesReassignWait } from './calls-reassign.js';
 import {

@@ -1,4 +1,4 @@
-export type { ApiCallName } from '../api/calls.js';
+export type { ApiCallName } from './call-name.js';
 export type { FakeAttachment, FakeClusterOptions, FakeObject, FakeState } from './cluster.js';
 export {
   type FakeFailure,
