@@ -5,10 +5,11 @@ import { Service } from '../lib/service.mjs';
 const VOLUMES = 1000;
 const DEVICE_DELAY = 1000;
 const ROUNDS = 3;
+const WARM_UP = 3;
 
 /** Many at once, each adding and attaching a volume of its own whose device appears after a second. */
 export async function concurrent({ quick, workspace }) {
-  const service = await Service.start(workspace, { volumes: VOLUMES, deviceDelay: DEVICE_DELAY });
+  const service = await Service.start(workspace, { volumes: VOLUMES });
   const rows = [];
   for (const count of quick ? [16] : [16, 64]) {
     const found = { reference: [], ours: [], 'ours, one process': [] };
@@ -43,13 +44,11 @@ const succeeded = (results) => results.filter(({ error }) => error === undefined
 const middle = (times) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)];
 
 async function inProcesses(kind, count, service, workspace) {
-  await service.reset();
   const { port, deviceDir } = service;
   const file = workspace.cache();
   const volumes = service.freeVolumes(count);
-  // All are up, and have had the lock once, before the first begins: services live long.
   const actors = await Promise.all(volumes.map(() => Actor.start(kind, { file, port, deviceDir })));
-  for (const actor of actors) await actor.ask({ do: 'hold', ms: 0 }).then(() => actor.next());
+  await warmUp(actors, volumes[0], service);
   const results = await Promise.all(
     actors.map((actor, at) => actor.attempt({ do: 'attach', volume: volumes[at] })),
   );
@@ -58,15 +57,22 @@ async function inProcesses(kind, count, service, workspace) {
 }
 
 async function inOneProcess(count, service, workspace) {
-  await service.reset();
   const actor = await Actor.start('ours', {
     file: workspace.cache(),
     port: service.port,
     deviceDir: service.deviceDir,
   });
-  await actor.ask({ do: 'hold', ms: 0 });
-  await actor.next();
+  await warmUp([actor], service.freeVolumes(1)[0], service);
   const { results } = await actor.ask({ do: 'attachAll', volumes: service.freeVolumes(count) });
   await actor.stop();
   return results;
+}
+
+/** Services live long: none of them attaches for the first time. */
+async function warmUp(actors, volume, service) {
+  await service.reset({ deviceDelay: 0 });
+  for (let round = 0; round < WARM_UP; round++) {
+    for (const actor of actors) await actor.ask({ do: 'cycle', volume });
+  }
+  await service.reset({ deviceDelay: DEVICE_DELAY });
 }

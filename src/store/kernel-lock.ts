@@ -48,16 +48,23 @@ async function throughKoffi(): Promise<Locker> {
   };
 }
 
+const CONFLICT = 1;
+
 /**
  * The program of util-linux locks the descriptor that it inherits and ends. The lock belongs to the opening
- * of the file, which is ours, and so it stays. It waits in the kernel.
+ * of the file, which is ours, and so it stays.
+ *
+ * It could also wait in the kernel; but then the lock passes from one waiter there straight to the next, and
+ * the Python services, which try every 0.1 s, never find it free.
  */
-const throughProgram: Locker = (fd, signal) =>
-  new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const child = spawn('flock', ['-x', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
-    const onAbort = () => child.kill('SIGKILL');
-    signal.addEventListener('abort', onAbort);
+const throughProgram: Locker = async (fd, signal) => {
+  await poll(async () => ((await runFlock(fd)) === CONFLICT ? undefined : true), signal);
+};
+
+/** @returns its status: 0, or 1 when somebody else has the lock */
+function runFlock(fd: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('flock', ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
     let said = '';
     let failed: Error | undefined;
     child.stderr?.on('data', (text) => {
@@ -67,15 +74,14 @@ const throughProgram: Locker = (fd, signal) =>
       failed = codeOf(error) === 'ENOENT' ? new NoKernelLock('there is no flock program') : error;
     });
     child.on('close', (status, killedBy) => {
-      signal.removeEventListener('abort', onAbort);
-      if (signal.aborted) reject(signal.reason);
-      else if (failed !== undefined) reject(failed);
-      else if (status === 0) resolve();
+      if (failed !== undefined) reject(failed);
+      else if (status === 0 || status === CONFLICT) resolve(status);
       else if (killedBy === null)
         reject(new NoKernelLock(said.trim() || `the flock program ends with ${status}`));
       else reject(Object.assign(new Error(`the flock program was ended by ${killedBy}`), { code: 'EINTR' }));
     });
   });
+}
 
 const errnoName = (errno: number) =>
   Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;

@@ -25,6 +25,14 @@ export interface LockDirectoryOptions {
   kernelLock: boolean;
 }
 
+/**
+ * The sticky bit, of no other use on an empty directory, says that its maker had the kernel lock: it is there
+ * from the first moment on, even if the maker is killed before it can write its record.
+ */
+const MARK = 0o1000;
+/** How long a directory with the mark is given to get its record. Milliseconds. */
+const RECORD_TIME = 25;
+
 /** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
 /** How long a holder that was held up is given to refresh its directory, and how often it is looked at. */
@@ -50,6 +58,12 @@ const guardedFs = {
   },
 };
 
+/** The same for holders of the kernel lock. */
+const markingFs = {
+  ...guardedFs,
+  mkdir: (directory: string, done: fs.NoParamCallback) => fs.mkdir(directory, { mode: MARK | 0o755 }, done),
+};
+
 /**
  * Takes the lock directory of a file, waiting for whoever has it.
  *
@@ -69,7 +83,7 @@ export async function takeLockDirectory(
       return await lock(path, {
         realpath: false,
         stale,
-        fs: guardedFs,
+        fs: kernelLock ? markingFs : guardedFs,
         onCompromised: (error) => {
           debug('%s: %s', directory, error.message);
           lost = error;
@@ -149,12 +163,13 @@ class Leftover {
     if (seen !== this.#seen) {
       this.#seen = seen;
       this.#since = performance.now();
-    } else if (performance.now() - this.#since > stale) {
-      return true;
     }
+    const age = performance.now() - this.#since;
+    if (age > stale) return true;
     if (!kernelLock) return false;
     const record = await readRecord(this.#path);
-    return record?.kernelLock === true && record.directory === id && record.bootId === (await bootId());
+    if (record?.directory === id) return record.kernelLock && record.bootId === (await bootId());
+    return (Number(stats.mode) & MARK) !== 0 && age > RECORD_TIME;
   }
 }
 

@@ -153,6 +153,24 @@ describe('a lock directory that is left behind', () => {
     },
   );
 
+  test('by a holder of the kernel lock that was killed before it wrote its record is void too', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    const waited = await timed(make().add('a', 1));
+    expect(waited).toBeGreaterThan(25);
+    expect(waited).toBeLessThan(1000);
+  });
+
+  test('with the mark of a kernel lock holder, but under another kernel, is respected while it is fresh', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    await leaveRecord({ bootId: 'another' });
+    await expect(make({ timeout: 150 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+  });
+
+  test('with that mark means nothing to those without the kernel lock', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    await expect(make({ timeout: 150, kernelLock: 'off' }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+  });
+
   test('by anyone is taken over once it is stale', async () => {
     mkdirSync(directory);
     const hourAgo = new Date(Date.now() - 3_600_000);
