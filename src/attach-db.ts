@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import createDebug from 'debug';
 import { Api } from './api/api.js';
 import type { ReassignEntry } from './api/types.js';
 import type { AttachDBApi } from './attach-db-api.js';
@@ -8,6 +7,7 @@ import { AttachError } from './attach-error.js';
 import { type AttachRequest, checkRequest } from './attach-request.js';
 import { Attachments } from './attachments.js';
 import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
+import { lazyDebug } from './debug.js';
 import { detach } from './detach.js';
 import { waitForDevices } from './devices.js';
 import { told } from './diagnostics.js';
@@ -27,7 +27,7 @@ import {
 } from './sync-plan.js';
 import type { SyncReport } from './sync-report.js';
 
-const debug = createDebug('storpool:attachdb');
+const debug = lazyDebug('storpool:attachdb');
 
 /** Sends one entry of a reassignment. */
 type Reassign = (entry: ReassignEntry) => Promise<void>;

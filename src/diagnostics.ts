@@ -1,5 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
-import createDebug from 'debug';
+import { lazyDebug } from './debug.js';
 
 /** What all events have. */
 interface Ended {
@@ -69,10 +69,10 @@ const channels = {
 };
 
 const debugs = {
-  'storpool:api': createDebug('storpool:api'),
-  'storpool:lock': createDebug('storpool:lock'),
-  'storpool:attach': createDebug('storpool:attachdb'),
-  'storpool:detach': createDebug('storpool:attachdb'),
+  'storpool:api': lazyDebug('storpool:api'),
+  'storpool:lock': lazyDebug('storpool:lock'),
+  'storpool:attach': lazyDebug('storpool:attachdb'),
+  'storpool:detach': lazyDebug('storpool:attachdb'),
 };
 
 /**

@@ -1,6 +1,6 @@
-import createDebug from 'debug';
 import { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
+import { lazyDebug } from '../debug.js';
 import { told } from '../diagnostics.js';
 import { ApiArgumentError } from './api-argument-error.js';
 import { type ApiCall, CALLS } from './calls.js';
@@ -30,7 +30,7 @@ import type {
   VolumeUpdate,
 } from './types.js';
 
-const debug = createDebug('storpool:api');
+const debug = lazyDebug('storpool:api');
 
 /** How an {@link Api} reaches the service. Only `auth` must be given. */
 export interface ApiOptions {

@@ -1,4 +1,4 @@
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
 import type { FileLock, Warn } from './file-lock.js';
 import { readContent, replaceAll } from './in-place.js';
@@ -6,7 +6,7 @@ import { readSidecar, sidecarPath, writeSidecar } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 import { warnOnce } from './warn-once.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 /**
  * Replaces what a locked file holds so that neither a kill nor a power cut at any moment loses both the old

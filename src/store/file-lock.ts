@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { told } from '../diagnostics.js';
 import { codeOf, disk, isDenied } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
@@ -12,7 +12,7 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
 import { Turns } from './turns.js';
 import { warnOnce } from './warn-once.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 /** Tells an operator. */
 export type Warn = (message: string) => void;

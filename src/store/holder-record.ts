@@ -1,9 +1,9 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { hostname } from 'node:os';
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { disk, ignoreMissing } from './disk.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 /** Who made a lock directory, as it stands in the file beside it. */
 export interface HolderRecord {

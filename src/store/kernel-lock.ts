@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { codeOf } from './disk.js';
 import { poll } from './poll.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 /** Locks the open file behind a descriptor; the lock lasts until the last descriptor of that opening is closed. */
 type Locker = (fd: number, signal: AbortSignal) => Promise<void>;
@@ -58,11 +57,12 @@ const CONFLICT = 1;
  * the Python services, which try every 0.1 s, never find it free.
  */
 const throughProgram: Locker = async (fd, signal) => {
-  await poll(async () => ((await runFlock(fd)) === CONFLICT ? undefined : true), signal);
+  const { spawn } = await import('node:child_process');
+  await poll(async () => ((await runFlock(spawn, fd)) === CONFLICT ? undefined : true), signal);
 };
 
 /** @returns its status: 0, or 1 when somebody else has the lock */
-function runFlock(fd: number): Promise<number> {
+function runFlock(spawn: typeof import('node:child_process').spawn, fd: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
     let said = '';

@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { sleep } from '../sleep.js';
 import { codeOf, disk, ignoreMissing } from './disk.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 import { poll } from './poll.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 /** The lock directory, once it is ours. */
 export interface LockDirectory {

@@ -1,11 +1,11 @@
 import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import createDebug from 'debug';
+import { lazyDebug } from '../debug.js';
 import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
-const debug = createDebug('storpool:lock');
+const debug = lazyDebug('storpool:lock');
 
 const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
