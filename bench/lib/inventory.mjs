@@ -11,7 +11,8 @@ const created = (index) => 1_700_000_000 + index;
 /** The name of the volume with that number; the highest numbers are attached nowhere. */
 export const volumeName = (index) => `os--volume-${uuid(index)}`;
 
-const snapshotName = (index) => `os--snap--none--snapshot-${uuid(index)}`;
+/** The name of the snapshot with that number. */
+export const snapshotName = (index) => `os--snap--none--snapshot-${uuid(index)}`;
 
 /** How many of that many attachments are our host's; they are the first ones. */
 export const oursOf = (attachments) => Math.min(OURS, Math.ceil(attachments / 5));
@@ -99,5 +100,3 @@ export const cacheOf = (volumes) =>
 /** The volumes that our host has attached from the start. */
 export const ourVolumes = (attachments) =>
   Array.from({ length: oursOf(attachments) }, (_, index) => volumeName(index));
-
-export { snapshotName };

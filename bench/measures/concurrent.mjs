@@ -33,7 +33,7 @@ export async function concurrent({ quick, workspace }) {
   await service.stop();
   return {
     title: 'Many attaches at once, devices after 1 s',
-    note: `N = ${VOLUMES}. Those that fail do so because they do not get the lock in time.`,
+    note: `N = ${VOLUMES}. All processes are warm. The times are of those that succeed; the others do not get the lock in time.`,
     columns: ['reference', 'ours', 'ours, one process'],
     ratio: ['reference', 'ours'],
     rows,
