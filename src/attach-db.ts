@@ -18,6 +18,7 @@ import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
 import { SyncGroup } from './sync-group.js';
 import {
   type DetachPlan,
+  isOurs,
   type SyncCall,
   type SyncPlan,
   syncNeeds,
@@ -208,7 +209,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    */
   async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
     const call = this.#call(reqId, detached);
-    return this.withLock(() => this.#plan(call, new Attachments(() => this.api()), signal), { signal });
+    return this.withLock(() => this.#plan(call, this.#attachments(), signal), { signal });
   }
 
   /** As in the base class. */
@@ -231,11 +232,16 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    * what is known of the attachments.
    */
   #underLock<T>(fn: (attachments: Attachments) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn(new Attachments(() => this.api())));
+    if (this.holdsLock) return this.withLock(() => fn(this.#attachments()));
     const group = this.#group ?? new SyncGroup<Attachments>();
     const result = group.join(fn, this.lockTimeout, signal);
     if (group !== this.#group) this.#start(group);
     return result;
+  }
+
+  #attachments(): Attachments {
+    const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
+    return new Attachments(() => this.api(), isOurs(host));
   }
 
   #start(group: SyncGroup<Attachments>): void {
@@ -245,7 +251,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     };
     const run = () => {
       close();
-      return group.run(new Attachments(() => this.api()));
+      return group.run(this.#attachments());
     };
     super.withLock(run, { signal: group.signal, timeout: group.patience }).catch((error: unknown) => {
       close();

@@ -8,18 +8,24 @@ const MAX_AGE = 1000;
 /** The attachments of the cluster, read once for all calls that share a hold of the lock. */
 export class Attachments {
   readonly #api: () => AttachDBApi;
+  readonly #isOurs: (attachment: AttachmentState) => boolean;
   #known: readonly AttachmentState[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
 
-  /** @param api - made when it is needed */
-  constructor(api: () => AttachDBApi) {
+  /**
+   * @param api - made when it is needed
+   * @param isOurs - which of them to keep: in a large cluster most are other hosts'
+   */
+  constructor(api: () => AttachDBApi, isOurs: (attachment: AttachmentState) => boolean) {
     this.#api = api;
+    this.#isOurs = isOurs;
   }
 
   async read(signal: AbortSignal | undefined): Promise<readonly AttachmentState[]> {
     if (performance.now() - this.#readAt > MAX_AGE) {
       const at = performance.now();
-      this.#known = await this.#api().attachmentsList(...callOptions(signal));
+      const all = await this.#api().attachmentsList(...callOptions(signal));
+      this.#known = all.filter(this.#isOurs);
       this.#readAt = at;
     }
     return this.#known;

@@ -29,17 +29,24 @@ export async function waitForDevices(
   signal?.throwIfAborted();
   const found = new Set<string>();
   const missing = new Set(names);
-  const watched = new WatchedDirectory(dir);
+  const look = async (candidates: ReadonlySet<string> | undefined) => {
+    for (const name of await present(dir, missing, candidates)) {
+      found.add(name);
+      missing.delete(name);
+    }
+  };
+  if (missing.size === 0) return found;
   const end = performance.now() + timeout;
+  // Often they are there already.
+  await look(await list(dir));
+  if (missing.size === 0 || timeout <= 0) return found;
+  const watched = new WatchedDirectory(dir);
   let changed: ReadonlySet<string> | undefined;
   try {
     while (missing.size > 0) {
       // Watching begins before looking, so that nothing can slip in between.
       const interval = (await watched.ensure()) ? CHECK_INTERVAL : POLL_INTERVAL;
-      for (const name of await present(dir, missing, changed ?? (await list(dir)))) {
-        found.add(name);
-        missing.delete(name);
-      }
+      await look(changed ?? (await list(dir)));
       const left = end - performance.now();
       if (missing.size === 0 || left <= 0) break;
       changed = await watched.changeOr(Math.min(interval, left), signal);

@@ -88,7 +88,7 @@ export function syncNeeds(
   const wanted = wantedVolumes(
     [...requests].filter(([id, { volume }]) => id !== reqId || volume !== detached),
   );
-  const ours = attachments.filter(({ volume, client }) => client === clientId && volume.startsWith(prefix));
+  const ours = attachments.filter(isOurs({ clientId, prefix }));
   const isAttached = (one: WantedVolume) => ours.some((attachment) => satisfies(attachment, one));
   const target = ours.find(({ volume }) => volume === detached);
   return {
@@ -119,6 +119,12 @@ export function syncPlan(
   const staleRequests = missing.filter((one) => !exists(one)).flatMap(({ requests }) => requests);
   return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
 }
+
+/** Whether an attachment is one of this host, of a volume of this OpenStack. */
+export const isOurs =
+  ({ clientId, prefix }: Pick<SyncCall, 'clientId' | 'prefix'>) =>
+  ({ volume, client }: AttachmentState) =>
+    client === clientId && volume.startsWith(prefix);
 
 /** Each volume once, where it is first asked for, as the request with the highest rights wants it. */
 function wantedVolumes(requests: Iterable<[string, AttachRequest]>): WantedVolume[] {

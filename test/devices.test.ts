@@ -170,13 +170,19 @@ describe('waitForDevices', () => {
 
   test('the watch ends with the wait, however that ends', async () => {
     const { watcher } = fakeWatcher();
-    appear('a');
+    soon(() => appear('a'));
     await wait(['a']);
     expect(watcher.close).toHaveBeenCalledTimes(1);
-    await wait(['b'], 0);
+    await wait(['b'], 5);
     expect(watcher.close).toHaveBeenCalledTimes(2);
     await wait(['b'], LONG, AbortSignal.timeout(1)).catch(() => undefined);
     expect(watcher.close).toHaveBeenCalledTimes(3);
+  });
+
+  test('what is there already needs no watch', async () => {
+    appear('a');
+    expect(await wait(['a'])).toEqual(['a']);
+    expect(watch).not.toHaveBeenCalled();
   });
 
   test('is aborted before it begins', async () => {

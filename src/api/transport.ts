@@ -1,4 +1,4 @@
-import { request } from 'node:http';
+import { Agent, request } from 'node:http';
 import { ApiConnectionError } from './api-connection-error.js';
 import { ApiResponseError } from './api-response-error.js';
 
@@ -25,6 +25,9 @@ export interface HttpReply {
   body: Buffer;
 }
 
+/** One connection a request: the service closes it after its reply. */
+const agent = new Agent({ keepAlive: false });
+
 /** Longer times make a timer fire at once. */
 const MAX_TIMER = 2 ** 31 - 1;
 
@@ -46,7 +49,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       method,
       path,
       headers: { ...headers, 'Content-Length': Buffer.byteLength(body ?? '') },
-      agent: false,
+      agent,
     });
 
     const finish = (settle: () => void) => {

@@ -1,5 +1,5 @@
 import { lazyDebug } from '../debug.js';
-import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
+import { codeOf, disk, isDenied, replacing } from './disk.js';
 import type { FileLock, Warn } from './file-lock.js';
 import { readContent, replaceAll } from './in-place.js';
 import { readSidecar, sidecarPath, writeSidecar } from './sidecar.js';
@@ -70,8 +70,7 @@ async function keepTorn(path: string, torn: Buffer): Promise<string> {
   if (torn.length === 0) return '';
   const aside = `${path}.torn`;
   try {
-    await disk.unlink(aside).catch(ignoreMissing);
-    await disk.writeFile(aside, torn, { flag: 'wx', mode: 0o600 });
+    await replacing(aside, () => disk.create(aside, torn, 0o600));
     return `, kept in ${aside}`;
   } catch (error) {
     return `, not kept: ${(error as Error).message}`;

@@ -1,7 +1,6 @@
-import type { FileHandle } from 'node:fs/promises';
 import { lazyDebug } from '../debug.js';
 import { told } from '../diagnostics.js';
-import { codeOf, disk, isDenied } from './disk.js';
+import { codeOf, disk, isDenied, type OpenFile } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { describeHolder } from './holders.js';
 import { NoKernelLock, takeKernelLock } from './kernel-lock.js';
@@ -37,7 +36,7 @@ const queues = new Map<string, Turns>();
 
 /** A file that is open and locked for us: by the kernel lock, the lock directory, or both. */
 export class FileLock {
-  readonly handle: FileHandle;
+  readonly handle: OpenFile;
   /** The canonical path. */
   readonly path: string;
   readonly #context: LockContext;
@@ -49,7 +48,7 @@ export class FileLock {
   constructor(
     context: LockContext,
     path: string,
-    handle: FileHandle,
+    handle: OpenFile,
     kernelLock: boolean,
     directory?: LockDirectory,
   ) {
@@ -178,7 +177,7 @@ async function lockFile(context: LockContext, path: string, signal: AbortSignal)
 /** @returns whether there is a kernel lock now */
 async function takeKernel(
   { fname, options, warn }: LockContext,
-  handle: FileHandle,
+  handle: OpenFile,
   signal: AbortSignal,
 ): Promise<boolean> {
   if (options.kernelLock === 'off') return false;
@@ -225,9 +224,9 @@ async function takeDirectory(
 }
 
 /** Whether the file that is open is still the one at that path. */
-async function isAt(path: string, handle: FileHandle): Promise<boolean> {
+async function isAt(path: string, handle: OpenFile): Promise<boolean> {
   const [ours, there] = await Promise.all([handle.stat(), disk.stat(path)]);
-  return ours.ino === there.ino && ours.dev === there.dev;
+  return BigInt(ours.ino) === there.ino && BigInt(ours.dev) === there.dev;
 }
 
 const compromised = (fname: string, problem: string, cause: unknown) =>

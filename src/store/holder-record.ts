@@ -1,7 +1,7 @@
-import { type BigIntStats, constants } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
 import { lazyDebug } from '../debug.js';
-import { disk, ignoreMissing } from './disk.js';
+import { disk, ignoreMissing, replacing } from './disk.js';
 
 const debug = lazyDebug('storpool:lock');
 
@@ -31,7 +31,7 @@ let bootIdRead: Promise<string> | undefined;
 
 /** The ID of the running kernel, empty where there is none to be read; then no record is trusted. */
 export function bootId(): Promise<string> {
-  bootIdRead ??= disk.readFile('/proc/sys/kernel/random/boot_id', 'utf8').then(
+  bootIdRead ??= disk.readFile('/proc/sys/kernel/random/boot_id').then(
     (text) => text.trim(),
     () => '',
   );
@@ -41,7 +41,7 @@ export function bootId(): Promise<string> {
 /** The record beside the lock directory of that file, if a whole one is there. */
 export async function readRecord(path: string): Promise<HolderRecord | undefined> {
   try {
-    const record: Partial<HolderRecord> = JSON.parse(await disk.readFile(recordPath(path), 'utf8'));
+    const record: Partial<HolderRecord> = JSON.parse(await disk.readFile(recordPath(path)));
     const { pid, host, bootId, since, kernelLock, directory } = record;
     const whole =
       typeof pid === 'number' &&
@@ -69,9 +69,7 @@ export async function writeRecord(path: string, directory: string, kernelLock: b
   };
   try {
     // Made anew, since one that another user left behind cannot be written to.
-    await removeRecord(path);
-    const flag = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-    await disk.writeFile(recordPath(path), JSON.stringify(record), { flag, mode: 0o644 });
+    await replacing(recordPath(path), () => disk.create(recordPath(path), JSON.stringify(record), 0o644));
   } catch (error) {
     debug('cannot write %s: %s', recordPath(path), (error as Error).message);
   }

@@ -16,7 +16,7 @@ export async function describeHolder(path: string): Promise<string> {
 async function directoryHolder(path: string): Promise<HolderRecord | undefined> {
   const [record, stats] = await Promise.all([
     readRecord(path),
-    disk.stat(lockDirectoryOf(path), { bigint: true }).catch(ignoreMissing),
+    disk.stat(lockDirectoryOf(path)).catch(ignoreMissing),
   ]);
   return stats !== undefined && record?.directory === identity(stats) ? record : undefined;
 }
@@ -25,13 +25,13 @@ async function directoryHolder(path: string): Promise<HolderRecord | undefined> 
 async function kernelHolder(path: string): Promise<string | undefined> {
   try {
     const { ino } = await disk.stat(path);
-    const locks = await disk.readFile('/proc/locks', 'utf8');
+    const locks = await disk.readFile('/proc/locks');
     const held = locks
       .split('\n')
       .map((line) => /: FLOCK .* WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /u.exec(line));
     const pid = held.find((match) => match?.[2] === String(ino))?.[1];
     if (pid === undefined) return undefined;
-    const name = await disk.readFile(`/proc/${pid}/comm`, 'utf8').catch(() => 'of an unknown name');
+    const name = await disk.readFile(`/proc/${pid}/comm`).catch(() => 'of an unknown name');
     return `process ${pid} (${name.trim()})`;
   } catch {
     // Not on every system, and not for every user; the error that this is for has a cause of its own.

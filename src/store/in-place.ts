@@ -1,5 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-import { codeOf } from './disk.js';
+import { codeOf, type OpenFile } from './disk.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 /**
@@ -7,7 +6,7 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
  *
  * @throws {@link SPLockedFileError} with the system's code, naming the file
  */
-export async function readContent(handle: FileHandle, fname: string): Promise<Buffer> {
+export async function readContent(handle: OpenFile, fname: string): Promise<Buffer> {
   try {
     return await readAll(handle);
   } catch (cause) {
@@ -17,12 +16,12 @@ export async function readContent(handle: FileHandle, fname: string): Promise<Bu
 }
 
 /** All bytes of an open file. */
-export async function readAll(handle: FileHandle): Promise<Buffer> {
+export async function readAll(handle: OpenFile): Promise<Buffer> {
   const { size } = await handle.stat();
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   while (at < size) {
-    const { bytesRead } = await handle.read(bytes, at, size - at, at);
+    const bytesRead = await handle.read(bytes, at, size - at, at);
     if (bytesRead === 0) break;
     at += bytesRead;
   }
@@ -30,16 +29,15 @@ export async function readAll(handle: FileHandle): Promise<Buffer> {
 }
 
 /** Writes bytes from the beginning of an open file on. */
-export async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+export async function writeAll(handle: OpenFile, bytes: Buffer): Promise<void> {
   let at = 0;
   while (at < bytes.length) {
-    const { bytesWritten } = await handle.write(bytes, at, bytes.length - at, at);
-    at += bytesWritten;
+    at += await handle.write(bytes, at, bytes.length - at, at);
   }
 }
 
 /** Puts new bytes in place of all that an open file holds, and on the disk. */
-export async function replaceAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+export async function replaceAll(handle: OpenFile, bytes: Buffer): Promise<void> {
   await handle.truncate(0);
   await writeAll(handle, bytes);
   await handle.datasync();

@@ -1,13 +1,12 @@
 import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { lazyDebug } from '../debug.js';
-import { codeOf, disk, ignoreMissing, isDenied } from './disk.js';
+import { CREATE, codeOf, disk, ignoreMissing, isDenied, type OpenFile, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = lazyDebug('storpool:lock');
 
-const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 
 /** The complete copy beside a file, which a torn one is restored from. */
 export const sidecarPath = (path: string) => `${path}.backup`;
@@ -18,9 +17,9 @@ const temporaryPath = (path: string) => `${path}.backup.tmp`;
  * Puts a complete copy of the new content beside a file, and on the disk, in one step: at every instant the
  * old copy or the new one is there. It has the mode and, where this user may give it, the group of the file.
  */
-export async function writeSidecar(path: string, file: FileHandle, bytes: Buffer): Promise<void> {
+export async function writeSidecar(path: string, file: OpenFile, bytes: Buffer): Promise<void> {
   const temporary = temporaryPath(path);
-  const handle = await create(temporary);
+  const handle = await replacing(temporary, () => disk.open(temporary, CREATE, 0o600));
   try {
     await adopt(handle, file);
     await writeAll(handle, bytes);
@@ -49,21 +48,8 @@ export async function readSidecar(path: string): Promise<{ bytes: Buffer; writte
   }
 }
 
-/** Makes a file that was not there before, not even as a link. */
-async function create(path: string): Promise<FileHandle> {
-  const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
-  try {
-    return await disk.open(path, flags, 0o600);
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
-    debug('removing %s, which a killed process left behind', path);
-    await disk.unlink(path).catch(ignoreMissing);
-    return disk.open(path, flags, 0o600);
-  }
-}
-
 /** Gives a new file the group and the mode of another; the group first, so that no other group ever gets in. */
-async function adopt(handle: FileHandle, from: FileHandle): Promise<void> {
+async function adopt(handle: OpenFile, from: OpenFile): Promise<void> {
   const [ours, theirs] = await Promise.all([handle.stat(), from.stat()]);
   if (ours.gid !== theirs.gid) {
     try {

@@ -281,7 +281,7 @@ describe('a lock directory that is taken from its holder', () => {
 describe('a directory that this user may not write', () => {
   test('the record cannot be written: the locks serve all the same', async () => {
     mend = tamperWithDisk(({ name, path: where }) => {
-      if (name === 'writeFile' && where.endsWith('.holder')) throw systemError('EACCES');
+      if (name === 'create' && where.endsWith('.holder')) throw systemError('EACCES');
       return undefined;
     });
     const db = make();

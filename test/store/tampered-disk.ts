@@ -1,5 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
-import { disk } from '../../src/store/disk.js';
+import { disk, type OpenFile } from '../../src/store/disk.js';
 
 /** One call that touches the disk: of the `disk` object, or of a handle that it opened (`handle.write`). */
 export interface DiskCall {
@@ -22,13 +21,13 @@ export function tamperWithDisk(before: Tamper): () => void {
     calls[name] = async (...args) => {
       const path = String(args[0]);
       const result = await original(...(before({ name, path, args }) ?? args));
-      return name === 'open' ? tamperedHandle(result as FileHandle, path, before) : result;
+      return name === 'open' ? tamperedHandle(result as OpenFile, path, before) : result;
     };
   }
   return () => Object.assign(calls, originals);
 }
 
-function tamperedHandle(handle: FileHandle, path: string, before: Tamper): FileHandle {
+function tamperedHandle(handle: OpenFile, path: string, before: Tamper): OpenFile {
   return new Proxy(handle, {
     get(target, property) {
       const member: unknown = Reflect.get(target, property, target);
