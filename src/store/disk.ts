@@ -64,7 +64,7 @@ export const disk = {
   open: async (path: string, flags: string | number, mode?: number) =>
     new OpenFile(fs.openSync(path, flags, mode)),
   readFile: async (path: string) => fs.readFileSync(path, 'utf8'),
-  realpath: async (path: string) => fs.realpathSync(path),
+  realpath: async (path: string) => fs.realpathSync.native(path),
   rename: async (from: string, to: string) => fs.renameSync(from, to),
   rmdir: async (path: string) => fs.rmdirSync(path),
   stat: async (path: string) => fs.statSync(path, { bigint: true }),
