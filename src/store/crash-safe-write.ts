@@ -1,6 +1,7 @@
 import { lazyDebug } from '../debug.js';
+import type { Warn } from './both-locks.js';
 import { codeOf, disk, isDenied, replacing } from './disk.js';
-import type { FileLock, Warn } from './file-lock.js';
+import type { FileLock } from './file-lock.js';
 import { readContent, replaceAll } from './in-place.js';
 import { readSidecar, sidecarPath, writeSidecar } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';

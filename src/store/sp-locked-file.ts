@@ -1,12 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { LockContext } from './both-locks.js';
 import { formatContent, parseContent } from './content.js';
 import { findIntact, restore, writeSafely } from './crash-safe-write.js';
-import { type FileLock, type LockContext, withFileLock } from './file-lock.js';
+import type { FileLock } from './file-lock.js';
 import { readContent } from './in-place.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { sidecarPath } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 import { Turns } from './turns.js';
+import { withFileLock } from './with-file-lock.js';
 
 /** What {@link SPLockedFile.withLock} takes. */
 export interface WithLockOptions {

@@ -1,0 +1,103 @@
+import { told } from '../diagnostics.js';
+import type { LockContext } from './both-locks.js';
+import { codeOf, disk } from './disk.js';
+import { type FileLock, lockFile } from './file-lock.js';
+import { describeHolder } from './holders.js';
+import { Patience } from './patience.js';
+import { SPLockedFileError } from './sp-locked-file-error.js';
+import { Turns } from './turns.js';
+
+/** How long to wait for the lock. */
+export interface Wait {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds. Default: that of the lock options. */
+  timeout?: number | undefined;
+}
+
+/** Those who wait in this process, by the canonical path of the file. */
+const queues = new Map<string, Turns>();
+
+/**
+ * Opens and locks a file, and runs a function while it is.
+ *
+ * @throws {@link SPLockedFileError} `ELOCKED` after the timeout, or the system's code; the signal's reason.
+ */
+export async function withFileLock<T>(
+  context: LockContext,
+  fn: (lock: FileLock) => Promise<T>,
+  { signal, timeout = context.options.timeout }: Wait = {},
+): Promise<T> {
+  const { fname } = context;
+  const patience = new Patience(timeout, signal);
+  let path: string | undefined;
+  let ourTurn = false;
+  const lockInTurn = async () => {
+    try {
+      path = await disk.realpath(fname);
+      const endTurn = await takeTurn(path, patience.signal);
+      ourTurn = true;
+      try {
+        return { lock: await lockFile(context, path, patience.signal), endTurn };
+      } catch (error) {
+        endTurn();
+        throw error;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw patience.over ? await timedOut(fname, timeout, path ?? fname, ourTurn) : asTyped(error, fname);
+    } finally {
+      patience.end();
+    }
+  };
+  const { lock, endTurn } = await told('storpool:lock', () => ({ fname }), lockInTurn);
+  try {
+    return await fn(lock);
+  } finally {
+    await lock.release();
+    endTurn();
+  }
+}
+
+async function takeTurn(path: string, signal: AbortSignal): Promise<() => void> {
+  const turns = queues.get(path) ?? new Turns();
+  queues.set(path, turns);
+  try {
+    const end = await turns.take(signal);
+    return () => {
+      end();
+      if (turns.unused) queues.delete(path);
+    };
+  } catch (error) {
+    if (turns.unused) queues.delete(path);
+    throw error;
+  }
+}
+
+async function timedOut(fname: string, timeout: number, path: string, ourTurn: boolean): Promise<Error> {
+  const holder = ourTurn
+    ? await describeHolder(path)
+    : 'other calls of this very process are before this one';
+  return new SPLockedFileError(
+    'ELOCKED',
+    `${fname} could not be locked within ${Math.round(timeout)} ms: ${holder}. Try again, or raise lock.timeout`,
+  );
+}
+
+function asTyped(error: unknown, fname: string): Error {
+  const code = codeOf(error);
+  if (code === undefined || error instanceof SPLockedFileError) return error as Error;
+  const message = `Cannot lock ${fname}: ${(error as Error).message}${remedy(code)}`;
+  return new SPLockedFileError(code, message, { cause: error });
+}
+
+function remedy(code: string): string {
+  switch (code) {
+    case 'ENOENT':
+      return '. Create it with the content {}, mode 0660 and the group of the OpenStack services';
+    case 'EACCES':
+    case 'EPERM':
+      return '. Let this user be in the group of the file and of its directory, and let both be writable for it';
+    default:
+      return '';
+  }
+}
