@@ -1,7 +1,6 @@
 """What the Python package storpool.spopenstack does, as far as its speed goes, on the standard library alone.
 
-It locks, reads, asks and waits as the package does, in the same order. What the package's API bindings do to
-check every field of every reply is left out, so that the model is, if anything, faster than the package.
+It locks, reads, asks, checks and waits as the package does, in the same order.
 
     python3 reference_model.py FILE PORT DEVICES
 
@@ -22,6 +21,8 @@ import json
 import os
 import sys
 import time
+
+import reference_bindings
 
 OUR_ID = 1
 PREFIX = "os"
@@ -142,17 +143,15 @@ class AttachDB(LockedDB):
                 if detached is not None:
                     return
                 raise KeyError(request)
-            attachments = self.api.call("GET", "AttachmentsList")
-            volumes = {one["name"] for one in self.api.call("GET", "VolumesList")}
-            snapshots = {one["name"] for one in self.api.call("GET", "SnapshotsList")}
+            attachments = reference_bindings.attachments(self.api.call("GET", "AttachmentsList"))
+            volumes = {one.name for one in reference_bindings.volumes(self.api.call("GET", "VolumesList"))}
+            snapshots = {one.name for one in reference_bindings.snapshots(self.api.call("GET", "SnapshotsList"))}
             ours = {
-                one["volume"]: one
-                for one in attachments
-                if one["client"] == OUR_ID and one["volume"].startswith(PREFIX)
+                one.volume: one for one in attachments if one.client == OUR_ID and one.volume.startswith(PREFIX)
             }
             stale = set()
             for name, entry in self._wanted(cached, request, detached).items():
-                if name in ours and (ours[name]["rights"] == "rw" or entry["rights"] == 1):
+                if name in ours and (ours[name].rights == "rw" or entry["rights"] == 1):
                     continue
                 if name not in (snapshots if entry["volsnap"] else volumes):
                     stale.add(name)
@@ -161,7 +160,7 @@ class AttachDB(LockedDB):
             if stale:
                 self.remove_keys([key for key, entry in cached.items() if entry["volume"] in stale])
             if detached in ours:
-                self._detach(detached, ours[detached]["snapshot"])
+                self._detach(detached, ours[detached].snapshot)
 
     @staticmethod
     def _wanted(cached, request, detached):

@@ -17,8 +17,7 @@ const HELP = `npm run bench [-- options]
 
 Measures the library against a model of the Python package (bench/reference_model.py), both in the same run and
 taking turns, on a server of the API on loopback. A figure is the median and, in brackets, the quartiles; or the
-extremes where there are fewer than eight. The model leaves out the checks of the package's API bindings, so the
-package itself is slower.
+extremes where there are fewer than eight.
 
   --only NAME   one of ${Object.keys(MEASURES).join(', ')}; may be given several times
   --quick       fewer rounds and smaller clusters
