@@ -242,15 +242,34 @@ describe('what is read', () => {
 
   test('the whole list for many, without asking for names that cannot be', async () => {
     const api = mockApi();
-    const names = Array.from({ length: 40 }, (_, at) => `os--${at}`);
+    const names = Array.from({ length: 80 }, (_, at) => `os--${at}`);
     api.volumesList.mockResolvedValue(names.map((name) => ({ name })));
     const db = make({ api });
     for (const name of [...names, 'os--../etc', 'os--a/b']) await db.add(`r${name}`, request(name));
     const { attached, staleRequests } = await db.sync('ros--1');
-    expect(attached).toHaveLength(40);
+    expect(attached).toHaveLength(80);
     expect(staleRequests).toEqual(['ros--../etc', 'ros--a/b']);
     expect(api.volumesList).toHaveBeenCalledOnce();
     expect(api.volumeList).not.toHaveBeenCalled();
+  });
+
+  test('by name for some dozens, a few at a time', async () => {
+    const api = mockApi();
+    let now = 0;
+    let most = 0;
+    api.volumeList.mockImplementation(async (name) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now--;
+      return name === 'os--7' ? [] : [{ name }];
+    });
+    const db = make({ api });
+    for (let at = 0; at < 40; at++) await db.add(`r${at}`, request(`os--${at}`));
+    const { attached, staleRequests } = await db.sync('r1');
+    expect(attached).toHaveLength(39);
+    expect(staleRequests).toEqual(['r7']);
+    expect(most).toBe(16);
+    expect(api.volumesList).not.toHaveBeenCalled();
   });
 
   test('an error while reading is raised, and nothing is changed', async () => {

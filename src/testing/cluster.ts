@@ -60,6 +60,7 @@ export class FakeCluster {
   /** Counts the changes. */
   generation = 1;
   readonly #open = new Set<string>();
+  readonly #away = new Set<number>();
   #lastId = 0;
 
   constructor(options: FakeClusterOptions, clientId: number) {
@@ -142,6 +143,16 @@ export class FakeCluster {
     );
     if (at >= 0) this.attachments.splice(at, 1);
     this.release(volume, client);
+  }
+
+  /** The client is switched off, or comes back. */
+  setAway(client: number, away: boolean): void {
+    if (away) this.#away.add(client);
+    else this.#away.delete(client);
+  }
+
+  isAway(client: number): boolean {
+    return this.#away.has(client);
   }
 
   open(name: string, client: number): void {

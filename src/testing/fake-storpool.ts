@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { CALLS } from '../api/calls.js';
-import type { Attachment, Snapshot, Volume } from '../api/types.js';
+import type { Attachment, ReassignWait, Snapshot, Volume } from '../api/types.js';
+import { sleep } from '../sleep.js';
 import type { ApiCallName } from './call-name.js';
 import { FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
@@ -65,6 +66,8 @@ export class FakeStorPool {
   readonly #devices: FakeDevices;
   readonly #devicesById: FakeDevices;
   readonly #tell: ((request: FakeRequest) => void) | undefined;
+  /** Whoever waits for a client to come back. */
+  readonly #waiting: (() => void)[] = [];
   readonly #failures: { call: ApiCallName; failure: FakeFailure; times: number }[] = [];
 
   private constructor(server: Server, options: FakeStorPoolOptions) {
@@ -134,6 +137,22 @@ export class FakeStorPool {
     this.#cluster.open(name, client);
   }
 
+  /**
+   * The client is switched off: what is attached to it has no device, and `volumesReassignWait` waits for it,
+   * `attachTimeout` seconds if that is given.
+   */
+  leave(client: number = this.#clientId): void {
+    this.#cluster.setAway(client, true);
+    this.#updateDevices();
+  }
+
+  /** The client is back. */
+  comeBack(client: number = this.#clientId): void {
+    this.#cluster.setAway(client, false);
+    this.#updateDevices();
+    for (const go of this.#waiting.splice(0)) go();
+  }
+
   /** The device is closed again. */
   release(name: string, client: number = this.#clientId): void {
     this.#cluster.release(name, client);
@@ -155,6 +174,7 @@ export class FakeStorPool {
   async close(): Promise<void> {
     this.#devices.update(new Set());
     this.#devicesById.update(new Set());
+    for (const go of this.#waiting.splice(0)) go();
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeAllConnections();
@@ -182,9 +202,11 @@ export class FakeStorPool {
       if (failure === 'reset') request.socket.resetAndDestroy();
       else if (failure === 'garbage') request.socket.end('garbage, not HTTP\r\n\r\n');
       else {
-        // That call answers once the clients have caught up, and here that is when the links are there.
-        const delay = found?.call === 'volumesReassignWait' ? this.#deviceDelay : 0;
-        this.#answer(response, delay, () => this.#serve(headers.authorization, found, url, body, failure));
+        this.#answer(
+          response,
+          () => this.#serve(headers.authorization, found, url, body, failure),
+          () => (found?.call === 'volumesReassignWait' ? this.#clientsReady(body) : undefined),
+        );
       }
     });
   }
@@ -216,7 +238,11 @@ export class FakeStorPool {
   }
 
   /** As the real service does: one answer, and its end is the end of the connection. */
-  #answer(response: ServerResponse, delay: number, serve: () => unknown): void {
+  async #answer(
+    response: ServerResponse,
+    serve: () => unknown,
+    ready: () => Promise<void> | undefined,
+  ): Promise<void> {
     let status = 200;
     let reply: unknown;
     try {
@@ -230,8 +256,27 @@ export class FakeStorPool {
     response.useChunkedEncodingByDefault = false;
     response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
     const text = JSON.stringify(reply);
-    if (delay === 0 || status !== 200) response.end(text);
-    else setTimeout(() => response.end(text), delay).unref();
+    if (status === 200) await ready();
+    response.end(text);
+  }
+
+  /** Resolves when the clients have caught up: those that are away are back, and the links are there. */
+  async #clientsReady(body: unknown): Promise<void> {
+    const { reassign, attachTimeout } = body as ReassignWait;
+    const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro]);
+    const end = attachTimeout === undefined ? Number.POSITIVE_INFINITY : Date.now() + attachTimeout * 1000;
+    const someAway = () => clients.some((client) => this.#cluster.isAway(client));
+    while (someAway() && Date.now() < end && this.#server.listening) {
+      await this.#clientReturns(end - Date.now());
+    }
+    if (this.#deviceDelay > 0) await sleep(this.#deviceDelay);
+  }
+
+  #clientReturns(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      if (Number.isFinite(ms)) setTimeout(resolve, ms).unref();
+    });
   }
 
   #takeFailure(call: ApiCallName): FakeFailure | undefined {
@@ -244,7 +289,9 @@ export class FakeStorPool {
   }
 
   #updateDevices(): void {
-    const ours = this.#cluster.attachments.filter(({ client }) => client === this.#clientId);
+    const ours = this.#cluster.attachments.filter(
+      ({ client }) => client === this.#clientId && !this.#cluster.isAway(client),
+    );
     this.#devices.update(new Set(ours.map(({ volume }) => volume)));
     this.#devicesById.update(new Set(ours.flatMap(({ globalId }) => globalId ?? [])));
   }
