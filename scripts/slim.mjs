@@ -1,17 +1,37 @@
-// After tsc: leaves in dist what users need of source maps and declarations, so that the package stays small.
+// After tsc: leaves in dist what users need of it, so that the package stays small.
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { decode, encode } from '@jridgewell/sourcemap-codec';
+import ts from 'typescript';
 
 const dist = resolve(import.meta.dirname, '../dist');
 const files = readdirSync(dist, { recursive: true }).map((name) => join(dist, name));
+const rewrite = (file, change) => writeFileSync(file, change(readFileSync(file, 'utf8')));
 
-// A stack trace needs the line, and one mapping a line gives that in a sixth of the size.
-for (const file of files.filter((name) => name.endsWith('.js.map'))) {
-  const map = JSON.parse(readFileSync(file, 'utf8'));
-  map.mappings = encode(decode(map.mappings).map((line) => line.slice(0, 1)));
-  map.names = [];
-  writeFileSync(file, JSON.stringify(map));
+/** tsc indents by four blanks; a tab says the same. What lies inside of a template is text, and stays. */
+function indentByTabs(code) {
+  const templates = [];
+  const visit = (node) => {
+    if (ts.isTemplateLiteral(node)) templates.push([node.pos, node.end]);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('code.js', code, ts.ScriptTarget.Latest));
+  const isText = (at) => templates.some(([start, end]) => start < at && at < end);
+  return code.replaceAll(/^(?: {4})+/gmu, (blanks, at) =>
+    isText(at) ? blanks : '\t'.repeat(blanks.length / 4),
+  );
+}
+
+/** A stack trace needs the line, and one mapping a line gives that in a sixth of the size. */
+function mapLines(text) {
+  const { version, sources, mappings } = JSON.parse(text);
+  const lines = decode(mappings).map((line) => line.slice(0, 1).map(([, ...source]) => [0, ...source]));
+  return JSON.stringify({ version, sources, names: [], mappings: encode(lines) });
+}
+
+for (const file of files) {
+  if (file.endsWith('.js')) rewrite(file, indentByTabs);
+  else if (file.endsWith('.js.map')) rewrite(file, mapLines);
 }
 
 // Declarations that no public one leads to are declarations of what nobody can import.
