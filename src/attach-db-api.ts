@@ -1,4 +1,4 @@
-import type { ApiCallOptions } from './api/api.js';
+import type { ApiCallOptions, AttachmentsListOptions } from './api/api.js';
 import type { ReassignEntry } from './api/types.js';
 import type { AttachmentState } from './sync-plan.js';
 
@@ -14,8 +14,8 @@ export interface Named {
  * `volumeList` and `snapshotList` may be missing; the lists are read instead.
  */
 export interface AttachDBApi {
-  /** All attachments of the cluster. */
-  attachmentsList(options?: ApiCallOptions): Promise<readonly AttachmentState[]>;
+  /** The attachments of the `client` in the options; more than those do no harm. */
+  attachmentsList(options?: AttachmentsListOptions): Promise<readonly AttachmentState[]>;
   /** All volumes. */
   volumesList(options?: ApiCallOptions): Promise<readonly Named[]>;
   /** All snapshots. */

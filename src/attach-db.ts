@@ -18,7 +18,6 @@ import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
 import { SyncGroup } from './sync-group.js';
 import {
   type DetachPlan,
-  isOurs,
   type SyncCall,
   type SyncPlan,
   syncNeeds,
@@ -240,8 +239,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   }
 
   #attachments(): Attachments {
-    const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
-    return new Attachments(() => this.api(), isOurs(host));
+    return new Attachments(() => this.api(), { clientId: this.clientId(), prefix: this.volumePrefix() });
   }
 
   #start(group: SyncGroup<Attachments>): void {

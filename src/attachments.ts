@@ -1,6 +1,6 @@
 import type { ReassignEntry } from './api/types.js';
 import { type AttachDBApi, callOptions } from './attach-db-api.js';
-import type { AttachmentState } from './sync-plan.js';
+import { type AttachmentState, type Host, isOurs } from './sync-plan.js';
 
 /** Milliseconds after which the attachments are read again: others than we may change them too. */
 const MAX_AGE = 1000;
@@ -8,24 +8,25 @@ const MAX_AGE = 1000;
 /** The attachments of the cluster, read once for all calls that share a hold of the lock. */
 export class Attachments {
   readonly #api: () => AttachDBApi;
-  readonly #isOurs: (attachment: AttachmentState) => boolean;
+  readonly #host: Host;
   #known: readonly AttachmentState[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
 
   /**
    * @param api - made when it is needed
-   * @param isOurs - which of them to keep: in a large cluster most are other hosts'
+   * @param host - whose attachments to keep: in a large cluster most are other hosts'
    */
-  constructor(api: () => AttachDBApi, isOurs: (attachment: AttachmentState) => boolean) {
+  constructor(api: () => AttachDBApi, host: Host) {
     this.#api = api;
-    this.#isOurs = isOurs;
+    this.#host = host;
   }
 
   async read(signal: AbortSignal | undefined): Promise<readonly AttachmentState[]> {
     if (performance.now() - this.#readAt > MAX_AGE) {
       const at = performance.now();
-      const all = await this.#api().attachmentsList(...callOptions(signal));
-      this.#known = all.filter(this.#isOurs);
+      const client = this.#host.clientId;
+      const all = await this.#api().attachmentsList({ client, ...(signal && { signal }) });
+      this.#known = all.filter(isOurs(this.#host));
       this.#readAt = at;
     }
     return this.#known;

@@ -1,4 +1,10 @@
-export { Api, type ApiCallOptions, type ApiOptions, type ApiRawCallOptions } from './api/api.js';
+export {
+  Api,
+  type ApiCallOptions,
+  type ApiOptions,
+  type ApiRawCallOptions,
+  type AttachmentsListOptions,
+} from './api/api.js';
 export { ApiArgumentError } from './api/api-argument-error.js';
 export { ApiConnectionError } from './api/api-connection-error.js';
 export { ApiError, type ApiErrorReply } from './api/api-error.js';

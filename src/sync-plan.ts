@@ -35,12 +35,16 @@ export interface DetachPlan {
   neededBy: string[];
 }
 
-/** The call that is planned: `sync(reqId, detached)` on the host with that client ID. */
-export interface SyncCall {
-  reqId: string;
-  detached: string | null;
+/** This host, and what the names of the volumes of this OpenStack begin with. */
+export interface Host {
   clientId: number;
   prefix: string;
+}
+
+/** The call that is planned: `sync(reqId, detached)` on that host. */
+export interface SyncCall extends Host {
+  reqId: string;
+  detached: string | null;
 }
 
 /** What is known once the cache and the attachments are read, but not yet which volumes exist. */
@@ -122,7 +126,7 @@ export function syncPlan(
 
 /** Whether an attachment is one of this host, of a volume of this OpenStack. */
 export const isOurs =
-  ({ clientId, prefix }: Pick<SyncCall, 'clientId' | 'prefix'>) =>
+  ({ clientId, prefix }: Host) =>
   ({ volume, client }: AttachmentState) =>
     client === clientId && volume.startsWith(prefix);
 

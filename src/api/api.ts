@@ -4,11 +4,12 @@ import { lazyDebug } from '../debug.js';
 import { told } from '../diagnostics.js';
 import { ApiArgumentError } from './api-argument-error.js';
 import { type ApiCall, CALLS } from './calls.js';
+import { cutOutClient } from './client-attachments.js';
 import { checkName } from './names.js';
 import { checkList, readReply } from './reply.js';
 import { reassignBody, requestPath, toJson } from './request.js';
 import { withRetries } from './retry.js';
-import { send } from './transport.js';
+import { type HttpReply, send } from './transport.js';
 import type {
   ApiOk,
   Attachment,
@@ -63,6 +64,12 @@ export interface ApiCallOptions {
   clusterName?: string | undefined;
   /** Ends the call, its waits and its retries at once; the call throws the signal's reason. */
   signal?: AbortSignal | undefined;
+}
+
+/** What {@link Api.attachmentsList} takes. */
+export interface AttachmentsListOptions extends ApiCallOptions {
+  /** Only the attachments of this client. The service sends all of them, but the others are not kept. */
+  client?: number | undefined;
 }
 
 /** What {@link Api.call} takes. */
@@ -124,9 +131,16 @@ export class Api {
     return new Api({ ...options, host: options.host ?? config.require('SP_API_HTTP_HOST'), port, auth });
   }
 
-  /** All attachments of the cluster. */
-  attachmentsList(options?: ApiCallOptions): Promise<Attachment[]> {
-    return this.#run(CALLS.attachmentsList, undefined, undefined, options);
+  /** All attachments of the cluster, or those of one client. */
+  async attachmentsList(options: AttachmentsListOptions = {}): Promise<Attachment[]> {
+    const { client, ...callOptions } = options;
+    if (client === undefined) return this.#run(CALLS.attachmentsList, undefined, undefined, callOptions);
+    const { method, path, multiCluster, listOf } = CALLS.attachmentsList;
+    const all = await this.#send(method, path, { ...callOptions, multiCluster }, ({ status, body }) =>
+      status === 200 ? cutOutClient(body, client) : undefined,
+    );
+    checkList(all, listOf, `${method} ${path}`);
+    return (all as Attachment[]).filter((attachment) => attachment.client === client);
   }
 
   /** All volumes. */
@@ -231,6 +245,16 @@ export class Api {
    * @returns the `data` of the reply, unchecked
    */
   async call(method: 'GET' | 'POST', path: string, options: ApiRawCallOptions = {}): Promise<unknown> {
+    return this.#send(method, path, options, () => undefined);
+  }
+
+  /** @param readFast - may give the data of a reply without parsing all of it; `undefined` where it cannot */
+  async #send(
+    method: 'GET' | 'POST',
+    path: string,
+    options: ApiRawCallOptions,
+    readFast: (reply: HttpReply) => unknown,
+  ): Promise<unknown> {
     const { json, multiCluster = false, clusterName, signal } = options;
     if (method !== 'GET' && method !== 'POST') {
       throw new ApiArgumentError(`${String(method)} is not a method of the API: use GET or POST`);
@@ -254,7 +278,8 @@ export class Api {
     };
     const attempt = async () => {
       const reply = await send(request);
-      return { bytes: reply.body.length, data: readReply(reply, what, this.#auth) };
+      const data = readFast(reply) ?? readReply(reply, what, this.#auth);
+      return { bytes: reply.body.length, data };
     };
     const { data } = await withRetries(
       () => told('storpool:api', (result) => ({ method, path, bytes: result?.bytes }), attempt),
