@@ -190,6 +190,12 @@ describe('withLock()', () => {
     expect(await impatient.withLock(() => 'in')).toBe('in');
   });
 
+  test('a timeout of 0 does not wait, but takes what is free', async () => {
+    const impatient = new SPLockedFile(fname, { timeout: 0 });
+    expect(await impatient.jsload()).toEqual({ a: 1 });
+    await file.withLock(() => expect(impatient.jsload()).rejects.toMatchObject({ code: 'ELOCKED' }));
+  });
+
   test('the wait ends with the signal, and leaves no trace', async () => {
     const controller = new AbortController();
     await file.withLock(async () => {
