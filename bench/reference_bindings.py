@@ -6,42 +6,74 @@ import re
 
 
 class InvalidReply(Exception):
-    pass
+    """Says what is wrong, and has what could be made of the reply all the same."""
+
+    def __init__(self, message, partial=None, **facts):
+        super().__init__(message.format(**facts))
+        self.partial = partial
+
+
+def attempt(keep, make, problem):
+    """Keeps what can be made, and gives the first problem that there was so far.
+
+    A reply of another version of the service may lack fields: whoever catches the error still finds the rest, so
+    every single field and entry goes through here.
+    """
+    try:
+        keep(make())
+    except InvalidReply as another:
+        if another.partial is not None:
+            keep(another.partial)
+        return problem or another
+    except Exception as another:
+        return problem or another
+    return problem
+
+
+def conclude(problem, partial):
+    if problem is not None:
+        raise InvalidReply("{problem}", partial, problem=problem)
+    return partial
 
 
 class Entry:
     """One entry of a list, with its fields as attributes."""
 
+    checks = {}
 
-def kind(wanted):
-    def check(value):
-        if not isinstance(value, wanted):
-            raise InvalidReply(f"{value!r} is not of the type {wanted.__name__}")
-        return wanted(value)
+    def __init__(self, reply):
+        reply = dict(reply)
+        fields = {}
+        object.__setattr__(self, "fields", fields)
+        problem = None
+        for field, check in self.checks.items():
+            made = []
+            problem = attempt(made.append, lambda: check(reply.get(field)), problem)
+            fields[field] = made[0] if made else None
+        conclude(problem, self)
 
-    return check
+    def __getattr__(self, field):
+        return self.fields[field]
 
 
 def number(least, most):
-    of_kind = kind(int)
-
     def check(value):
-        value = of_kind(value)
+        value = int(value)
         if not least <= value <= most:
-            raise InvalidReply(f"{value} is not from {least} to {most}")
+            raise InvalidReply("{value} is not from {least} to {most}", value=value, least=least, most=most)
         return value
 
     return check
 
 
 def name(pattern, longest=200):
-    matches = re.compile(pattern).match
-    of_kind = kind(str)
+    compiled = re.compile(pattern)
 
     def check(value):
-        value = of_kind(value)
-        if len(value) > longest or not matches(value):
-            raise InvalidReply(f"{value!r} is not a name")
+        if not isinstance(value, str):
+            raise InvalidReply("{value!r} is not a text", value=value)
+        if len(value) > longest or compiled.match(value) is None:
+            raise InvalidReply("{value!r} is not of the form {pattern}", value=value, pattern=pattern)
         return value
 
     return check
@@ -53,8 +85,8 @@ def either(*checks):
             try:
                 return one(value)
             except InvalidReply:
-                continue
-        raise InvalidReply(f"{value!r} is none of what it may be")
+                pass
+        raise InvalidReply("{value!r} is none of what it may be", value=value)
 
     return check
 
@@ -62,7 +94,7 @@ def either(*checks):
 def const(wanted):
     def check(value):
         if value != wanted:
-            raise InvalidReply(f"{value!r} is not {wanted!r}")
+            raise InvalidReply("{value!r} is not {wanted!r}", value=value, wanted=wanted)
         return value
 
     return check
@@ -73,26 +105,31 @@ def maybe(of):
 
 
 def mapping(of_key, of_value):
-    def check(value):
-        return {of_key(one): of_value(other) for one, other in kind(dict)(value).items()}
+    def check(values):
+        made = {}
+        problem = None
+        for key, value in values.items():
+            pair = []
+            problem = attempt(pair.append, lambda: of_key(key), problem)
+            problem = attempt(pair.append, lambda: of_value(value), problem)
+            if len(pair) == 2:
+                made[pair[0]] = pair[1]
+        return conclude(problem, made)
 
     return check
 
 
 def list_of(fields):
-    def checked(entry):
-        made = Entry()
-        problems = {}
-        for field, check in fields.items():
-            try:
-                setattr(made, field, check(entry.get(field)))
-            except InvalidReply as problem:
-                problems[field] = problem
-        if problems:
-            raise InvalidReply(problems)
-        return made
+    entry_type = type("ListEntry", (Entry,), {"checks": fields})
 
-    return lambda entries: [checked(entry) for entry in kind(list)(entries)]
+    def check(entries):
+        made = []
+        problem = None
+        for entry in entries:
+            problem = attempt(made.append, lambda: entry_type(entry), problem)
+        return conclude(problem, made)
+
+    return check
 
 
 LONG = number(-(2**63), 2**64)
@@ -101,24 +138,24 @@ TILDE_ID = name(r"^~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+$")
 VOLUME = either(name(r"^#?[A-Za-z0-9_\-.:]+$"), TILDE_ID)
 SNAPSHOT = either(name(r"^\*?[A-Za-z0-9_\-.:@]+$"), TILDE_ID)
 GROUP = name(r"^[A-Za-z0-9_\-]+$")
-TEMPLATE = either(name(r"^[A-Za-z0-9_\-]+$"), const(""))
+TEMPLATE = either(const(""), name(r"^[A-Za-z0-9_\-]+$"))
 LIMIT = either(const("-"), LONG)
 
 SUMMARY = {
     "id": LONG,
-    "parentName": either(SNAPSHOT, const("")),
+    "parentName": either(const(""), SNAPSHOT),
     "templateName": TEMPLATE,
     "size": number(0, 2**60),
-    "replication": either(number(1, 3), const("-")),
+    "replication": either(const("-"), number(1, 3)),
     "globalId": GLOBAL_ID,
     "placeAll": GROUP,
     "placeTail": GROUP,
     "placeHead": GROUP,
     "visibleVolumeId": LONG,
-    "objectsCount": kind(int),
+    "objectsCount": int,
     "creationTimestamp": LONG,
-    "tags": maybe(mapping(name(r"^[A-Za-z0-9_\-.:]+$"), kind(str))),
-    "reuseServer": maybe(kind(bool)),
+    "tags": maybe(mapping(name(r"^[A-Za-z0-9_\-.:]+$"), str)),
+    "reuseServer": maybe(bool),
     "bw": LIMIT,
     "iops": LIMIT,
 }
@@ -129,20 +166,20 @@ snapshots = list_of(
     {
         **SUMMARY,
         "name": SNAPSHOT,
-        "onVolume": either(VOLUME, const("-")),
-        "autoName": kind(bool),
-        "bound": kind(bool),
-        "deleted": kind(bool),
-        "transient": kind(bool),
-        "targetDeleteDate": maybe(kind(int)),
-        "recoveringFromRemote": kind(bool),
+        "onVolume": either(const("-"), VOLUME),
+        "autoName": bool,
+        "bound": bool,
+        "deleted": bool,
+        "transient": bool,
+        "targetDeleteDate": maybe(int),
+        "recoveringFromRemote": bool,
     }
 )
 
 attachments = list_of(
     {
         "volume": either(VOLUME, SNAPSHOT),
-        "snapshot": kind(bool),
+        "snapshot": bool,
         "client": number(1, 2**31),
         "rights": either(const("rw"), const("ro")),
         "pos": number(0, 4096),

@@ -6,7 +6,7 @@ import { interleaved, SIDES, samples, startActors, stopActors } from '../lib/sid
 const ROUNDS = { 10: 100, 1000: 40, 20000: 10, 100000: 5 };
 const QUICK_ROUNDS = { 10: 20, 1000: 10, 20000: 3 };
 /** The compiler of Node.js needs some rounds until it has seen enough; where rounds are long it needs few. */
-const WARM_UP = { 10: 30, 1000: 10, 20000: 2, 100000: 1 };
+const WARM_UP = { 10: 600, 1000: 60, 20000: 3, 100000: 1 };
 const STEPS = ['add', 'attach', 'detach', 'remove'];
 
 /** One full add, attach, detach, remove; devices are there at once. */
