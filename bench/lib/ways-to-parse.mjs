@@ -1,18 +1,15 @@
+import { cutOutClient } from '../../dist/api/client-attachments.js';
+
 /**
  * Ways from the bytes of a list of attachments to those of one client. Each gives what JSON.parse and a filter
  * give, or says by its `trusts` what it takes on trust.
  */
 export const WAYS = {
-  'as the library does: decode strictly, JSON.parse, check each entry': {
-    read(bytes, client) {
-      const { data } = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-      for (const entry of data) {
-        if (typeof entry !== 'object' || entry === null || typeof entry.volume !== 'string')
-          throw new Error('bad');
-      }
-      return data.filter((entry) => entry.client === client);
-    },
+  'what the library does: cut out of the text, parse all of any other layout': {
+    trusts: 'the entries of other hosts',
+    read: (bytes, client) => cutOutClient(bytes, client) ?? checked(bytes, client),
   },
+  'what it does for other layouts: decode strictly, JSON.parse, check each entry': { read: checked },
   'JSON.parse alone': {
     read: (bytes, client) => JSON.parse(bytes.toString()).data.filter((entry) => entry.client === client),
   },
@@ -32,12 +29,6 @@ export const WAYS = {
     trusts: 'that entries hold no objects, and texts no braces and no blanks come after a colon',
     read: searchBytes,
   },
-  'the same, but JSON.parse for a reply that is laid out otherwise': {
-    trusts: 'almost nothing, but checks no other entry',
-    read: (bytes, client) =>
-      searchPlain(bytes, client) ??
-      JSON.parse(bytes.toString()).data.filter((entry) => entry.client === client),
-  },
   'cut into entries byte by byte, parse those that may be ours': {
     trusts: 'that a client is written as a plain number',
     read: cutAll,
@@ -55,6 +46,15 @@ const NINE = 0x39;
 
 const isDigit = (byte) => byte >= ZERO && byte <= NINE;
 
+function checked(bytes, client) {
+  const { data } = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  for (const entry of data) {
+    if (typeof entry !== 'object' || entry === null || typeof entry.volume !== 'string')
+      throw new Error('bad');
+  }
+  return data.filter((entry) => entry.client === client);
+}
+
 function searchBytes(bytes, client) {
   const needle = Buffer.from(`"client":${client}`);
   const found = [];
@@ -65,36 +65,6 @@ function searchBytes(bytes, client) {
     found.push(JSON.parse(bytes.toString('utf8', start, end)));
   }
   return found;
-}
-
-/**
- * As {@link searchBytes}, where the reply has no escapes and as many braces as flat entries with one client each
- * have; else `undefined`.
- */
-function searchPlain(bytes, client) {
-  if (bytes.includes(BACKSLASH)) return undefined;
-  const needle = Buffer.from('"client":');
-  const wanted = String(client);
-  const found = [];
-  let entries = 0;
-  let end = 0;
-  for (let at = bytes.indexOf(needle); at !== -1; at = bytes.indexOf(needle, end)) {
-    const start = bytes.lastIndexOf(OPEN, at);
-    const value = at + needle.length;
-    if (start < end || !isDigit(bytes[value])) return undefined;
-    end = bytes.indexOf(CLOSE, at) + 1;
-    entries++;
-    const isOurs =
-      bytes.latin1Slice(value, value + wanted.length) === wanted && !isDigit(bytes[value + wanted.length]);
-    if (isOurs) found.push(JSON.parse(bytes.toString('utf8', start, end)));
-  }
-  return entries + 1 === count(bytes, OPEN) ? found : undefined;
-}
-
-function count(bytes, byte) {
-  let hits = 0;
-  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) hits++;
-  return hits;
 }
 
 /** What reading the reply as it streams in would have to do with each byte. */

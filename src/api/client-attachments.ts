@@ -1,73 +1,48 @@
 /** What the reply of a list has before its first entry and after its last. */
-const BEFORE = /^\s*\{(?:\s*"generation"\s*:\s*\d+\s*,)?\s*"data"\s*:\s*\[\s*$/u;
-const AFTER = /^\s*\](?:\s*,\s*"generation"\s*:\s*\d+)?\s*\}\s*$/u;
-const BETWEEN = /^\s*,\s*$/u;
-const KEY = Buffer.from('"client":');
-
-const OPEN = 0x7b;
-const CLOSE = 0x7d;
-const COMMA = 0x2c;
+const BEFORE = /^\s*\{(?:\s*"generation"\s*:\s*\d+\s*,)?\s*"data"\s*:\s*\[$/u;
+const AFTER = /^\](?:\s*,\s*"generation"\s*:\s*\d+)?\s*\}\s*$/u;
 const BACKSLASH = 0x5c;
 
 /**
  * The entries of one client, cut out of the reply to `AttachmentsList` without parsing the thousands that are
- * other hosts'. Of those no more is looked at than where they begin and end, and whose they are.
+ * other hosts'. Those are not looked into.
  *
- * It works for a reply as the service lays it out: flat entries, `"client":NUMBER` in each, no escapes.
+ * It works for a reply as the service lays it out: one list, `"client":NUMBER` without blanks, no escapes.
  *
  * @returns `undefined` for any other reply; it has to be parsed as a whole
  */
 export function cutOutClient(reply: Buffer, client: number): unknown[] | undefined {
   // Without escapes a quote always ends a text, so that no text can hold what looks like a key.
   if (reply.includes(BACKSLASH)) return undefined;
+  // A byte is a character: what is found in one is at the same place in the other.
+  const text = reply.toString('latin1');
+  const list = reply.indexOf('[');
+  const end = reply.indexOf(']');
+  const isOnlyList = list === reply.lastIndexOf('[') && end === reply.lastIndexOf(']');
+  if (!isOnlyList || !BEFORE.test(text.slice(0, list + 1)) || !AFTER.test(text.slice(end))) return undefined;
+
   const found: unknown[] = [];
-  let entries = 0;
-  let end = 0;
-  for (let key = reply.indexOf(KEY); key !== -1; key = reply.indexOf(KEY, end)) {
-    const start = reply.lastIndexOf(OPEN, key);
-    const gap = entries === 0 ? BEFORE : BETWEEN;
-    if (start < end || !(isComma(reply, end, start) || gap.test(reply.toString('latin1', end, start))))
-      return undefined;
-    const value = key + KEY.length;
-    const owner = numberAt(reply, value);
-    end = reply.indexOf(CLOSE, value) + 1;
-    if (owner === undefined || end === 0 || !isLastKey(reply, value, end)) return undefined;
-    entries++;
-    if (owner !== client) continue;
+  const ours = new RegExp(`"client"(?::${client}[,}]|(?!:\\d+[,}]))`, 'g');
+  for (let key = ours.exec(text); key !== null; key = ours.exec(text)) {
+    if (key[0] === '"client"') return undefined;
+    const from = text.lastIndexOf('{', key.index);
+    const to = text.indexOf('}', key.index) + 1;
+    if (!isEntry(text, from, to)) return undefined;
     try {
-      found.push(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(reply.subarray(start, end))));
+      // A brace inside of the entry, or of a text, makes this fail: what it cuts off leaves no whole object.
+      const entry = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(reply.subarray(from, to)));
+      if (entry.client === client) found.push(entry);
     } catch {
       return undefined;
     }
+    ours.lastIndex = to;
   }
-  // A brace too many is one inside of an entry, or of a text: then the entries are not where they seem to be.
-  const whole =
-    entries > 0 && AFTER.test(reply.toString('latin1', end)) && count(reply, OPEN) === entries + 1;
-  return whole && count(reply, CLOSE) === entries + 1 ? found : undefined;
+  return found;
 }
 
-const isComma = (reply: Buffer, from: number, to: number) =>
-  to === from + 1 && from > 0 && reply[from] === COMMA;
-
-/** Of two members of one name JSON takes the last. */
-function isLastKey(reply: Buffer, value: number, end: number): boolean {
-  const next = reply.indexOf(KEY, value);
-  return next === -1 || next >= end;
-}
-
-/** The whole number that stands there by itself, if one does. */
-function numberAt(reply: Buffer, at: number): number | undefined {
-  let end = at;
-  while (isDigit(reply[end])) end++;
-  const next = reply[end];
-  if (end === at || (next !== COMMA && next !== CLOSE)) return undefined;
-  return Number(reply.toString('latin1', at, end));
-}
-
-const isDigit = (byte: number | undefined) => byte !== undefined && byte >= 0x30 && byte <= 0x39;
-
-function count(bytes: Buffer, byte: number): number {
-  let hits = 0;
-  for (let at = bytes.indexOf(byte); at !== -1; at = bytes.indexOf(byte, at + 1)) hits++;
-  return hits;
-}
+/** Whether what is there is an entry of a list by itself, and not a part of one. */
+const isEntry = (text: string, from: number, to: number) =>
+  from !== -1 &&
+  to !== 0 &&
+  /[[,]/u.test(text.slice(0, from).trimEnd().slice(-1)) &&
+  /[\],]/u.test(text.slice(to).trimStart().slice(0, 1));
