@@ -1,4 +1,4 @@
-import { access, readdir } from 'node:fs/promises';
+import { accessSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { WatchedDirectory } from './watched-directory.js';
 
@@ -29,8 +29,9 @@ export async function waitForDevices(
   signal?.throwIfAborted();
   const found = new Set<string>();
   const missing = new Set(names);
-  const look = async (candidates: ReadonlySet<string> | undefined) => {
-    for (const name of await present(dir, missing, candidates)) {
+  const look = (candidates: ReadonlySet<string> | undefined) => {
+    for (const name of missing) {
+      if (candidates?.has(name) === false || !isReachable(join(dir, name))) continue;
       found.add(name);
       missing.delete(name);
     }
@@ -38,7 +39,7 @@ export async function waitForDevices(
   if (missing.size === 0) return found;
   const end = performance.now() + timeout;
   // Often they are there already.
-  await look(await list(dir));
+  look(list(dir));
   if (missing.size === 0 || timeout <= 0) return found;
   const watched = new WatchedDirectory(dir);
   let changed: ReadonlySet<string> | undefined;
@@ -46,7 +47,7 @@ export async function waitForDevices(
     while (missing.size > 0) {
       // Watching begins before looking, so that nothing can slip in between.
       const interval = (await watched.ensure()) ? CHECK_INTERVAL : POLL_INTERVAL;
-      await look(changed ?? (await list(dir)));
+      look(changed ?? list(dir));
       const left = end - performance.now();
       if (missing.size === 0 || left <= 0) break;
       changed = await watched.changeOr(Math.min(interval, left), signal);
@@ -58,30 +59,20 @@ export async function waitForDevices(
 }
 
 /** The entries of the directory, or `undefined` where it cannot be listed: its entries may be there all the same. */
-async function list(dir: string): Promise<ReadonlySet<string> | undefined> {
+function list(dir: string): ReadonlySet<string> | undefined {
   try {
-    return new Set(await readdir(dir));
+    return new Set(readdirSync(dir));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
   }
 }
 
-/** Those of the names that lead to a device. A link whose device is not there yet does not count. */
-async function present(
-  dir: string,
-  names: ReadonlySet<string>,
-  candidates: ReadonlySet<string> | undefined,
-): Promise<string[]> {
-  const reachable = await Promise.all(
-    [...names]
-      .filter((name) => candidates === undefined || candidates.has(name))
-      .map(async (name) => ((await isReachable(join(dir, name))) ? [name] : [])),
-  );
-  return reachable.flat();
+/** Whether that leads to a device: a link whose device is not there yet does not count. */
+function isReachable(path: string): boolean {
+  try {
+    accessSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
-
-const isReachable = (path: string) =>
-  access(path).then(
-    () => true,
-    () => false,
-  );

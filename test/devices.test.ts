@@ -3,13 +3,13 @@ import {
   type FSWatcher,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   renameSync,
   rmSync,
   symlinkSync,
   watch,
   writeFileSync,
 } from 'node:fs';
-import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -18,13 +18,8 @@ import { WatchedDirectory } from '../src/watched-directory.js';
 
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<typeof import('node:fs')>();
-  return { ...fs, watch: vi.fn(fs.watch) };
+  return { ...fs, watch: vi.fn(fs.watch), readdirSync: vi.fn(fs.readdirSync) };
 });
-vi.mock('node:fs/promises', async (importOriginal) => {
-  const fs = await importOriginal<typeof import('node:fs/promises')>();
-  return { ...fs, readdir: vi.fn(fs.readdir) };
-});
-
 /** What the tests wait for at most: far more than it takes. */
 const LONG = 4000;
 
@@ -35,11 +30,11 @@ beforeEach(() => {
   dir = join(root, 'storpool');
   mkdirSync(dir);
   vi.mocked(watch).mockClear();
-  vi.mocked(readdir).mockClear();
+  vi.mocked(readdirSync).mockClear();
 });
 afterEach(() => {
   vi.mocked(watch).mockReset();
-  vi.mocked(readdir).mockReset();
+  vi.mocked(readdirSync).mockReset();
   rmSync(root, { recursive: true });
 });
 
@@ -68,7 +63,7 @@ describe('waitForDevices', () => {
   test('no names: nothing to wait for, nothing to watch', async () => {
     expect(await wait([])).toEqual([]);
     expect(watch).not.toHaveBeenCalled();
-    expect(readdir).not.toHaveBeenCalled();
+    expect(readdirSync).not.toHaveBeenCalled();
   });
 
   test('devices that are there', async () => {
@@ -92,7 +87,7 @@ describe('waitForDevices', () => {
   test('no time at all: one look', async () => {
     appear('a');
     expect(await wait(['a', 'b'], 0)).toEqual(['a']);
-    expect(readdir).toHaveBeenCalledTimes(1);
+    expect(readdirSync).toHaveBeenCalledTimes(1);
   });
 
   test('a plain file counts, a link that leads nowhere does not', async () => {
@@ -138,7 +133,7 @@ describe('waitForDevices', () => {
   });
 
   test('a folder that cannot be listed: the devices in it can be found all the same', async () => {
-    vi.mocked(readdir).mockImplementation(async () => failing('EACCES'));
+    vi.mocked(readdirSync).mockImplementation(() => failing('EACCES'));
     appear('a');
     expect(await wait(['a', 'b'], 30)).toEqual(['a']);
   });
@@ -146,7 +141,7 @@ describe('waitForDevices', () => {
   test('a system that has no watches left: it is looked at often', async () => {
     vi.mocked(watch).mockImplementation(() => failing('ENOSPC'));
     const waited = wait(['a']);
-    await expect.poll(() => vi.mocked(readdir).mock.calls.length, { interval: 5 }).toBeGreaterThan(2);
+    await expect.poll(() => vi.mocked(readdirSync).mock.calls.length, { interval: 5 }).toBeGreaterThan(2);
     appear('a');
     expect(await waited).toEqual(['a']);
   });
