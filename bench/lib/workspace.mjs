@@ -2,6 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+/** A file system on which flushing costs nothing, where there is one. */
+export const MEMORY = '/dev/shm';
+
 const made = new Set();
 process.on('exit', () => {
   for (const dir of made) rmSync(dir, { recursive: true, force: true });

@@ -3,14 +3,13 @@ import { flushes } from '../lib/flushes.mjs';
 import { cacheOf, volumeName } from '../lib/inventory.mjs';
 import { progress } from '../lib/progress.mjs';
 import { interleaved, samples, startActors, stopActors } from '../lib/sides.mjs';
-import { makeWorkspace } from '../lib/workspace.mjs';
+import { MEMORY, makeWorkspace } from '../lib/workspace.mjs';
 
 const KINDS = ['reference', 'ours', 'ours, flock program', 'ours, no kernel lock'];
 const ENTRIES = 50;
 const ADDS = 20;
 const ROUNDS = 10;
 const QUICK_ROUNDS = 2;
-const MEMORY = '/dev/shm';
 
 /** add() while nobody else wants the lock, on the disk of the temporary directory and in memory. */
 export async function add({ quick, workspace }) {
