@@ -29,7 +29,7 @@ const workspace = makeWorkspace();
 const rows = [];
 for (const volumes of SIZES) {
   progress(`fleet: measuring with ${volumes} volumes`);
-  const found = await trafficOf(volumes, workspace);
+  const found = await trafficOf({ volumes }, workspace);
   const row = (what, calls) => {
     const sum = (side, member) =>
       calls.reduce((whole, call) => whole + found[side][call][member], 0) * perSecond;

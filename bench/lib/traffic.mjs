@@ -2,9 +2,9 @@ import { cacheOf } from './inventory.mjs';
 import { Service } from './service.mjs';
 import { SIDES, startActors, stopActors } from './sides.mjs';
 
-/** What one attach and one detach ask of the API of a cluster with so many volumes, for both sides. */
-export async function trafficOf(volumes, workspace) {
-  const service = await Service.start(workspace, { volumes });
+/** What one attach and one detach ask of the API of a cluster of that size, for both sides. */
+export async function trafficOf(size, workspace) {
+  const service = await Service.start(workspace, size);
   const actors = await startActors(SIDES, workspace, { service, cache: cacheOf(service.ours) });
   const [volume] = service.freeVolumes(1);
   const found = {};
