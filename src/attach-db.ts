@@ -13,21 +13,26 @@ import { waitForDevices } from './devices.js';
 import { told } from './diagnostics.js';
 import { readExistence } from './existence.js';
 import type { WithLockOptions } from './store/sp-locked-file.js';
-import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { SPLockedJSONDB } from './store/sp-locked-json-db.js';
 import { SyncGroup } from './sync-group.js';
 import {
   type DetachPlan,
+  planForUnknown,
   type SyncCall,
   type SyncPlan,
   syncNeeds,
   syncPlan,
-  UNKNOWN_REQUEST,
   type WantedVolume,
 } from './sync-plan.js';
 import type { SyncReport } from './sync-report.js';
 
 const debug = lazyDebug('storpool:attachdb');
+
+/** What calls share that share a hold of the lock. */
+interface Shared {
+  attachments: Attachments;
+  inThisHold: <T>(fn: () => Promise<T>) => Promise<T>;
+}
 
 /** Sends one entry of a reassignment. */
 type Reassign = (entry: ReassignEntry) => Promise<void>;
@@ -50,7 +55,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   #config: SPConfig | undefined;
   #api: A | undefined;
   /** Those who wait for the lock and can still be joined. */
-  #group: SyncGroup<Attachments> | undefined;
+  #group: SyncGroup<Shared> | undefined;
 
   /** @throws TypeError when there is no logger or an option makes no sense. */
   constructor(options: AttachDBOptions<A>) {
@@ -194,7 +199,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
       const outcome = await this.#detach(plan.detach, call, reassign, signal);
       return { plan, outcome };
     }, signal);
-    const devices = await this.#waitForDevices(plan, call, signal);
+    const devices = await this.#waitForDevices(plan, outcome.detached, call, signal);
     const attached = plan.attach.map(({ volume, snapshot, rights }) => {
       return { volume, snapshot, rights, device: devices.get(volume) ?? null };
     });
@@ -214,7 +219,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   /** As in the base class. */
   override withLock<T>(fn: () => T | Promise<T>, options?: WithLockOptions): Promise<T> {
     // Who comes after this call must not get in before it.
-    this.#group = undefined;
+    if (!this.holdsLock) this.#group = undefined;
     return super.withLock(fn, options);
   }
 
@@ -227,35 +232,26 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   }
 
   /**
-   * Runs a function under the lock, with all others that wait for it at that time: they share the hold, and
-   * what is known of the attachments.
+   * Runs a function under the lock, which all calls that wait for it at that time share, and what is known of the
+   * attachments.
    */
   #underLock<T>(fn: (attachments: Attachments) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn(this.#attachments()));
-    const group = this.#group ?? new SyncGroup<Attachments>();
-    const result = group.join(fn, this.lockTimeout, signal);
-    if (group !== this.#group) this.#start(group);
-    return result;
+    if (this.holdsLock) return this.withLock(() => fn(this.#attachments()), { signal });
+    this.#group ??= new SyncGroup();
+    const group = this.#group;
+    const run = () => {
+      if (this.#group === group) this.#group = undefined;
+      return group.run({ attachments: this.#attachments(), inThisHold: this.shareHold() });
+    };
+    return group.join(
+      ({ attachments, inThisHold }) => inThisHold(() => fn(attachments)),
+      (wait) => super.withLock(run, { signal: wait }),
+      signal,
+    );
   }
 
   #attachments(): Attachments {
     return new Attachments(() => this.api(), { clientId: this.clientId(), prefix: this.volumePrefix() });
-  }
-
-  #start(group: SyncGroup<Attachments>): void {
-    this.#group = group;
-    const close = () => {
-      if (this.#group === group) this.#group = undefined;
-    };
-    const run = () => {
-      close();
-      return group.run(this.#attachments());
-    };
-    super.withLock(run, { signal: group.signal, timeout: group.patience }).catch((error: unknown) => {
-      close();
-      const patient = group.fail(error, error instanceof SPLockedFileError && error.code === 'ELOCKED');
-      if (patient !== undefined) this.#start(patient);
-    });
   }
 
   async #plan(call: SyncCall, attachments: Attachments, signal: AbortSignal | undefined): Promise<SyncPlan> {
@@ -266,7 +262,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
       ]),
     );
     if (!requests.has(call.reqId)) {
-      if (call.detached !== null) return UNKNOWN_REQUEST;
+      if (call.detached !== null) return planForUnknown();
       throw new AttachError(
         'EUNKNOWNREQUEST',
         `Request ${call.reqId} is not in ${this.fname}: add() it before sync()`,
@@ -329,13 +325,16 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    */
   async #waitForDevices(
     plan: SyncPlan,
+    detached: string | null,
     { reqId }: SyncCall,
     signal: AbortSignal | undefined,
   ): Promise<Map<string, string>> {
-    const own = plan.alreadyAttached.filter(({ requests }) => requests.includes(reqId));
-    const names = [...plan.attach, ...own].map(({ volume }) => volume);
+    const stays = ({ volume }: WantedVolume) => volume !== detached;
+    const attached = plan.attach.filter(stays);
+    const own = plan.alreadyAttached.filter((one) => stays(one) && one.requests.includes(reqId));
+    const names = [...attached, ...own].map(({ volume }) => volume);
     const found = await waitForDevices(this.#deviceDir, names, { timeout: this.#deviceTimeout, signal });
-    for (const { volume } of plan.attach) {
+    for (const { volume } of attached) {
       if (!found.has(volume)) {
         this.#log.warn(
           `${volume} is attached, but ${this.devicePath(volume)} did not appear within ${this.#deviceTimeout} ms; is the storpool_block service running on this host?`,

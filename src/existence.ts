@@ -50,10 +50,18 @@ async function readEach(
 ): Promise<Named[]> {
   const found: Named[] = [];
   const left = names.values();
+  let failed = false;
   const readOn = async () => {
-    for (const name of left) found.push(...(await read(name)));
+    for (const name of left) {
+      if (failed) return;
+      found.push(...(await read(name)));
+    }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, readOn));
+  const stop = (error: unknown) => {
+    failed = true;
+    throw error;
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, () => readOn().catch(stop)));
   return found;
 }
 

@@ -1,78 +1,59 @@
+import { AsyncResource } from 'node:async_hooks';
+import { NOT_NEEDED } from './store/with-file-lock.js';
+
 /** What a member does under the lock, with what the members share. */
 type Work<S, T> = (shared: S) => Promise<T>;
 
-interface Member<S> {
-  /** By `performance.now()`. */
-  deadline: number;
-  run(shared: S): Promise<void>;
-  fail(error: unknown): void;
-}
+/** Does the work of a member. @returns what settles its call */
+type Member<S> = (shared: S) => Promise<() => void>;
 
-/** Calls that wait for a lock together, and share one hold of it. Each has its own result and its own error. */
+/**
+ * Calls that wait for a lock at the same time. Each waits for itself, for as long as it will and until its signal is
+ * aborted; the first that gets the lock does the work of all that still wait then, and those need not wait any more.
+ */
 export class SyncGroup<S> {
-  readonly #members: Set<Member<S>>;
-  readonly #everyoneLeft = new AbortController();
-
-  constructor(members: Iterable<Member<S>> = []) {
-    this.#members = new Set(members);
-  }
-
-  /** Aborted when nobody waits any more. */
-  get signal(): AbortSignal {
-    return this.#everyoneLeft.signal;
-  }
-
-  /** How long the most pressed member will still wait. Milliseconds. */
-  get patience(): number {
-    const first = Math.min(...[...this.#members].map(({ deadline }) => deadline));
-    return Math.max(0, first - performance.now());
-  }
+  readonly #waiting = new Set<Member<S>>();
+  #settleLast: () => void = () => undefined;
 
   /**
-   * Waits with the others.
-   *
-   * @param timeout - milliseconds to wait for the lock
-   * @throws what `work` throws; the signal's reason when it is aborted before the lock is there
+   * @param lock - waits for the lock, calls {@link run} under it and gives it back
+   * @throws what `work` throws; what `lock` throws, or the signal's reason, while it waits
    */
-  join<T>(work: Work<S, T>, timeout: number, signal?: AbortSignal): Promise<T> {
+  join<T>(work: Work<S, T>, lock: (signal: AbortSignal) => Promise<void>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
+      const wait = new AbortController();
+      const giveUp = () => wait.abort(signal?.reason);
       const leave = () => {
-        this.#members.delete(member);
-        if (this.#members.size === 0) this.#everyoneLeft.abort();
-        reject(signal?.reason);
+        signal?.removeEventListener('abort', giveUp);
+        return this.#waiting.delete(member);
       };
-      const stay = () => signal?.removeEventListener('abort', leave);
-      const member: Member<S> = {
-        deadline: performance.now() + timeout,
-        run(shared) {
-          stay();
-          return work(shared).then(resolve, reject);
-        },
-        fail(error) {
-          stay();
-          reject(error);
-        },
-      };
-      this.#members.add(member);
-      signal?.addEventListener('abort', leave);
+      // In the asynchronous context of its caller, whoever it is that has the lock.
+      const member: Member<S> = AsyncResource.bind(async (shared: S) => {
+        leave();
+        wait.abort(NOT_NEEDED);
+        try {
+          const result = await work(shared);
+          return () => resolve(result);
+        } catch (error) {
+          return () => reject(error);
+        }
+      });
+      this.#waiting.add(member);
+      if (signal?.aborted) giveUp();
+      signal?.addEventListener('abort', giveUp);
+      lock(wait.signal)
+        .catch((error: unknown) => {
+          if (leave()) reject(error);
+        })
+        .finally(() => this.#settleLast());
     });
   }
 
-  /** The lock is there: all members do their work, one after the other. */
+  /** Under the lock: does the work of all, one after the other. The last learns of it when the lock is given back. */
   async run(shared: S): Promise<void> {
-    for (const member of this.#members) {
-      this.#members.delete(member);
-      await member.run(shared);
+    for (const member of this.#waiting) {
+      this.#settleLast();
+      this.#settleLast = await member(shared);
     }
-  }
-
-  /** The lock cannot be had. @returns a group of those whose time is not up, if there are any */
-  fail(error: unknown, isTimeout: boolean): SyncGroup<S> | undefined {
-    const now = performance.now();
-    const patient = [...this.#members].filter(({ deadline }) => isTimeout && deadline > now);
-    for (const member of this.#members) {
-      if (!patient.includes(member)) member.fail(error);
-    }
-    return patient.length === 0 ? undefined : new SyncGroup(patient);
   }
 }

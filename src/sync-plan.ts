@@ -70,13 +70,13 @@ export interface SyncPlan {
 }
 
 /** The plan for detaching on behalf of a request that is not in the cache. */
-export const UNKNOWN_REQUEST: SyncPlan = {
+export const planForUnknown = (): SyncPlan => ({
   attach: [],
   alreadyAttached: [],
   staleRequests: [],
   detach: null,
   unknownRequest: true,
-};
+});
 
 /**
  * What the cached requests want, what of it this host does not have, and what is to be detached.

@@ -1,7 +1,16 @@
 // Calls of sync() that wait for the lock at the same time share one hold of it.
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { ApiError, AttachDB, type Attachment, type LockOptions, SPLockedJSONDB } from '../src/index.js';
+import {
+  ApiError,
+  AttachDB,
+  type Attachment,
+  type LockEvent,
+  type LockOptions,
+  SPLockedJSONDB,
+} from '../src/index.js';
 import { useTempDir } from './temp-dir.js';
 
 const path = useTempDir();
@@ -175,4 +184,203 @@ test('a cache that cannot be locked is an error for all', async () => {
   rmSync(fname);
   const outcomes = await Promise.allSettled([db.sync('a'), db.sync('b'), db.plan('c')]);
   for (const outcome of outcomes) expect(outcome).toMatchObject({ reason: { code: 'ENOENT' } });
+});
+
+/** The lock is somebody else's until it is given back. */
+async function heldByAnother() {
+  let release: () => void = () => undefined;
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let held: Promise<void> | undefined;
+  await new Promise<void>((isHeld) => {
+    held = new SPLockedJSONDB(fname).withLock(() => {
+      isHeld();
+      return released;
+    });
+  });
+  return async () => {
+    release();
+    await held;
+  };
+}
+const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const codeOf = (error: { code: string }) => error.code;
+
+test.each([
+  ['in the same turn', (again: () => void) => again()],
+  ['when the first has failed', (again: () => void, first: Promise<unknown>) => first.catch(again)],
+])('who calls again %s after an abort is not aborted with it', async (_when, then) => {
+  const { db } = make();
+  await addAll(db);
+  const giveBack = await heldByAnother();
+  const controller = new AbortController();
+  const first = db.sync('os--1', null, { signal: controller.signal });
+  controller.abort(new Error('enough'));
+  const second = new Promise((resolve) => then(() => resolve(db.sync('os--1')), first));
+  await expect(first).rejects.toThrow('enough');
+  await giveBack();
+  expect(await second).toMatchObject({ attached: { length: 4 } });
+});
+
+test('the lock is free when a call has ended, and when it has failed', async () => {
+  const { db } = make();
+  await addAll(db);
+  const isFree = () => !existsSync(`${fname}.lock`) && !existsSync(`${fname}.holder`);
+  await db.sync('os--1');
+  expect(isFree()).toBe(true);
+  await db.sync('nobody').catch(() => undefined);
+  expect(isFree()).toBe(true);
+  await Promise.all([db.sync('os--1'), db.sync('os--2')]);
+  expect(isFree()).toBe(true);
+});
+
+test('a call whose time is up leaves those behind it their place', async () => {
+  const { db } = make({ timeout: 300 });
+  await addAll(db);
+  const giveBack = await heldByAnother();
+  const order: string[] = [];
+  const told = (who: string) => () => order.push(who);
+  const first = db.sync('os--1').catch((error: Error) => error.message);
+  await after(150);
+  const second = db.sync('os--2').then(told('second'));
+  const third = db.withLock(told('third'));
+  expect(await first).toContain('within 300 ms');
+  await giveBack();
+  await Promise.all([second, third]);
+  expect(order).toEqual(['second', 'third']);
+});
+
+test('a call that is aborted after another had to give up does nothing any more', async () => {
+  const { db, api } = make({ timeout: 200 });
+  await addAll(db);
+  const giveBack = await heldByAnother();
+  const controller = new AbortController();
+  const first = db.sync('os--1').catch(codeOf);
+  await after(100);
+  const second = db.sync('os--2', null, { signal: controller.signal });
+  expect(await first).toBe('ELOCKED');
+  controller.abort(new Error('enough'));
+  await expect(second).rejects.toThrow('enough');
+  await giveBack();
+  await db.get();
+  expect(api.attachmentsList).not.toHaveBeenCalled();
+});
+
+test('who waits for the work of another waits no longer than its timeout', async () => {
+  const { db, api } = make({ timeout: 100 });
+  await addAll(db);
+  api.attachmentsList.mockImplementation(async () => {
+    await after(300);
+    return [];
+  });
+  const [first, second] = await Promise.all([db.sync('os--1'), db.sync('os--2').catch(codeOf)]);
+  expect(first).toMatchObject({ attached: { length: 4 } });
+  expect(second).toBe('ELOCKED');
+  expect(api.attachmentsList).toHaveBeenCalledOnce();
+});
+
+test('who waits for the work of another can be aborted', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  const controller = new AbortController();
+  api.attachmentsList.mockImplementation(async () => {
+    controller.abort(new Error('enough'));
+    return [];
+  });
+  const outcomes = await Promise.allSettled([
+    db.sync('os--1'),
+    db.sync('nobody', null, { signal: controller.signal }),
+    db.sync('os--3'),
+  ]);
+  expect(outcomes[1]).toMatchObject({ status: 'rejected', reason: { message: 'enough' } });
+  expect(outcomes[2]).toMatchObject({ status: 'fulfilled' });
+});
+
+test('calls that come one after the other while another is at work share the next hold', async () => {
+  const { db, api, attachments } = make();
+  await addAll(db);
+  api.volumesReassign.mockImplementation(async ([entry]) => {
+    await after(20);
+    attachments.push({ volume: entry?.volume ?? '', snapshot: false, client: 1, rights: 'rw' });
+  });
+  const calls = [];
+  for (const id of [...volumes, ...volumes]) {
+    calls.push(db.sync(id));
+    await after(5);
+  }
+  await Promise.all(calls);
+  expect(api.attachmentsList).toHaveBeenCalledTimes(2);
+});
+
+test('what a call does under the lock it does in its own asynchronous context', async () => {
+  const { db, log } = make();
+  await addAll(db);
+  const caller = new AsyncLocalStorage<string>();
+  const callers: unknown[] = [];
+  log.warn.mockImplementation(() => callers.push(caller.getStore()));
+  await Promise.all([
+    caller.run('first', () => db.sync('nobody 1', 'os--8')),
+    caller.run('second', () => db.sync('nobody 2', 'os--9')),
+  ]);
+  expect(callers).toEqual(['first', 'second']);
+});
+
+test('the lock events of those who share a hold have no error', async () => {
+  const { db } = make();
+  await addAll(db);
+  const events: LockEvent[] = [];
+  const listen = (event: unknown) => events.push(event as LockEvent);
+  subscribe('storpool:lock', listen);
+  await Promise.all(volumes.map((id) => db.sync(id)));
+  unsubscribe('storpool:lock', listen);
+  expect(events.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined]);
+});
+
+test('inside a hold of the lock, a signal ends the wait for the turn', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  const controller = new AbortController();
+  api.attachmentsList.mockImplementation(async () => {
+    controller.abort(new Error('enough'));
+    return [];
+  });
+  await db.withLock(async () => {
+    const first = db.sync('os--1');
+    await expect(db.sync('os--2', null, { signal: controller.signal })).rejects.toThrow('enough');
+    expect(await first).toMatchObject({ attached: { length: 4 } });
+  });
+});
+
+test('a report belongs to its caller, who may change it', async () => {
+  const { db } = make();
+  await addAll(db);
+  (await db.sync('nobody', 'os--9')).staleRequests.push('os--1');
+  expect((await db.sync('nobody', 'os--9')).staleRequests).toEqual([]);
+  expect(Object.keys(await db.get())).toEqual(volumes);
+});
+
+test('the device of what was attached and detached again is not waited for', async () => {
+  const { db, attachments, log } = make();
+  attachments.push({ volume: 'os--1', snapshot: false, client: 1, rights: 'ro' });
+  await db.add('reads', { volume: 'os--1', rights: 1 });
+  await db.add('reads too', { volume: 'os--1', rights: 2, id: 'gone' });
+  expect(await db.sync('reads', 'os--1')).toMatchObject({
+    attached: [{ volume: 'os--1', rights: 2, device: null }],
+    detached: 'os--1',
+  });
+  expect(log.warn).not.toHaveBeenCalled();
+});
+
+test('after an error no more volumes are asked for', async () => {
+  const { db, api } = make();
+  for (let nr = 0; nr < 40; nr++) await db.add(`r${nr}`, { volume: `os--${nr}`, rights: 2 });
+  api.volumeList.mockImplementation(async (name: string) => {
+    if (name === 'os--0') throw new Error('no permission');
+    await after(1);
+    return [{ name }];
+  });
+  await expect(db.sync('r0')).rejects.toThrow('no permission');
+  await after(20);
+  expect(api.volumeList).toHaveBeenCalledTimes(16);
 });

@@ -21,13 +21,16 @@ export interface WithLockOptions {
 /** One hold of the lock, or a part of it: what a `withLock` inside it is given to itself. */
 class Hold {
   readonly lock: FileLock;
+  /** The hold that this one is a part of. */
+  readonly outer: Hold | undefined;
   /** False as soon as its function has ended: what still runs in its context has no lock. */
   open = true;
   /** Those inside this hold go one after the other, so that their reads and writes never mix. */
   readonly inner = new Turns();
 
-  constructor(lock: FileLock) {
+  constructor(lock: FileLock, outer?: Hold) {
     this.lock = lock;
+    this.outer = outer;
   }
 
   async run<T>(fn: () => T | Promise<T>): Promise<T> {
@@ -79,12 +82,12 @@ export class SPLockedFile {
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const outer = this.#holds.getStore();
+    const outer = this.#openHold;
     const runIn = (hold: Hold) => this.#holds.run(hold, () => hold.run(fn));
-    if (!outer?.open) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), options);
+    if (outer === undefined) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), options);
     const end = await outer.inner.take(signal);
     try {
-      return await runIn(new Hold(outer.lock));
+      return await runIn(new Hold(outer.lock, outer));
     } finally {
       end();
     }
@@ -148,12 +151,13 @@ export class SPLockedFile {
 
   /** Whether this asynchronous context is inside of `withLock()`. */
   protected get holdsLock(): boolean {
-    return this.#holds.getStore()?.open ?? false;
+    return this.#openHold !== undefined;
   }
 
-  /** The `timeout` of the lock options. */
-  protected get lockTimeout(): number {
-    return this.#context.options.timeout;
+  /** Lets others into the hold of this asynchronous context, each in a context of its own. */
+  protected shareHold(): <T>(fn: () => Promise<T>) => Promise<T> {
+    const hold = this.#openHold as Hold;
+    return (fn) => this.#holds.run(hold, fn);
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */
@@ -164,6 +168,13 @@ export class SPLockedFile {
   /** Told of what an operator should know of and no caller can act on. */
   protected warn(message: string): void {
     process.emitWarning(message, 'SPLockedFileWarning');
+  }
+
+  /** What this context is inside of; a part that has ended leaves the rest of the hold. */
+  get #openHold(): Hold | undefined {
+    let hold = this.#holds.getStore();
+    while (hold !== undefined && !hold.open) hold = hold.outer;
+    return hold;
   }
 
   #withFile<T>(fn: (lock: FileLock) => Promise<T>, options?: WithLockOptions): Promise<T> {

@@ -14,6 +14,9 @@ export interface Wait {
   timeout?: number | undefined;
 }
 
+/** The reason to abort a wait with that has not failed: what it was for has been done otherwise. */
+export const NOT_NEEDED = Symbol('the lock is not needed any more');
+
 /** Those who wait in this process, by the canonical path of the file. */
 const queues = new Map<string, Turns>();
 
@@ -43,18 +46,20 @@ export async function withFileLock<T>(
         throw error;
       }
     } catch (error) {
+      if (signal?.reason === NOT_NEEDED) return undefined;
       signal?.throwIfAborted();
       throw patience.over ? await timedOut(fname, timeout, path ?? fname, ourTurn) : asTyped(error, fname);
     } finally {
       patience.end();
     }
   };
-  const { lock, endTurn } = await told('storpool:lock', () => ({ fname }), lockInTurn);
+  const got = await told('storpool:lock', () => ({ fname }), lockInTurn);
+  if (got === undefined) throw NOT_NEEDED;
+  const { lock, endTurn } = got;
   try {
     return await fn(lock);
   } finally {
-    await lock.release();
-    endTurn();
+    await lock.release().finally(endTurn);
   }
 }
 
