@@ -1,3 +1,6 @@
+/** Milliseconds; a longer timer fires at once. */
+export const MAX_TIMER = 2 ** 31 - 1;
+
 /**
  * Waits for `ms` milliseconds.
  *

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { MAX_TIMER } from '../sleep.js';
 import { ApiConnectionError } from './api-connection-error.js';
 import { ApiResponseError } from './api-response-error.js';
 
@@ -27,9 +28,6 @@ export interface HttpReply {
 
 /** One connection a request: the service closes it after its reply. */
 const agent = new Agent({ keepAlive: false });
-
-/** Longer times make a timer fire at once. */
-const MAX_TIMER = 2 ** 31 - 1;
 
 /**
  * Sends a request on a connection of its own and gathers the reply.

@@ -1,4 +1,4 @@
-import { isDenied, type OpenFile } from './disk.js';
+import { isDenied, isFull, type OpenFile } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { NoKernelLock, takeKernelLock } from './kernel-lock.js';
 import { type LockDirectory, takeLockDirectory } from './lock-directory.js';
@@ -46,7 +46,7 @@ export async function takeKernel(
   }
 }
 
-/** The lock directory, or none where it cannot be written but the kernel lock serves. */
+/** The lock directory, or none where it cannot be made but the kernel lock serves. */
 export async function takeDirectory(
   { fname, options, warn }: LockContext,
   path: string,
@@ -56,11 +56,12 @@ export async function takeDirectory(
   try {
     return await takeLockDirectory(path, { stale: options.stale, kernelLock }, signal);
   } catch (error) {
-    if (!kernelLock || !isDenied(error)) throw error;
+    if (!kernelLock || !(isDenied(error) || isFull(error))) throw error;
+    const remedy = isFull(error) ? 'make room there' : "let the directory be writable for this user's group";
     warnOnce(
       warn,
       `lock directory ${fname}`,
-      `Cannot make ${lockDirectoryOf(path)}: ${(error as Error).message}. The kernel lock alone guards ${fname}, which programs that use only proper-lockfile do not see; let the directory be writable for this user's group`,
+      `Cannot make ${lockDirectoryOf(path)}: ${(error as Error).message}. The kernel lock alone guards ${fname}, which programs that use only proper-lockfile do not see; ${remedy}`,
     );
     return undefined;
   }

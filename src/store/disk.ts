@@ -85,6 +85,9 @@ export const codeOf = (error: unknown): string | undefined => (error as NodeJS.E
 /** Whether the error says that this user may not. */
 export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '');
 
+/** Whether the error says that the file system, or this user's share of it, has no room. */
+export const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
+
 /** For a thing that may be missing: gives `undefined` then, and throws any other error. */
 export function ignoreMissing(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;

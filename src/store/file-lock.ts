@@ -1,6 +1,6 @@
 import { lazyDebug } from '../debug.js';
 import { type LockContext, takeDirectory, takeKernel } from './both-locks.js';
-import { disk, type OpenFile } from './disk.js';
+import { codeOf, disk, ignoreMissing, type OpenFile } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
 import type { LockDirectory } from './lock-directory.js';
 import { Patience } from './patience.js';
@@ -41,6 +41,7 @@ export class FileLock {
    * @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock is no longer ours.
    */
   async check(): Promise<boolean> {
+    await this.#checkPlace();
     try {
       await this.#directory?.check();
       return false;
@@ -62,14 +63,27 @@ export class FileLock {
     }
   }
 
-  /** Never fails: what was done under the lock is done. */
+  /** A file that is no longer at its path is locked for us alone, and what is written there is lost. */
+  async #checkPlace(): Promise<void> {
+    const { fname } = this.#context;
+    const isThere = await isAt(this.path, this.handle).catch((cause: Error) => {
+      const message = `Cannot lock ${fname} any longer: ${cause.message}; nothing was changed`;
+      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+    });
+    if (!isThere) throw compromised(fname, 'another program put a new file in its place', undefined);
+  }
+
+  /** Fails only if the logger does: what was done under the lock is done. */
   async release(): Promise<void> {
     const { fname, warn } = this.#context;
     const tell = (what: string) => (error: Error) => warn(`${what}: ${error.message}`);
-    await this.#directory
-      ?.release()
-      .catch(tell(`Cannot remove ${lockDirectoryOf(this.path)}, which delays the next holder`));
-    await this.handle.close().catch(tell(`Closing ${fname} reports an error`));
+    try {
+      await this.#directory
+        ?.release()
+        .catch(tell(`Cannot remove ${lockDirectoryOf(this.path)}, which delays the next holder`));
+    } finally {
+      await this.handle.close().catch(tell(`Closing ${fname} reports an error`));
+    }
     debug('%s: unlocked', fname);
   }
 }
@@ -95,8 +109,8 @@ export async function lockFile(context: LockContext, path: string, signal: Abort
 
 /** Whether the file that is open is still the one at that path. */
 async function isAt(path: string, handle: OpenFile): Promise<boolean> {
-  const [ours, there] = await Promise.all([handle.stat(), disk.stat(path)]);
-  return BigInt(ours.ino) === there.ino && BigInt(ours.dev) === there.dev;
+  const [ours, there] = await Promise.all([handle.stat(), disk.stat(path).catch(ignoreMissing)]);
+  return there !== undefined && BigInt(ours.ino) === there.ino && BigInt(ours.dev) === there.dev;
 }
 
 const compromised = (fname: string, problem: string, cause: unknown) =>

@@ -31,7 +31,7 @@ export interface LockDirectoryOptions {
  */
 const MARK = 0o1000;
 /** How long a directory with the mark is given to get its record. Milliseconds. */
-const RECORD_TIME = 25;
+const RECORD_TIME = 15;
 
 /** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
@@ -140,9 +140,8 @@ export async function takeLockDirectory(
       async release() {
         // A directory without a record holds others up, should we be killed just now; a record without its
         // directory says nothing. Without the kernel lock the next record may already be written by then.
-        if (!kernelLock) await removeRecord(path);
-        await release();
-        if (kernelLock) await removeRecord(path);
+        if (kernelLock) await release().finally(() => removeRecord(path));
+        else await removeRecord(path).finally(release);
       },
     };
   } catch (error) {

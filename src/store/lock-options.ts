@@ -1,3 +1,4 @@
+import { MAX_TIMER } from '../sleep.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const KERNEL_LOCK = ['auto', 'required', 'off'] as const;
@@ -31,7 +32,9 @@ export interface ResolvedLockOptions {
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give milliseconds from 0 on');
-  if (!(stale >= 2000)) throw invalid('stale', stale, 'give milliseconds from 2000 on');
+  if (!(stale >= 2000 && stale <= MAX_TIMER)) {
+    throw invalid('stale', stale, `give milliseconds from 2000 to ${MAX_TIMER}`);
+  }
   if (!KERNEL_LOCK.includes(kernelLock)) {
     throw invalid('kernelLock', kernelLock, `give one of ${KERNEL_LOCK.join(', ')}`);
   }

@@ -1,7 +1,9 @@
+import { MAX_TIMER } from '../sleep.js';
+
 /** How long a caller is willing to wait: until its own signal is aborted, or the time is up. */
 export class Patience {
   readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout;
+  readonly #timer: NodeJS.Timeout | undefined;
   readonly #caller: AbortSignal | undefined;
   /** Whether it was the time. */
   over = false;
@@ -9,10 +11,11 @@ export class Patience {
   /** @param timeout - milliseconds */
   constructor(timeout: number, caller?: AbortSignal) {
     this.#caller = caller;
-    this.#timer = setTimeout(() => {
+    const end = () => {
       this.over = true;
       this.#controller.abort();
-    }, timeout);
+    };
+    this.#timer = timeout > MAX_TIMER ? undefined : setTimeout(end, timeout);
     if (caller?.aborted) this.#controller.abort();
     caller?.addEventListener('abort', this.#onAbort);
   }

@@ -3,7 +3,10 @@ import { Api, ApiConnectionError } from '../../src/index.js';
 import { sleep } from '../../src/sleep.js';
 import { failureOf } from './failure.js';
 
-vi.mock('../../src/sleep.js', () => ({ sleep: vi.fn(async () => undefined) }));
+vi.mock('../../src/sleep.js', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('../../src/sleep.js')>()),
+  sleep: vi.fn(async () => undefined),
+}));
 beforeEach(() => vi.mocked(sleep).mockClear());
 
 test('by default the waits are 1, 2, 4, 8 and 16 seconds', async () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -5,6 +6,7 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -12,7 +14,7 @@ import {
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LockOptions, SPLockedJSONDB } from '../../src/index.js';
+import { AttachDB, type LockOptions, SPLockedJSONDB } from '../../src/index.js';
 import { bootId, identity } from '../../src/store/holder-record.js';
 import { takeKernelLock } from '../../src/store/kernel-lock.js';
 import { useTempDir } from '../temp-dir.js';
@@ -307,6 +309,17 @@ describe('a directory that this user may not write', () => {
     );
   });
 
+  test('on a full file system it serves too', async () => {
+    vi.resetModules();
+    vi.doMock('proper-lockfile', () => ({ lock: async () => Promise.reject(systemError('ENOSPC')) }));
+    const { AttachDB } = await import('../../src/index.js');
+    const log = { warn: vi.fn() };
+    expect(await new AttachDB({ log, fname }).get()).toEqual({});
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/Cannot make .*db\.json\.lock: ENOSPC.*make room there/),
+    );
+  });
+
   test('with neither lock there is an error', async () => {
     const AttachDB = await withDeniedLockDirectory();
     const db = new AttachDB({ log: console, fname, lock: { kernelLock: 'off' } });
@@ -323,4 +336,29 @@ test('a lock directory that cannot be removed is told to the operator, and fails
   expect(db.warnings).toEqual([
     expect.stringMatching(/Cannot remove .*db\.json\.lock, which delays the next holder/),
   ]);
+});
+
+test('a record that cannot be removed leaves no lock directory behind', async () => {
+  mkdirSync(path('db.json.holder'));
+  const db = make({ kernelLock: 'off' });
+  await db.add('a', 1);
+  expect(existsSync(path('db.json.lock'))).toBe(false);
+  expect(db.warnings).toHaveLength(1);
+});
+
+test('a logger that fails keeps nobody out', async () => {
+  const logger = {
+    warn: () => {
+      throw new Error('the logger is closed');
+    },
+  };
+  const db = new AttachDB({ log: logger, fname, lock: { timeout: 500 } });
+  await expect(db.withLock(() => writeFileSync(path('db.json.lock/thing'), ''))).rejects.toThrow('is closed');
+  rmSync(path('db.json.lock'), { recursive: true });
+  expect(await db.get()).toEqual({});
+  expect(spawnSync('flock', ['-n', '-x', fname, 'true']).status).toBe(0);
+});
+
+test('a stale time beyond what a timer can do is refused', () => {
+  expect(() => make({ stale: Number.POSITIVE_INFINITY })).toThrow(/lock\.stale is Infinity/);
 });

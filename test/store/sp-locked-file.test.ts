@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
 import { useTempDir } from '../temp-dir.js';
@@ -173,6 +173,49 @@ describe('withLock()', () => {
     await Promise.all([other, floating?.then(() => log.push('late done'))]);
     expect(log).toEqual(['other done', 'late done']);
     expect(await file.jsload()).toEqual({ late: true });
+  });
+
+  test('a context that outlives a part of a hold is still inside of the rest', async () => {
+    const impatient = new SPLockedFile(fname, { timeout: 50 });
+    await impatient.withLock(async () => {
+      let floating: Promise<void> | undefined;
+      await impatient.withLock(() => {
+        floating = tick().then(() => impatient.jsdump({ late: true }));
+      });
+      await floating;
+    });
+    expect(onDisk()).toBe('{"late":true}');
+  });
+
+  test('a file that another program replaced is not written to', async () => {
+    const hold = file.withLock(async () => {
+      expect(await file.jsload()).toEqual({ a: 1 });
+      writeFileSync(path('new'), '{"new":1}');
+      renameSync(path('new'), fname);
+      await file.jsdump({ b: 2 });
+    });
+    await expect(hold).rejects.toMatchObject({
+      code: 'ECOMPROMISED',
+      message: expect.stringContaining('put a new file in its place'),
+    });
+    expect(onDisk()).toBe('{"new":1}');
+    expect(readdirSync(path())).toEqual(['db.json']);
+    expect(await file.jsload()).toEqual({ new: 1 });
+  });
+
+  test.each([Number.POSITIVE_INFINITY, 2 ** 31])('a timeout of %d is long, not short', async (timeout) => {
+    const patient = new SPLockedFile(fname, { timeout });
+    let isIn = false;
+    let second: Promise<void> | undefined;
+    await file.withLock(async () => {
+      second = patient.withLock(() => {
+        isIn = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 40));
+      expect(isIn).toBe(false);
+    });
+    await second;
+    expect(isIn).toBe(true);
   });
 
   test('a failed attempt can be tried again', async () => {
