@@ -43,14 +43,18 @@ export async function waitForDevices(
   if (missing.size === 0 || timeout <= 0) return found;
   const watched = new WatchedDirectory(dir);
   let changed: ReadonlySet<string> | undefined;
+  let nextList = 0;
   try {
-    while (missing.size > 0) {
+    for (;;) {
       // Watching begins before looking, so that nothing can slip in between.
       const interval = (await watched.ensure()) ? CHECK_INTERVAL : POLL_INTERVAL;
-      look(changed ?? list(dir));
-      const left = end - performance.now();
-      if (missing.size === 0 || left <= 0) break;
-      changed = await watched.changeOr(Math.min(interval, left), signal);
+      const now = performance.now();
+      // However much else changes there, all of it is looked at in time.
+      const isDue = changed === undefined || now >= nextList;
+      look(isDue ? list(dir) : changed);
+      nextList = isDue ? now + interval : Math.min(nextList, now + interval);
+      if (missing.size === 0 || now >= end) break;
+      changed = await watched.changeOr(Math.min(nextList, end) - now, signal);
     }
     return found;
   } finally {

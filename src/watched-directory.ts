@@ -5,7 +5,7 @@ import { stat } from 'node:fs/promises';
 export class WatchedDirectory {
   readonly #dir: string;
   #watcher: FSWatcher | undefined;
-  #inode: number | undefined;
+  #identity: string | undefined;
   #changed = new Set<string>();
   #wake: () => void = () => undefined;
 
@@ -16,10 +16,12 @@ export class WatchedDirectory {
   /** Begins to watch where it can. @returns whether changes will be told */
   async ensure(): Promise<boolean> {
     try {
-      const { ino } = await stat(this.#dir);
-      if (this.#watcher !== undefined && ino === this.#inode) return true;
+      const { ino, birthtimeMs } = await stat(this.#dir);
+      // A directory that is made anew may get the inode of the one before.
+      const identity = `${ino}:${birthtimeMs}`;
+      if (this.#watcher !== undefined && identity === this.#identity) return true;
       this.close();
-      this.#inode = ino;
+      this.#identity = identity;
       this.#watcher = watch(this.#dir, { persistent: false }, (_event, name) => {
         if (name !== null) this.#changed.add(name);
         this.#wake();

@@ -146,6 +146,20 @@ describe('waitForDevices', () => {
     expect(await waited).toEqual(['a']);
   });
 
+  test('a device whose link was there, while other things come and go all the time', async () => {
+    symlinkSync(join(root, 'sp-0'), join(dir, 'a'));
+    const other = join(dir, 'other');
+    const busy = setInterval(() => {
+      rmSync(other, { force: true });
+      writeFileSync(other, '');
+    }, 30);
+    soon(() => writeFileSync(join(root, 'sp-0'), ''));
+    const start = performance.now();
+    expect(await wait(['a'])).toEqual(['a']);
+    clearInterval(busy);
+    expect(performance.now() - start).toBeLessThan(LONG / 4);
+  });
+
   test('a watch that breaks is begun anew', async () => {
     const { watcher } = fakeWatcher();
     const waited = wait(['a']);
