@@ -39,7 +39,6 @@ export class SyncGroup<S> {
         }
       });
       this.#waiting.add(member);
-      if (signal?.aborted) giveUp();
       signal?.addEventListener('abort', giveUp);
       lock(wait.signal)
         .catch((error: unknown) => {
