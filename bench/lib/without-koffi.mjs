@@ -1,9 +1,7 @@
 // For `node --import`: to this process koffi is not installed.
-import { register } from 'node:module';
+import * as module from 'node:module';
+import { resolve } from './without-koffi-hooks.mjs';
 
-const hooks = `export function resolve(specifier, context, next) {
-  if (specifier !== 'koffi') return next(specifier, context);
-  throw Object.assign(new Error('koffi is hidden'), { code: 'ERR_MODULE_NOT_FOUND' });
-}`;
-
-register(`data:text/javascript,${encodeURIComponent(hooks)}`);
+// Newer versions of Node.js warn of register(), older ones have nothing else.
+if (module.registerHooks) module.registerHooks({ resolve });
+else module.register('./without-koffi-hooks.mjs', import.meta.url);

@@ -98,11 +98,13 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         ),
       );
     });
-    outgoing.on('upgrade', ({ statusCode }) =>
+    outgoing.on('upgrade', ({ statusCode }, socket) => {
+      // The connection is no longer the request's.
+      socket.destroy();
       fail(
         new ApiResponseError('EBADREPLY', `${what}: the reply wants to speak another protocol`, statusCode),
-      ),
-    );
+      );
+    });
     outgoing.end(body);
   });
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 
-const WITHOUT_KOFFI = fileURLToPath(new URL('./without-koffi.mjs', import.meta.url));
+const WITHOUT_KOFFI = fileURLToPath(new URL('../../lib/without-koffi.mjs', import.meta.url));
 
 /** The arguments of Node.js with which a process takes the kernel lock that way. */
 export const nodeArguments = (locker) => (locker === 'flock' ? ['--import', WITHOUT_KOFFI] : []);
