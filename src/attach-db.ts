@@ -255,19 +255,17 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   }
 
   async #plan(call: SyncCall, attachments: Attachments, signal: AbortSignal | undefined): Promise<SyncPlan> {
-    const requests = new Map(
-      Object.entries(await this.getShared()).map(([id, request]) => [
-        id,
-        checkRequest(id, request, `in ${this.fname}`),
-      ]),
-    );
-    if (!requests.has(call.reqId)) {
+    const cached = await this.getShared();
+    if (!Object.hasOwn(cached, call.reqId)) {
       if (call.detached !== null) return planForUnknown();
       throw new AttachError(
         'EUNKNOWNREQUEST',
         `Request ${call.reqId} is not in ${this.fname}: add() it before sync()`,
       );
     }
+    const requests = new Map(
+      Object.entries(cached).map(([id, request]) => [id, checkRequest(id, request, `in ${this.fname}`)]),
+    );
     const needs = syncNeeds(requests, await attachments.read(signal), call);
     const plan = syncPlan(needs, await readExistence(this.api(), needs.missing, signal));
     debug('sync(%o, %o): %o', call.reqId, call.detached, plan);

@@ -16,6 +16,13 @@ export function lazyDebug(namespace: string): LazyDebug {
     loaded ??= (require('debug') as typeof import('debug'))(namespace);
     return loaded;
   };
-  const write = (format: string, ...args: unknown[]) => load()(format, ...args);
+  const write = (format: string, ...args: unknown[]) => {
+    try {
+      load()(format, ...args);
+    } catch (error) {
+      // What is told of has been done, and must not fail since nobody can hear of it.
+      process.emitWarning(`The output of DEBUG=${namespace} fails: ${String(error)}`);
+    }
+  };
   return Object.defineProperty(write, 'enabled', { get: () => load().enabled }) as LazyDebug;
 }

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { NOT_NEEDED } from './store/with-file-lock.js';
 
 /** What a member does under the lock, with what the members share. */
@@ -14,6 +15,7 @@ type Member<S> = (shared: S) => Promise<() => void>;
 export class SyncGroup<S> {
   readonly #waiting = new Set<Member<S>>();
   #settleLast: () => void = () => undefined;
+  #isLost = false;
 
   /**
    * @param lock - waits for the lock, calls {@link run} under it and gives it back
@@ -35,6 +37,7 @@ export class SyncGroup<S> {
           const result = await work(shared);
           return () => resolve(result);
         } catch (error) {
+          if (error instanceof SPLockedFileError && error.code === 'ECOMPROMISED') this.#isLost = true;
           return () => reject(error);
         }
       });
@@ -50,7 +53,10 @@ export class SyncGroup<S> {
 
   /** Under the lock: does the work of all, one after the other. The last learns of it when the lock is given back. */
   async run(shared: S): Promise<void> {
+    this.#isLost = false;
     for (const member of this.#waiting) {
+      // Those who are left wait for a lock of their own.
+      if (this.#isLost) break;
       this.#settleLast();
       this.#settleLast = await member(shared);
     }

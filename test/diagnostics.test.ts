@@ -103,3 +103,15 @@ test('the same is told to DEBUG=storpool:*, and no secret with it', async () => 
   expect(text).not.toContain(TOKEN);
   expect(inspect(events, { depth: 9 })).not.toContain(TOKEN);
 });
+
+test('a log that fails fails nothing, and keeps no lock', async () => {
+  createDebug.enable('storpool:lock');
+  vi.spyOn(createDebug, 'log').mockImplementation(() => {
+    throw new Error('EPIPE');
+  });
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const db = new SPLockedJSONDB(path('cache.json'), { timeout: 500 });
+  expect(await db.get()).toEqual({});
+  expect(await db.get()).toEqual({});
+  expect(warn).toHaveBeenCalledWith(expect.stringMatching(/output of DEBUG=storpool:lock fails: .*EPIPE/));
+});

@@ -1,7 +1,7 @@
 // Calls of sync() that wait for the lock at the same time share one hold of it.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test, vi } from 'vitest';
 import {
   ApiError,
@@ -383,4 +383,25 @@ test('after an error no more volumes are asked for', async () => {
   await expect(db.sync('r0')).rejects.toThrow('no permission');
   await after(20);
   expect(api.volumeList).toHaveBeenCalledTimes(16);
+});
+
+test('when the lock is lost, those who shared it get one of their own, and see what has changed', async () => {
+  const { db, api } = make({ timeout: 3000, stale: 2000 });
+  await addAll(db);
+  const directory = `${fname}.lock`;
+  api.attachmentsList.mockImplementationOnce(async () => {
+    // As plain proper-lockfile does with a directory that it takes for stale.
+    rmdirSync(directory);
+    mkdirSync(`${directory}-other`);
+    mkdirSync(directory);
+    rmdirSync(`${directory}-other`);
+    writeFileSync(fname, JSON.stringify({ 'os--2': { volume: 'os--2', rights: 2 } }));
+    setTimeout(() => rmdirSync(directory), 50);
+    return [];
+  });
+  const [first, second] = await Promise.allSettled([db.sync('os--1'), db.sync('os--2')]);
+  expect(first).toMatchObject({ status: 'rejected', reason: { code: 'ECOMPROMISED' } });
+  expect(second).toMatchObject({ status: 'fulfilled', value: { attached: [{ volume: 'os--2' }] } });
+  expect(api.volumesReassign).toHaveBeenCalledOnce();
+  expect(Object.keys(await db.get())).toEqual(['os--2']);
 });

@@ -1,7 +1,12 @@
+import { constants } from 'node:buffer';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
-/** @throws {@link SPLockedFileError} `ECORRUPT` when the bytes are not JSON. */
+/** @throws {@link SPLockedFileError} `ECORRUPT` when the bytes are not JSON, `EFBIG` when there are too many. */
 export function parseContent(bytes: Buffer, fname: string): unknown {
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    const message = `${fname} is too large to be read: ${bytes.length} bytes; nothing was changed`;
+    throw new SPLockedFileError('EFBIG', message);
+  }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {

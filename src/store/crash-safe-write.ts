@@ -1,5 +1,5 @@
 import { lazyDebug } from '../debug.js';
-import type { Warn } from './both-locks.js';
+import type { LockContext, Warn } from './both-locks.js';
 import { codeOf, disk, isDenied, replacing } from './disk.js';
 import type { FileLock } from './file-lock.js';
 import { readContent, replaceAll } from './in-place.js';
@@ -14,14 +14,21 @@ const debug = lazyDebug('storpool:lock');
  * and the new content: first a complete copy beside it, then in place, since the other programs that share
  * the file hold on to its inode.
  *
+ * @param check - throws if the lock is no longer ours, as it may be after every flush
  * @throws {@link SPLockedFileError} with the system's code; its message says which of the two contents stands.
  */
-export async function writeSafely(lock: FileLock, bytes: Buffer, fname: string, warn: Warn): Promise<void> {
+export async function writeSafely(
+  lock: FileLock,
+  bytes: Buffer,
+  { fname, warn }: LockContext,
+  check: () => Promise<void>,
+): Promise<void> {
   const old = lock.content ?? (await readContent(lock.handle, fname));
   lock.content = old;
   if (old.equals(bytes)) return;
 
-  const hasSidecar = await trySidecar(lock, bytes, fname, warn);
+  const hasSidecar = await trySidecar(lock, bytes, fname, warn, check);
+  await check();
   lock.content = undefined;
   try {
     await replaceAll(lock.handle, bytes);
@@ -79,11 +86,18 @@ async function keepTorn(path: string, torn: Buffer): Promise<string> {
 }
 
 /** @returns whether there is a sidecar now; where this user may not write one, the file itself must do. */
-async function trySidecar(lock: FileLock, bytes: Buffer, fname: string, warn: Warn): Promise<boolean> {
+async function trySidecar(
+  lock: FileLock,
+  bytes: Buffer,
+  fname: string,
+  warn: Warn,
+  check: () => Promise<void>,
+): Promise<boolean> {
   try {
-    await writeSidecar(lock.path, lock.handle, bytes);
+    await writeSidecar(lock.path, lock.handle, bytes, check);
     return true;
   } catch (error) {
+    if (error instanceof SPLockedFileError) throw error;
     if (!isDenied(error)) throw failed(fname, error, 'the old content stands');
     warnOnce(
       warn,
@@ -105,6 +119,7 @@ async function rescue(
   try {
     await replaceAll(lock.handle, old);
     lock.content = old;
+    if (hasSidecar) await takeBack(lock, old);
     return failed(fname, cause, 'the old content stands');
   } catch (error) {
     debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
@@ -115,6 +130,16 @@ async function rescue(
         ? `the new content is in ${sidecarPath(lock.path)} and is restored at the next access`
         : 'neither could the old content be put back; restore it from a copy',
     );
+  }
+}
+
+/** A sidecar with what was not written must not be what a torn file is restored from later. */
+async function takeBack(lock: FileLock, old: Buffer): Promise<void> {
+  try {
+    await writeSidecar(lock.path, lock.handle, old);
+  } catch (error) {
+    // Better one that is too new than none.
+    debug('%s keeps the new content: %s', sidecarPath(lock.path), (error as Error).message);
   }
 }
 

@@ -19,6 +19,11 @@ export class OpenFile {
     return fs.fstatSync(this.fd);
   }
 
+  /** What tells this file from all others; as a plain number an inode may lose digits. */
+  async place(): Promise<{ ino: bigint; dev: bigint }> {
+    return fs.fstatSync(this.fd, { bigint: true });
+  }
+
   /** @returns the number of bytes read */
   async read(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
     return fs.readSync(this.fd, bytes, offset, length, position);

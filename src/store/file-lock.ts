@@ -1,4 +1,5 @@
 import { lazyDebug } from '../debug.js';
+import { sleep } from '../sleep.js';
 import { type LockContext, takeDirectory, takeKernel } from './both-locks.js';
 import { codeOf, disk, ignoreMissing, type OpenFile } from './disk.js';
 import { lockDirectoryOf } from './holder-record.js';
@@ -18,6 +19,8 @@ export class FileLock {
   #directory: LockDirectory | undefined;
   /** What the file holds, as far as we have read or written it under this lock. */
   content: Buffer | undefined;
+  /** Once the lock was somebody else's, what this hold knows of the file is worth nothing. */
+  #lost: SPLockedFileError | undefined;
 
   constructor(
     context: LockContext,
@@ -41,13 +44,14 @@ export class FileLock {
    * @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock is no longer ours.
    */
   async check(): Promise<boolean> {
+    if (this.#lost !== undefined) throw this.#lost;
     await this.#checkPlace();
     try {
       await this.#directory?.check();
       return false;
     } catch (cause) {
       const { fname, options } = this.#context;
-      if (!this.#kernelLock) throw compromised(fname, (cause as Error).message, cause);
+      if (!this.#kernelLock) throw this.lose((cause as Error).message, cause);
       debug('%s: the lock directory is lost (%s), taking it again', fname, (cause as Error).message);
       const patience = new Patience(options.timeout);
       try {
@@ -55,12 +59,22 @@ export class FileLock {
         this.#directory = undefined;
         this.#directory = await takeDirectory(this.#context, this.path, true, patience.signal);
       } catch (error) {
-        throw compromised(fname, 'its lock directory was taken over and is not given back', error);
+        throw this.lose('its lock directory was taken over and is not given back', error);
       } finally {
         patience.end();
       }
       return true;
     }
+  }
+
+  /** From now on every check fails. @returns the error that they throw */
+  lose(problem: string, cause?: unknown): SPLockedFileError {
+    this.#lost = new SPLockedFileError(
+      'ECOMPROMISED',
+      `The lock on ${this.#context.fname} was lost: ${problem}. Nothing was written; run the whole operation again`,
+      { cause },
+    );
+    return this.#lost;
   }
 
   /** A file that is no longer at its path is locked for us alone, and what is written there is lost. */
@@ -70,7 +84,7 @@ export class FileLock {
       const message = `Cannot lock ${fname} any longer: ${cause.message}; nothing was changed`;
       throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
     });
-    if (!isThere) throw compromised(fname, 'another program put a new file in its place', undefined);
+    if (!isThere) throw this.lose('another program put a new file in its place');
   }
 
   /** Fails only if the logger does: what was done under the lock is done. */
@@ -104,18 +118,12 @@ export async function lockFile(context: LockContext, path: string, signal: Abort
       throw error;
     }
     await handle.close();
+    await sleep(1, signal);
   }
 }
 
 /** Whether the file that is open is still the one at that path. */
 async function isAt(path: string, handle: OpenFile): Promise<boolean> {
-  const [ours, there] = await Promise.all([handle.stat(), disk.stat(path).catch(ignoreMissing)]);
-  return there !== undefined && BigInt(ours.ino) === there.ino && BigInt(ours.dev) === there.dev;
+  const [ours, there] = await Promise.all([handle.place(), disk.stat(path).catch(ignoreMissing)]);
+  return there !== undefined && ours.ino === there.ino && ours.dev === there.dev;
 }
-
-const compromised = (fname: string, problem: string, cause: unknown) =>
-  new SPLockedFileError(
-    'ECOMPROMISED',
-    `The lock on ${fname} was lost: ${problem}. Nothing was written; run the whole operation again`,
-    { cause },
-  );

@@ -1,4 +1,4 @@
-import { disk, ignoreMissing } from './disk.js';
+import { disk } from './disk.js';
 import { type HolderRecord, identity, lockDirectoryOf, readRecord } from './holder-record.js';
 
 /** Who has the locks on a file, in words, as far as can be told. */
@@ -16,7 +16,7 @@ export async function describeHolder(path: string): Promise<string> {
 async function directoryHolder(path: string): Promise<HolderRecord | undefined> {
   const [record, stats] = await Promise.all([
     readRecord(path),
-    disk.stat(lockDirectoryOf(path)).catch(ignoreMissing),
+    disk.stat(lockDirectoryOf(path)).catch(() => undefined),
   ]);
   return stats !== undefined && record?.directory === identity(stats) ? record : undefined;
 }

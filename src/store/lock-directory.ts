@@ -33,6 +33,8 @@ const MARK = 0o1000;
 /** How long a directory with the mark is given to get its record. Milliseconds. */
 const RECORD_TIME = 15;
 
+/** What other programs take for stale, by the default of `proper-lockfile`. Milliseconds. */
+const USUAL_STALE = 10_000;
 /** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
 /** How long a holder that was held up is given to refresh its directory, and how often it is looked at. */
@@ -96,6 +98,7 @@ export async function takeLockDirectory(
       return await lock(path, {
         realpath: false,
         stale,
+        update: Math.min(stale, USUAL_STALE) / 2,
         fs: kernelLock ? markingFs : plainFs,
         onCompromised: (error) => {
           debug('%s: %s', directory, error.message);
@@ -118,9 +121,15 @@ export async function takeLockDirectory(
   }, signal);
 
   const release = async () => {
-    // Once it is known to be lost, nothing is left to be stopped.
-    if (lost === undefined) await unlock();
-    owned.delete(directory);
+    try {
+      // Once it is known to be lost, nothing is left to be stopped; but it may still be there, and ours.
+      if (lost === undefined) await unlock();
+      else if (owned.has(directory)) removeUnlessTaken(directory);
+    } catch (error) {
+      ignoreMissing(error);
+    } finally {
+      owned.delete(directory);
+    }
   };
   try {
     const ours = identity(await look(directory));
@@ -132,7 +141,7 @@ export async function takeLockDirectory(
           const stats = lost === undefined ? await look(directory) : undefined;
           if (stats === undefined || identity(stats) !== ours)
             throw lost ?? new Error('somebody took it over');
-          if (Date.now() - Number(stats.mtimeMs) <= stale * TRUSTED) return;
+          if (Date.now() - Number(stats.mtimeMs) <= Math.min(stale, USUAL_STALE) * TRUSTED) return;
           if (waited >= REFRESH_TIME) throw new Error('it could not be refreshed in time');
           await sleep(REFRESH_LOOK);
         }
@@ -180,7 +189,9 @@ class Leftover {
     if (age > stale) return true;
     if (!kernelLock) return false;
     const record = await readRecord(this.#path);
-    if (record?.directory === id) return record.kernelLock && record.bootId === (await bootId());
+    if (record?.directory === id) {
+      return record.kernelLock && record.bootId !== '' && record.bootId === (await bootId());
+    }
     return (Number(stats.mode) & MARK) !== 0 && age > RECORD_TIME;
   }
 }

@@ -16,14 +16,22 @@ const temporaryPath = (path: string) => `${path}.backup.tmp`;
 /**
  * Puts a complete copy of the new content beside a file, and on the disk, in one step: at every instant the
  * old copy or the new one is there. It has the mode and, where this user may give it, the group of the file.
+ *
+ * @param check - called before the old copy is replaced, which stays if it throws
  */
-export async function writeSidecar(path: string, file: OpenFile, bytes: Buffer): Promise<void> {
+export async function writeSidecar(
+  path: string,
+  file: OpenFile,
+  bytes: Buffer,
+  check?: () => Promise<void>,
+): Promise<void> {
   const temporary = temporaryPath(path);
   const handle = await replacing(temporary, () => disk.open(temporary, CREATE, 0o600));
   try {
     await adopt(handle, file);
     await writeAll(handle, bytes);
     await handle.datasync();
+    await check?.();
   } catch (error) {
     await handle.close();
     await disk.unlink(temporary).catch(ignoreMissing);

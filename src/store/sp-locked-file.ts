@@ -2,9 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LockContext } from './both-locks.js';
 import { formatContent, parseContent } from './content.js';
 import { findIntact, restore, writeSafely } from './crash-safe-write.js';
+import { codeOf } from './disk.js';
 import type { FileLock } from './file-lock.js';
 import { readContent } from './in-place.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
+import { Patience } from './patience.js';
 import { sidecarPath } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 import { Turns } from './turns.js';
@@ -85,7 +87,7 @@ export class SPLockedFile {
     const outer = this.#openHold;
     const runIn = (hold: Hold) => this.#holds.run(hold, () => hold.run(fn));
     if (outer === undefined) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), options);
-    const end = await outer.inner.take(signal);
+    const end = await this.#turnInside(outer, options);
     try {
       return await runIn(new Hold(outer.lock, outer));
     } finally {
@@ -170,6 +172,24 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
+  /** Those who are inside of the same hold may keep one another waiting, too. */
+  async #turnInside(outer: Hold, { signal, timeout }: WithLockOptions): Promise<() => void> {
+    if (outer.inner.unused) return outer.inner.take();
+    const ms = timeout ?? this.#context.options.timeout;
+    const patience = new Patience(ms, signal);
+    try {
+      return await outer.inner.take(patience.signal);
+    } catch {
+      signal?.throwIfAborted();
+      throw new SPLockedFileError(
+        'ELOCKED',
+        `${this.fname} could not be had within ${ms} ms: other calls inside of the same withLock() are before this one`,
+      );
+    } finally {
+      patience.end();
+    }
+  }
+
   /** What this context is inside of; a part that has ended leaves the rest of the hold. */
   get #openHold(): Hold | undefined {
     let hold = this.#holds.getStore();
@@ -183,8 +203,7 @@ export class SPLockedFile {
 
   #write(bytes: Buffer, options?: WithLockOptions): Promise<void> {
     return this.#withFile(async (lock) => {
-      await this.#check(lock);
-      await writeSafely(lock, bytes, this.fname, this.#context.warn);
+      await writeSafely(lock, bytes, this.#context, () => this.#check(lock));
     }, options);
   }
 
@@ -199,10 +218,7 @@ export class SPLockedFile {
     const tookAgain = await lock.check();
     if (!tookAgain || lock.content === undefined) return;
     if (!lock.content.equals(await readContent(lock.handle, this.fname))) {
-      throw new SPLockedFileError(
-        'ECOMPROMISED',
-        `Another program changed ${this.fname} while this one could not refresh its lock. Nothing was written; run the whole operation again`,
-      );
+      throw lock.lose('another program changed the file while this one could not refresh its lock directory');
     }
   }
 
@@ -211,6 +227,7 @@ export class SPLockedFile {
     try {
       return { bytes, value: parseContent(bytes, this.fname) };
     } catch (torn) {
+      if (codeOf(torn) !== 'ECORRUPT') throw torn;
       const intact = await findIntact(lock, (copy) => parseContent(copy, this.fname));
       if (intact === undefined) throw torn;
       const kept = await restore(lock, bytes, intact.bytes, this.fname);

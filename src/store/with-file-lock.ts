@@ -40,7 +40,10 @@ export async function withFileLock<T>(
       const endTurn = await takeTurn(path, patience.signal);
       ourTurn = true;
       try {
-        return { lock: await lockFile(context, path, patience.signal), endTurn };
+        const lock = await lockFile(context, path, patience.signal);
+        if (!patience.signal.aborted) return { lock, endTurn };
+        await lock.release();
+        throw patience.signal.reason;
       } catch (error) {
         endTurn();
         throw error;

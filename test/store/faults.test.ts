@@ -202,3 +202,22 @@ test('where the sidecar cannot be written, the write goes on in place, with a wa
   expect(await db.get()).toEqual({ ...NEW, c: 3 });
   expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: EACCES/)]);
 });
+
+test('what could not be written does not come back from the sidecar when the file is torn later', async () => {
+  await prepare();
+  let failed = false;
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'handle.write' && where === fname && !failed) {
+      failed = true;
+      throw systemError('ENOSPC');
+    }
+    return undefined;
+  });
+  await expect(new QuietDB(fname).add('b', 2)).rejects.toMatchObject({
+    code: 'ENOSPC',
+    message: expect.stringContaining('the old content stands'),
+  });
+  mend();
+  writeFileSync(fname, '{"a":');
+  expect(await stateNow()).toBe('old');
+});

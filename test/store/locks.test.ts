@@ -15,6 +15,7 @@ import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { AttachDB, type LockOptions, SPLockedJSONDB } from '../../src/index.js';
+import { disk, OpenFile } from '../../src/store/disk.js';
 import { bootId, identity } from '../../src/store/holder-record.js';
 import { takeKernelLock } from '../../src/store/kernel-lock.js';
 import { useTempDir } from '../temp-dir.js';
@@ -249,7 +250,7 @@ describe('a lock directory that is taken from its holder', () => {
       }),
     ).rejects.toMatchObject({
       code: 'ECOMPROMISED',
-      message: expect.stringContaining('Another program changed'),
+      message: expect.stringContaining('another program changed'),
     });
     expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
     await db.add('b', 2);
@@ -265,6 +266,50 @@ describe('a lock directory that is taken from its holder', () => {
       }),
     ).rejects.toMatchObject({ code: 'ECOMPROMISED', message: expect.stringContaining('not given back') });
     expect(readFileSync(fname, 'utf8')).toBe('{}');
+  });
+
+  test('after that, nothing of the same hold is done any more', async () => {
+    const db = make({ timeout: 100 });
+    await db.withLock(async () => {
+      await db.add('a', 1);
+      takeOver();
+      writeFileSync(fname, '{"theirs":1}');
+      await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+      rmdirSync(directory);
+      await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    });
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
+    await db.add('b', 2);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1,"b":2}');
+  });
+
+  test.each(['.backup.tmp', 'the directory'])('while %s is flushed: nothing is overwritten', async (what) => {
+    const db = make();
+    await db.add('a', 1);
+    let taken = false;
+    mend = tamperWithDisk(({ name, path: where }) => {
+      const isFlush = what === '.backup.tmp' ? name === 'handle.datasync' : name === 'handle.sync';
+      if (isFlush && !taken && (where.endsWith(what) || where === path())) {
+        taken = true;
+        takeOver();
+        writeFileSync(fname, '{"theirs":1}');
+        setTimeout(() => rmdirSync(directory), 50);
+      }
+      return undefined;
+    });
+    await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    expect(taken).toBe(true);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
+  });
+
+  test('one whose times somebody else sets is removed in the end all the same', async () => {
+    const db = make({ kernelLock: 'off' });
+    await db.withLock(async () => {
+      utimesSync(directory, new Date(), new Date(Date.now() + 60_000));
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+    });
+    expect(existsSync(directory)).toBe(false);
   });
 
   test('one that could not be refreshed for nearly the stale time is not trusted', async () => {
@@ -361,4 +406,63 @@ test('a logger that fails keeps nobody out', async () => {
 
 test('a stale time beyond what a timer can do is refused', () => {
   expect(() => make({ stale: Number.POSITIVE_INFINITY })).toThrow(/lock\.stale is Infinity/);
+});
+
+test('however long the stale time, the directory is refreshed in the time that other programs allow', async () => {
+  vi.resetModules();
+  const lock = vi.fn(async (..._: unknown[]) => Promise.reject(systemError('EACCES')));
+  vi.doMock('proper-lockfile', () => ({ lock }));
+  const { SPLockedFile } = await import('../../src/index.js');
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  for (const stale of [4000, 600_000]) await new SPLockedFile(fname, { stale }).jsload();
+  expect(lock.mock.calls.map(([, options]) => options)).toMatchObject([{ update: 2000 }, { update: 5000 }]);
+  expect(warn).toHaveBeenCalled();
+});
+
+test('inode numbers with more digits than a number has', async () => {
+  const large = 2n ** 53n + 1n;
+  const stat = vi
+    .spyOn(disk, 'stat')
+    .mockImplementation(
+      async (where) =>
+        Object.assign(statSync(where, { bigint: true }), where === fname && { ino: large }) as never,
+    );
+  const place = vi
+    .spyOn(OpenFile.prototype, 'place')
+    .mockImplementation(async () => ({ ino: large, dev: statSync(fname, { bigint: true }).dev }));
+  const fstat = vi
+    .spyOn(OpenFile.prototype, 'stat')
+    .mockImplementation(async () => Object.assign(statSync(fname), { ino: Number(large) }));
+  await make({ timeout: 200 }).get();
+  expect([stat, place, fstat].every(({ mock }) => mock.calls.length > 0)).toBe(true);
+});
+
+test('a file that is replaced again and again does not stop the process', async () => {
+  vi.spyOn(OpenFile.prototype, 'place').mockImplementation(async () => ({ ino: 1n, dev: 1n }));
+  await expect(make({ timeout: 50 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+});
+
+test('a signal that is aborted while the lock is taken, after which it is free', async () => {
+  const controller = new AbortController();
+  const db = make();
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'create' && where.endsWith('.holder')) controller.abort(new Error('enough'));
+    return undefined;
+  });
+  await expect(db.withLock(() => 'in', { signal: controller.signal })).rejects.toThrow('enough');
+  expect(existsSync(directory)).toBe(false);
+  mend();
+  expect(await db.withLock(() => 'in')).toBe('in');
+});
+
+test('a wait for the turn inside of a hold has a limit too', async () => {
+  const db = make({ timeout: 2000 });
+  await db.withLock(async () => {
+    const first = db.withLock(() => new Promise((resolve) => setTimeout(resolve, 200)));
+    await expect(db.withLock(() => 'in', { timeout: 30 })).rejects.toMatchObject({
+      code: 'ELOCKED',
+      message: expect.stringContaining('within 30 ms: other calls inside'),
+    });
+    await first;
+  });
 });

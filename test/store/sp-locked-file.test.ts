@@ -1,6 +1,8 @@
+import { constants } from 'node:buffer';
 import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
+import { parseContent } from '../../src/store/content.js';
 import { useTempDir } from '../temp-dir.js';
 
 const path = useTempDir();
@@ -311,6 +313,11 @@ describe('bad input', () => {
       expect.objectContaining({ code: 'EINVAL', message: expect.stringContaining(message) }),
     );
   });
+});
+
+test('a file that is larger than a text can be is no torn one', () => {
+  const huge = { length: constants.MAX_STRING_LENGTH + 1 } as Buffer;
+  expect(() => parseContent(huge, fname)).toThrow(expect.objectContaining({ code: 'EFBIG' }));
 });
 
 test('without a logger, what an operator should know is a process warning', async () => {
