@@ -17,13 +17,13 @@ export interface AttachDBOptions<A extends AttachDBApi = Api> {
   log: Logger;
   /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
   fname?: string | undefined;
-  /** The settings themselves, in place of any file, default or environment. */
+  /** The settings themselves, in place of any file, default or environment, and of `config`. */
   overrideConfig?: Readonly<Record<string, string>> | undefined;
   /** Where to read the settings, or the settings already read. Default: this host's configuration. */
   config?: SPConfigOptions | SPConfig | undefined;
   /**
    * What to send the calls through: a mock in tests, or an {@link Api} with options of its own, as
-   * `Api.fromConfig(config, { multiCluster: true })`. Default: an {@link Api} made from the configuration.
+   * `Api.fromConfig(config, { timeout: 30_000 })`. Default: an {@link Api} made from the configuration.
    */
   api?: A | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */

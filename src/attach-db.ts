@@ -4,7 +4,7 @@ import type { ReassignEntry } from './api/types.js';
 import type { AttachDBApi } from './attach-db-api.js';
 import type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 import { AttachError } from './attach-error.js';
-import { type AttachRequest, checkRequest } from './attach-request.js';
+import { type AttachRequest, type AttachRequestFields, checkRequest } from './attach-request.js';
 import { Attachments } from './attachments.js';
 import { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 import { lazyDebug } from './debug.js';
@@ -148,9 +148,16 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    *
    * Reference: `add(key, value)`.
    *
-   * @throws {@link AttachError} `EBADREQUEST` for what would stop every later `sync()` on this host.
+   * A snapshot with the rights 2 is taken, as in the reference; every `sync()` that comes to it then fails with
+   * `ESNAPSHOTRW`, until it is removed.
+   *
+   * @throws {@link AttachError} `EBADREQUEST` for what is no request.
    */
-  override async add(reqId: string, request: AttachRequest, options?: WithLockOptions): Promise<void> {
+  override async add(
+    reqId: string,
+    request: AttachRequest | AttachRequestFields,
+    options?: WithLockOptions,
+  ): Promise<void> {
     await super.add(reqId, checkRequest(reqId, request, 'to be added'), options);
   }
 

@@ -3,8 +3,8 @@ import { AttachError } from './attach-error.js';
 /** 1 is read-only, 2 is read/write, as in the cache file. */
 export type Rights = 1 | 2;
 
-/** One request in the attachment cache, with the names of its members as they are on disk. */
-export interface AttachRequest {
+/** What this library looks at in a request, with the names of its members as they are on disk. */
+export interface AttachRequestFields {
   /** The name of the volume, or of the snapshot. */
   volume: string;
   /** 1 is read-only, 2 is read/write. */
@@ -17,6 +17,10 @@ export interface AttachRequest {
   volsnap?: boolean;
   /** A note that the drivers keep for themselves. */
   remove_on_detach?: boolean;
+}
+
+/** One request in the attachment cache. */
+export interface AttachRequest extends AttachRequestFields {
   /** Members that others have put here are kept. */
   [member: string]: unknown;
 }

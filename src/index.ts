@@ -14,7 +14,7 @@ export { AttachDB } from './attach-db.js';
 export type { AttachDBApi, Named } from './attach-db-api.js';
 export type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
 export { AttachError, type AttachErrorCode } from './attach-error.js';
-export type { AttachRequest, Rights } from './attach-request.js';
+export type { AttachRequest, AttachRequestFields, Rights } from './attach-request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';
 export { type DeviceWaitOptions, waitForDevices } from './devices.js';

@@ -49,6 +49,8 @@ export interface SyncCall extends Host {
 
 /** What is known once the cache and the attachments are read, but not yet which volumes exist. */
 export interface SyncNeeds {
+  /** The whole cache. */
+  requests: ReadonlyMap<string, AttachRequest>;
   /** To be attached, if the cluster has it. */
   missing: WantedVolume[];
   alreadyAttached: WantedVolume[];
@@ -96,6 +98,7 @@ export function syncNeeds(
   const isAttached = (one: WantedVolume) => ours.some((attachment) => satisfies(attachment, one));
   const target = ours.find(({ volume }) => volume === detached);
   return {
+    requests,
     missing: wanted.filter((one) => !isAttached(one)),
     alreadyAttached: wanted.filter(isAttached),
     detach: target === undefined ? null : detachPlan(target, wanted),
@@ -108,19 +111,20 @@ export function syncNeeds(
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
  */
 export function syncPlan(
-  { missing, alreadyAttached, detach }: SyncNeeds,
+  { requests, missing, alreadyAttached, detach }: SyncNeeds,
   exists: (wanted: WantedVolume) => boolean,
 ): SyncPlan {
   const attach = missing.filter(exists);
-  for (const { volume, snapshot, rights, requests } of attach) {
+  for (const { volume, snapshot, rights, requests: wantedBy } of attach) {
     if (snapshot && rights === 2) {
       throw new AttachError(
         'ESNAPSHOTRW',
-        `Snapshot ${volume} cannot be attached read/write, as it is asked for (requests: ${requests.join(', ')}); ask for rights 1, or for a volume made from it`,
+        `Snapshot ${volume} cannot be attached read/write, as it is asked for (requests: ${wantedBy.join(', ')}); ask for rights 1, or for a volume made from it`,
       );
     }
   }
-  const staleRequests = missing.filter((one) => !exists(one)).flatMap(({ requests }) => requests);
+  const stale = new Set(missing.filter((one) => !exists(one)).map(({ volume }) => volume));
+  const staleRequests = [...requests].filter(([, { volume }]) => stale.has(volume)).map(([id]) => id);
   return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
 }
 

@@ -515,3 +515,22 @@ describe('an AbortSignal', () => {
     await expect(db.sync('a', null, { signal: controller.signal })).rejects.toBe(stop);
   });
 });
+
+test('a request that is not cached is told of before anything is made of the others', async () => {
+  writeFileSync(fname, JSON.stringify({ odd: { volume: 'os--1', rights: 3 } }));
+  const db = make({ api: mockApi() });
+  expect(await db.sync('nobody', 'os--1')).toMatchObject({ detached: null });
+  await expect(db.sync('nobody')).rejects.toMatchObject({ code: 'EUNKNOWNREQUEST' });
+  await expect(db.sync('odd')).rejects.toMatchObject({ code: 'EBADREQUEST' });
+});
+
+test('with a volume that is no more, all requests for it leave the cache, that of the call too', async () => {
+  writeFileSync(
+    fname,
+    JSON.stringify({ a: request('os--gone'), b: request('os--gone'), c: request('os--1') }),
+  );
+  const api = mockApi();
+  api.volumeList.mockImplementation(async (name: string) => (name === 'os--gone' ? [] : [{ name }]));
+  expect(await make({ api }).sync('a', 'os--gone')).toMatchObject({ staleRequests: ['a', 'b'] });
+  expect(Object.keys(cache())).toEqual(['c']);
+});

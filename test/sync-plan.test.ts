@@ -27,8 +27,10 @@ const none = () => false;
 
 test('nothing that was not asked for is ever detached or given lower rights', () => {
   const attachments = [attachment('os--x'), attachment('os--y', { rights: 'rw' }), attachment('os--a')];
-  const needs = syncNeeds(requests({ a: request('os--a', 1) }), attachments, call());
+  const cached = requests({ a: request('os--a', 1) });
+  const needs = syncNeeds(cached, attachments, call());
   expect(needs).toEqual({
+    requests: cached,
     missing: [],
     alreadyAttached: [{ volume: 'os--a', snapshot: false, rights: 1, requests: ['a'] }],
     detach: null,

@@ -6,6 +6,7 @@ import {
   type AttachDBApi,
   type Attachment,
   type AttachRequest,
+  type AttachRequestFields,
   type ReassignEntry,
   type Snapshot,
   SPConfig,
@@ -34,7 +35,12 @@ describe('cache entries', () => {
   test('are what the cache holds', () => {
     const db = new AttachDB({ log });
     expectTypeOf(db.get()).resolves.toEqualTypeOf<Record<string, AttachRequest>>();
-    expectTypeOf(db.add).parameter(1).toEqualTypeOf<AttachRequest>();
+    expectTypeOf(db.add).parameter(1).toEqualTypeOf<AttachRequest | AttachRequestFields>();
+    interface Mine {
+      volume: string;
+      rights: 1 | 2;
+    }
+    expectTypeOf<Mine>().toExtend<Parameters<typeof db.add>[1]>();
     expectTypeOf(new SPLockedJSONDB<number>('f').get()).resolves.toEqualTypeOf<Record<string, number>>();
     expectTypeOf(new SPLockedJSONDB('f').get()).resolves.toEqualTypeOf<Record<string, unknown>>();
   });

@@ -4,6 +4,16 @@ import { lazyDebug } from '../debug.js';
 import { told } from '../diagnostics.js';
 import { ApiArgumentError } from './api-argument-error.js';
 import { type ApiCall, CALLS } from './calls.js';
+import {
+  asSetting,
+  checkAuth,
+  checkHost,
+  checkNumber,
+  checkPort,
+  checkSleep,
+  checkSource,
+  portNumber,
+} from './check-options.js';
 import { cutOutClient } from './client-attachments.js';
 import { checkName } from './names.js';
 import { checkList, readReply } from './reply.js';
@@ -107,8 +117,8 @@ export class Api {
     this.#auth = checkAuth(options.auth);
     this.#timeout = checkNumber('timeout', options.timeout ?? 300_000, 1);
     this.#retries = checkNumber('transientRetries', options.transientRetries ?? 5, 0);
-    this.#delay = options.transientSleep ?? ((retry) => 2 ** retry * 1000);
-    this.#source = options.source;
+    this.#delay = checkSleep(options.transientSleep ?? ((retry) => 2 ** retry * 1000));
+    this.#source = checkSource(options.source);
     this.#multiCluster = options.multiCluster ?? false;
     this.#maxReplySize = checkNumber('maxReplySize', options.maxReplySize ?? 96_000_000, 1);
   }
@@ -128,7 +138,10 @@ export class Api {
       throw new SPConfigError("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
     }
     const port = options.port ?? portNumber(config.require('SP_API_HTTP_PORT'));
-    return new Api({ ...options, host: options.host ?? config.require('SP_API_HTTP_HOST'), port, auth });
+    const host = options.host ?? config.require('SP_API_HTTP_HOST');
+    if (options.auth === undefined) asSetting('SP_AUTH_TOKEN', () => checkAuth(auth));
+    if (options.host === undefined) asSetting('SP_API_HTTP_HOST', () => checkHost(host));
+    return new Api({ ...options, host, port, auth });
   }
 
   /** All attachments of the cluster, or those of one client. */
@@ -278,7 +291,7 @@ export class Api {
     };
     const attempt = async () => {
       const reply = await send(request);
-      const data = readFast(reply) ?? readReply(reply, what, this.#auth);
+      const data = readFast(reply) ?? readReply(reply, what, this.#auth, `${this.#host}:${this.#port}`);
       return { bytes: reply.body.length, data };
     };
     const { data } = await withRetries(
@@ -302,33 +315,4 @@ export class Api {
     if (call.listOf !== undefined) checkList(data, call.listOf, `${call.method} ${path}`);
     return data as T;
   }
-}
-
-function checkHost(host: string): string {
-  if (typeof host === 'string' && /^[\w.:%-]+$/u.test(host)) return host;
-  throw new ApiArgumentError(`${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`);
-}
-
-function checkPort(port: number): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new ApiArgumentError(`${String(port)} is not a port: give a number from 1 to 65535`);
-}
-
-function portNumber(text: string): number {
-  const port = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
-  if (port >= 1 && port <= 65_535) return port;
-  throw new SPConfigError(`SP_API_HTTP_PORT is ${JSON.stringify(text)}: set it to a number from 1 to 65535`);
-}
-
-/** The message cannot show what is wrong with a token. */
-function checkAuth(auth: string): string {
-  if (typeof auth === 'string' && /^[\x21-\x7e]+$/u.test(auth)) return auth;
-  throw new ApiArgumentError(
-    'auth must be a non-empty string of printable ASCII characters: give it the value of SP_AUTH_TOKEN',
-  );
-}
-
-function checkNumber(name: string, value: number, least: number): number {
-  if (typeof value === 'number' && value >= least) return value;
-  throw new ApiArgumentError(`${name} is ${String(value)}: give a number from ${least} on`);
 }

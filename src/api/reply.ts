@@ -10,14 +10,15 @@ const HIDDEN = '[hidden]';
  *
  * @param what - names the call in errors
  * @param secret - must not show in any error, should the server send it back
+ * @param where - who answered
  * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
  */
-export function readReply({ status, body }: HttpReply, what: string, secret: string): unknown {
+export function readReply({ status, body }: HttpReply, what: string, secret: string, where: string): unknown {
   const hide = (text: string) => hideSecret(text, secret);
   const bad = (problem: string, cause?: unknown) =>
     new ApiResponseError(
       'EBADREPLY',
-      `${what}: the reply (status ${status}) ${problem}: ${excerpt(hide(body.toString('utf8')))}`,
+      `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hide(body.toString('utf8')))}; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?`,
       status,
       { cause },
     );
@@ -60,9 +61,15 @@ export function checkList(data: unknown, member: string, what: string): void {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Also where JSON has escaped it. */
-const hideSecret = (text: string, secret: string) =>
-  text.replaceAll(JSON.stringify(secret).slice(1, -1), HIDDEN).replaceAll(secret, HIDDEN);
+/** As it is, and as JSON, an address or HTML may spell it. */
+function hideSecret(text: string, secret: string): string {
+  const json = JSON.stringify(secret).slice(1, -1);
+  const forms = [json, inHtml(json), inHtml(secret), encodeURIComponent(secret), secret];
+  return forms.reduce((hidden, form) => hidden.replaceAll(form, HIDDEN), text);
+}
+
+const inHtml = (text: string) =>
+  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The same JSON, without the secret in any text, name or number. */
 function hideIn(value: unknown, secret: string): unknown {

@@ -51,7 +51,15 @@ const isSet = (value: unknown) => value !== null && value !== undefined;
  * @throws {@link ApiArgumentError} for an entry that is neither a volume's nor a snapshot's, or for a snapshot read/write.
  */
 export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[] {
-  return entries.map((entry) => {
+  if (!Array.isArray(entries)) {
+    throw new ApiArgumentError('a reassignment is a list of entries: [{ volume, rw: [clientId] }]');
+  }
+  return entries.map((entry: ReassignEntry) => {
+    if (typeof entry !== 'object' || entry === null) {
+      throw new ApiArgumentError(
+        `${quote(entry)} is not an entry of a reassignment: give { volume, rw: [clientId] }`,
+      );
+    }
     const { volume, snapshot, rw, ro, detach } = entry;
     if ((volume === undefined) === (snapshot === undefined)) {
       throw new ApiArgumentError('an entry of a reassignment names either a volume or a snapshot');
@@ -64,6 +72,9 @@ export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[]
       throw new ApiArgumentError(`${name} cannot be attached read/write: use ro`);
     }
     for (const clients of [rw, ro, detach === 'all' ? [] : detach]) {
+      if (clients !== undefined && !Array.isArray(clients)) {
+        throw new ApiArgumentError(`${name}: ${quote(clients)} is not a list of client IDs`);
+      }
       for (const client of clients ?? []) {
         if (!Number.isSafeInteger(client) || client < 1) {
           throw new ApiArgumentError(`${name}: ${String(client)} is not a client ID, a number from 1 on`);

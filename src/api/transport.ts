@@ -61,7 +61,12 @@ export function send(req: HttpRequest): Promise<HttpReply> {
     const fail = (error: unknown) => finish(() => reject(error));
     const onAbort = () => fail(signal?.reason);
     const onTimeout = () =>
-      fail(new ApiConnectionError('ETIMEDOUT', `${what}: no whole reply within ${timeout} ms`));
+      fail(
+        new ApiConnectionError(
+          'ETIMEDOUT',
+          `${what}: no whole reply within ${timeout} ms; is the management service at work? Else raise timeout`,
+        ),
+      );
     const timer = timeout > MAX_TIMER ? undefined : setTimeout(onTimeout, timeout);
     signal?.addEventListener('abort', onAbort);
 
@@ -125,6 +130,13 @@ function remedy(code: string): string {
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
       return '; is SP_API_HTTP_HOST right?';
+    case 'ECONNRESET':
+      return '; the service or something on the way to it closed the connection; is it being restarted?';
+    case 'EADDRNOTAVAIL':
+      return '; is source an address of this host?';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+      return '; is the network of SP_API_HTTP_HOST up?';
     default:
       return '';
   }

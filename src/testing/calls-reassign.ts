@@ -1,4 +1,4 @@
-import type { ReassignEntry } from '../api/types.js';
+import type { ReassignEntry, Snapshot, Volume } from '../api/types.js';
 import type { FakeCluster } from './cluster.js';
 import { checkFields, clients, clientsOrAll, count, type Fields, flag, isRecord, text } from './fields.js';
 import { busy, invalid } from './refusal.js';
@@ -38,7 +38,8 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
     'VolumesReassign',
   );
   const kind = snapshot ? 'snapshot' : 'volume';
-  const { name } = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
+  const found: Volume | Snapshot = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
+  const { name } = found;
   const { rw = [], ro = [], detach = [], force = false } = entry;
   const staying = [...rw, ...ro];
   const leaving =
@@ -52,8 +53,12 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
   if (new Set(named).size < named.length) {
     throw invalid(`VolumesReassign: the entry for '${name}' names a client twice.`);
   }
+  if (staying.length > 0 && found['transient'] === true) {
+    throw invalid(`VolumesReassign: '${name}' is transient and cannot be attached.`);
+  }
+  const attached = cluster.attachmentsOf(kind, name).map(({ client }) => client);
   for (const client of leaving) {
-    if (cluster.isOpen(name, client) && !force) {
+    if (attached.includes(client) && cluster.isOpen(name, client) && !force) {
       throw busy(`${snapshot ? 'Snapshot' : 'Volume'} '${name}' is open at client ${client}.`);
     }
   }

@@ -8,7 +8,7 @@ import type {
   VolumeRevert,
   VolumeUpdate,
 } from '../api/types.js';
-import type { FakeCluster } from './cluster.js';
+import { type FakeCluster, withoutEmpty } from './cluster.js';
 import { checkFields, count, flag, POLICY, size, text } from './fields.js';
 import { busy, invalid } from './refusal.js';
 
@@ -30,15 +30,22 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
     throw invalid(`VolumeCreate: "size" is below that of '${source.name}'.`);
   }
   const volume = cluster.create<Volume>('volume', {
+    ...policyOf(settings ?? (source || {})),
     ...rest,
     name,
     size: bytes,
     templateName: template ?? (source ? source.templateName : ''),
-    parentName: parent ?? '',
+    parentName: baseOn === undefined && source ? source.name : '',
   });
   if (baseOn === undefined) return { globalId: volume.globalId };
   const autoName = cluster.autoName();
-  cluster.create<Snapshot>('snapshot', { name: autoName, transient: true, autoName: true, size: bytes });
+  cluster.create<Snapshot>('snapshot', {
+    ...policyOf(source || {}),
+    name: autoName,
+    transient: true,
+    autoName: true,
+    size: bytes,
+  });
   volume.parentName = autoName;
   return { globalId: volume.globalId, autoName };
 }
@@ -58,9 +65,10 @@ export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown):
   if (after < before && shrinkOk !== true) {
     throw invalid(`VolumeUpdate: '${name}' would shrink; "shrinkOk" allows that.`);
   }
-  const templateName = template === undefined ? volume.templateName : cluster.template(template).name;
+  const settings = template === undefined ? undefined : cluster.template(template);
+  const templateName = settings?.name ?? volume.templateName;
   if (rename !== undefined && rename !== volume.name) cluster.rename('volume', volume, rename);
-  change(volume, { ...rest, size: after, templateName });
+  change(volume, { ...policyOf(settings ?? {}), ...rest, size: after, templateName });
 }
 
 export function volumeRevert(cluster: FakeCluster, name: string, body: unknown): void {
@@ -103,6 +111,7 @@ export function snapshotCreate(
   const volume = cluster.find('volume', volumeName);
   const autoName = name === undefined ? cluster.autoName() : undefined;
   const snapshot = cluster.create<Snapshot>('snapshot', {
+    ...policyOf(volume),
     ...rest,
     ...(deleteAfter ? { targetDeleteDate: inSeconds(deleteAfter) } : {}),
     name: name ?? (autoName as string),
@@ -131,13 +140,15 @@ export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown
     'SnapshotUpdate',
   );
   const snapshot = cluster.find('snapshot', name);
-  const templateName = template === undefined ? snapshot.templateName : cluster.template(template).name;
+  const settings = template === undefined ? undefined : cluster.template(template);
+  const templateName = settings?.name ?? snapshot.templateName;
   if (rename !== undefined && rename !== snapshot.name) {
     const children = cluster.childrenOf(snapshot);
     cluster.rename('snapshot', snapshot, rename);
     for (const child of children) child.parentName = rename;
   }
   change(snapshot, {
+    ...policyOf(settings ?? {}),
     ...rest,
     templateName,
     ...(bind === undefined ? {} : { bound: bind }),
@@ -153,9 +164,13 @@ function change(
   { tags, ...fields }: Record<string, unknown> & { tags?: Volume['tags'] },
 ): void {
   Object.assign(object, fields);
-  const merged = Object.entries({ ...object.tags, ...tags }).filter(([, value]) => value !== '');
-  object.tags = Object.fromEntries(merged);
+  object.tags = withoutEmpty({ ...object.tags, ...tags });
 }
+
+/** Where and how often the data is kept, as volumes and snapshots take it over from what they are made of. */
+const POLICY_NAMES = ['placeAll', 'placeTail', 'placeHead', 'replication', 'bw', 'iops', 'reuseServer'];
+const policyOf = (from: object) =>
+  Object.fromEntries(Object.entries(from).filter(([name]) => POLICY_NAMES.includes(name)));
 
 function refuseIfAttached(cluster: FakeCluster, kind: NameKind, name: string): void {
   const [attachment] = cluster.attachmentsOf(kind, name);

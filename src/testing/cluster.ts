@@ -67,8 +67,8 @@ export class FakeCluster {
     for (const template of options.templates ?? []) {
       this.templates.push(typeof template === 'string' ? { name: template } : { ...template });
     }
-    for (const volume of options.volumes ?? []) this.volumes.push(this.#object(volume));
-    for (const snapshot of options.snapshots ?? []) this.snapshots.push(this.#object(snapshot));
+    for (const volume of options.volumes ?? []) this.create('volume', asObject(volume));
+    for (const snapshot of options.snapshots ?? []) this.create('snapshot', asObject(snapshot));
     for (const { volume, client = clientId, ...rest } of options.attachments ?? []) {
       const snapshot = rest.snapshot ?? this.snapshots.some(({ name }) => name === volume);
       this.attach(volume, snapshot, client, rest.rights ?? (snapshot ? 'ro' : 'rw'));
@@ -178,8 +178,7 @@ export class FakeCluster {
     if (this.#all(kind).some((one) => one.name === name)) throw exists(label(kind), name);
   }
 
-  #object(given: FakeObject<Volume>): FakeVolume {
-    const fields = typeof given === 'string' ? { name: given } : given;
+  #object(fields: Volume): FakeVolume {
     return {
       globalId: this.#newId(),
       size: GIB,
@@ -187,8 +186,8 @@ export class FakeCluster {
       templateName: '',
       parentName: '',
       creationTimestamp: 1_700_000_000 + this.#lastId,
-      tags: {},
       ...fields,
+      tags: withoutEmpty(fields.tags),
     };
   }
 
@@ -207,6 +206,12 @@ export class FakeCluster {
     return `fake.b.${this.#lastId.toString(36)}`;
   }
 }
+
+const asObject = (given: FakeObject<Volume>): Volume => (typeof given === 'string' ? { name: given } : given);
+
+/** A tag without a value is none. */
+export const withoutEmpty = (tags: Volume['tags']) =>
+  Object.fromEntries(Object.entries(tags ?? {}).filter(([, value]) => value !== ''));
 
 export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');
 

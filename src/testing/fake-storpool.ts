@@ -167,7 +167,7 @@ export class FakeStorPool {
    */
   failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
     if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
-    this.#failures.push({ call, failure, times });
+    if (times > 0) this.#failures.push({ call, failure, times });
   }
 
   /** Ends the service with all its connections, and removes the device links that it made. */
@@ -196,7 +196,13 @@ export class FakeStorPool {
       const found = route(method, url);
       const body = parseBody(url, Buffer.concat(chunks).toString('utf8'));
       this.requests.push({ method, path: url, body });
-      this.#tell?.({ method, path: url, body });
+      try {
+        this.#tell?.({ method, path: url, body });
+      } catch (error) {
+        // Whoever waits for the reply must not wait for ever while the error makes its way.
+        request.socket.destroy();
+        throw error;
+      }
       const failure = found && this.#takeFailure(found.call);
       if (failure === 'hang') return;
       if (failure === 'reset') request.socket.resetAndDestroy();

@@ -181,7 +181,7 @@ describe('fromConfig', () => {
   });
 
   test('a token that would break the header', () => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_AUTH_TOKEN: 's3cret\nX: 1' })), ApiArgumentError);
+    const error = thrownBy(() => Api.fromConfig(config({ SP_AUTH_TOKEN: 's3cret\nX: 1' })), SPConfigError);
     expect(error.message).toContain('SP_AUTH_TOKEN');
     expect(error.message).not.toContain('s3cret');
   });
@@ -197,9 +197,21 @@ describe('fromConfig', () => {
     },
   );
 
+  test('a source that is no address, and a sleep that is no function', () => {
+    expect(thrownBy(make({ source: 'abc' }), ApiArgumentError).message).toContain(
+      '"abc" is not an IP address',
+    );
+    expect(make({ source: '127.0.0.1' })).not.toThrow();
+    expect(thrownBy(make({ transientSleep: 5 as never }), ApiArgumentError).message).toContain(
+      'not a function',
+    );
+  });
+
   test.each(['', 'a b', 'http://x'])('the host %j', (host) => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_HOST: host })), ApiArgumentError);
-    expect(error.message).toBe(`${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`);
+    const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_HOST: host })), SPConfigError);
+    expect(error.message).toContain(
+      `SP_API_HTTP_HOST: ${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`,
+    );
   });
 });
 

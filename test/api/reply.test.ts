@@ -4,7 +4,8 @@ import { ApiError, ApiResponseError } from '../../src/index.js';
 import { thrownBy } from './failure.js';
 
 const read = (status: number, body: string | Buffer, secret = 'the-token') =>
-  readReply({ status, body: Buffer.from(body) }, 'GET VolumesList', secret);
+  readReply({ status, body: Buffer.from(body) }, 'GET VolumesList', secret, 'host:81');
+const HINT = '; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?';
 
 describe('success', () => {
   test.each([[], {}, null, false, 0, '', 'text', [{ name: 'v' }]].map((data) => ({ data })))(
@@ -123,7 +124,7 @@ describe('what is not the API', () => {
   ])('%s', (_label, status, body, problem) => {
     const error = thrownBy(() => read(status, body), ApiResponseError);
     expect(error).toMatchObject({ name: 'ApiResponseError', code: 'EBADREPLY', status });
-    expect(error.message).toBe(`GET VolumesList: the reply (status ${status}) ${problem}`);
+    expect(error.message).toBe(`GET VolumesList at host:81: the reply (status ${status}) ${problem}${HINT}`);
   });
 
   test('text that is not UTF-8', () => {
@@ -131,18 +132,22 @@ describe('what is not the API', () => {
     const error = thrownBy(() => read(200, latin1), ApiResponseError);
     expect(error).toMatchObject({
       code: 'EBADREPLY',
-      message: 'GET VolumesList: the reply (status 200) is not JSON: "{\\"data\\":\\"caf\ufffd\\"}"',
+      message: `GET VolumesList at host:81: the reply (status 200) is not JSON: "{\\"data\\":\\"caf\ufffd\\"}"${HINT}`,
     });
   });
 
   test('a long reply shows its beginning only', () => {
     const error = thrownBy(() => read(500, 'x'.repeat(1_000_000)), ApiResponseError);
-    expect(error.message).toBe(`GET VolumesList: the reply (status 500) is not JSON: "${'x'.repeat(120)}"…`);
+    expect(error.message).toBe(
+      `GET VolumesList at host:81: the reply (status 500) is not JSON: "${'x'.repeat(120)}"…${HINT}`,
+    );
   });
 
   test('control characters do not reach the terminal', () => {
     const error = thrownBy(() => read(500, 'a\u001b[31mred\u0007\u009b1m\u202eb\r\n\tc'), ApiResponseError);
-    expect(error.message).toBe('GET VolumesList: the reply (status 500) is not JSON: "a [31mred 1m b c"');
+    expect(error.message).toBe(
+      `GET VolumesList at host:81: the reply (status 500) is not JSON: "a [31mred 1m b c"${HINT}`,
+    );
   });
 
   test('a megabyte of brackets is not JSON either', () => {
@@ -179,3 +184,12 @@ describe('lists', () => {
     },
   );
 });
+
+test.each([encodeURIComponent, (text: string) => text.replaceAll('"', '&quot;').replaceAll('<', '&lt;')])(
+  'a token that comes back in another spelling is hidden too',
+  (spell) => {
+    const secret = 'a"b<c d';
+    const reply = JSON.stringify({ error: { name: 'x', descr: `no ${spell(secret)}!` } });
+    expect(thrownBy(() => read(403, reply, secret), ApiError).desc).toBe('no [hidden]!');
+  },
+);

@@ -157,8 +157,6 @@ describe('a reassignment', () => {
     [{ volume: 'v', rw: [Number.NaN] }, 'volume v: NaN is not'],
     [{ volume: 'v', rw: ['1'] }, 'volume v: 1 is not'],
     [{ volume: 'v', rw: [2 ** 53] }, 'volume v: 9007199254740992 is not'],
-    [{ volume: 'v', rw: 'all' }, 'volume v: a is not'],
-    [{ volume: 'v', detach: 'none' }, 'volume v: n is not'],
     [{ snapshot: 's', ro: [null] }, 'snapshot s: null is not'],
     [{ snapshot: 's', detach: [undefined] }, 'snapshot s: undefined is not'],
   ])('%j: a client that is none', (entry, message) => {
@@ -167,5 +165,16 @@ describe('a reassignment', () => {
       code: 'EINVAL',
       message: `${message} a client ID, a number from 1 on`,
     });
+  });
+
+  test.each([
+    [[{ volume: 'v', rw: 'all' }], 'volume v: "all" is not a list of client IDs'],
+    [[{ volume: 'v', detach: 'none' }], 'volume v: "none" is not a list of client IDs'],
+    [[{ volume: 'v', rw: 1 }], 'volume v: 1 is not a list of client IDs'],
+    [[null], 'null is not an entry of a reassignment: give { volume, rw: [clientId] }'],
+    [{ json: [] }, 'a reassignment is a list of entries: [{ volume, rw: [clientId] }]'],
+    [undefined, 'a reassignment is a list of entries: [{ volume, rw: [clientId] }]'],
+  ])('%j is none', (entries, message) => {
+    expect(thrownBy(() => reassignBody(entries as never), ApiArgumentError).message).toBe(message);
   });
 });

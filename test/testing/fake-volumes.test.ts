@@ -484,3 +484,82 @@ describe('snapshotUpdate', () => {
     await refuses(() => api.call('POST', `SnapshotUpdate/${name}`, { json }), code, desc);
   });
 });
+
+describe('what volumes and snapshots take over', () => {
+  const settings = { replication: 1, placeAll: 'ssd' };
+
+  test('from a template, at first and when it is changed; what is given beats it', async () => {
+    await start({ volumes: ['v'], templates: [{ name: 'fast', ...settings }] });
+    await api.volumeCreate({ name: 'made', size: 512, template: 'fast' });
+    expect(volume('made')).toMatchObject(settings);
+    await api.volumeCreate({ name: 'own', size: 512, template: 'fast', replication: 2 });
+    expect(volume('own')).toMatchObject({ ...settings, replication: 2 });
+    await api.volumeUpdate('v', { template: 'fast' });
+    expect(volume('v')).toMatchObject(settings);
+  });
+
+  test('from what they are made of', async () => {
+    await start({ volumes: [{ name: 'v', ...settings }] });
+    await api.snapshotCreate('v', { name: 'snap' });
+    expect(snapshot('snap')).toMatchObject(settings);
+    await api.volumeCreate({ name: 'child', parent: 'snap' });
+    expect(volume('child')).toMatchObject(settings);
+  });
+
+  test('a parent that is given by its global ID is one by its name', async () => {
+    await api.volumeCreate({ name: 'child', parent: `~${snapshot('s')?.globalId}` });
+    expect(volume('child')?.parentName).toBe('s');
+    await api.snapshotUpdate('s', { rename: 's2' });
+    expect(volume('child')?.parentName).toBe('s2');
+  });
+
+  test('a tag without a value is none, at first too', async () => {
+    await api.volumeCreate({ name: 'tagged', size: 512, tags: { a: '', b: 'x' } });
+    expect(volume('tagged')?.tags).toEqual({ b: 'x' });
+  });
+});
+
+test('a transient snapshot cannot be attached', async () => {
+  await start({ snapshots: [{ name: 'passing', transient: true }] });
+  const attach = () => api.volumesReassign([{ snapshot: 'passing', ro: [1] }]);
+  await refuses(attach, 'invalidParam', "VolumesReassign: 'passing' is transient and cannot be attached.");
+});
+
+test('what is open at a client that does not have it attached stops nobody', async () => {
+  fake.open('v');
+  await api.volumesReassign([{ volume: 'v', detach: [1] }]);
+  await api.volumesReassign([{ volume: 'v', rw: [1] }]);
+  await expect(api.volumesReassign([{ volume: 'v', detach: [1] }])).resolves.toBeDefined();
+});
+
+test('names of the beginning are checked as all others', async () => {
+  await expect(FakeStorPool.start({ volumes: ['a', 'a'] })).rejects.toThrow(/a/);
+  await expect(FakeStorPool.start({ volumes: ['a/b'] })).rejects.toThrow(/'a\/b' is not a name for a volume/);
+});
+
+test('a listener that fails does not keep the client waiting', async () => {
+  const failed = new Promise((resolve) => {
+    process.once('uncaughtException', resolve);
+  });
+  const listeners = process
+    .listeners('uncaughtException')
+    .filter((one) => one !== process.listeners('uncaughtException').at(-1));
+  for (const one of listeners) process.off('uncaughtException', one);
+  try {
+    await start({
+      onRequest: () => {
+        throw new Error('an expectation');
+      },
+    });
+    const impatient = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }), { transientRetries: 0 });
+    await expect(impatient.volumesList()).rejects.toMatchObject({ name: 'ApiConnectionError' });
+    expect(await failed).toMatchObject({ message: 'an expectation' });
+  } finally {
+    for (const one of listeners) process.on('uncaughtException', one);
+  }
+});
+
+test('failNext() for no calls at all', async () => {
+  fake.failNext('volumesList', 'reset', 0);
+  expect(await api.volumesList()).toHaveLength(2);
+});
