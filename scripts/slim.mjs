@@ -15,7 +15,7 @@ function indentByTabs(code) {
     if (ts.isTemplateLiteral(node)) templates.push([node.pos, node.end]);
     ts.forEachChild(node, visit);
   };
-  visit(ts.createSourceFile('code.js', code, ts.ScriptTarget.Latest));
+  visit(ts.createSourceFile('code.ts', code, ts.ScriptTarget.Latest));
   const isText = (at) => templates.some(([start, end]) => start < at && at < end);
   return code.replaceAll(/^(?: {4})+/gmu, (blanks, at) =>
     isText(at) ? blanks : '\t'.repeat(blanks.length / 4),
@@ -30,7 +30,7 @@ function mapLines(text) {
 }
 
 for (const file of files) {
-  if (file.endsWith('.js')) rewrite(file, indentByTabs);
+  if (/\.(?:js|d\.ts)$/u.test(file)) rewrite(file, indentByTabs);
   else if (file.endsWith('.js.map')) rewrite(file, mapLines);
 }
 
