@@ -191,7 +191,7 @@ class AttachDB(LockedDB):
                 self.api.reassign({kind: name, "detach": [OUR_ID], "force": attempt == 10})
                 return
             except ApiError as error:
-                in_use = error.name == "busy" or (error.name == "invalidParam" and "is open at" in str(error))
+                in_use = error.name in ("busy", "invalidParam") and "is open at" in str(error)
                 if attempt == 10 or not in_use:
                     raise
                 time.sleep(0.2)

@@ -110,7 +110,7 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
     if (Number.isSafeInteger(clientId) && clientId > 0) return clientId;
     throw new AttachError(
       'ENOCLIENTID',
-      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in the host's section of /etc/storpool.conf`,
+      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in ${this.config().source}`,
     );
   }
 

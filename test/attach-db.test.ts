@@ -159,7 +159,7 @@ describe('SP_OURID', () => {
         await expect(attempt).rejects.toMatchObject({
           name: 'AttachError',
           code: 'ENOCLIENTID',
-          message: expect.stringContaining('SP_OURID'),
+          message: expect.stringMatching(/SP_OURID is .*in overrideConfig$/),
         });
       }
     },

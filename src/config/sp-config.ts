@@ -96,6 +96,11 @@ export class SPConfig {
     return value;
   }
 
+  /** Where the settings come from: the path of the main file, or `overrideConfig`. */
+  get source(): string {
+    return this.#source;
+  }
+
   /** Whether the setting has a value, be it an empty one. */
   has(key: string): boolean {
     return this.#settings.has(key);

@@ -58,10 +58,12 @@ describe('what is asked of it', () => {
 
   test('require names the main file', () => {
     writeFileSync(file, '');
+    expect(read().source).toBe(file);
     expect(() => read().require('SP_OURID')).toThrowError(`SP_OURID is not set: add it to ${file}`);
   });
 
-  test('has, keys, entries, iteration', () => {
+  test('has, keys, entries, iteration, source', () => {
+    expect(config.source).toBe('overrideConfig');
     expect(config.has('EMPTY')).toBe(true);
     expect(config.has('B')).toBe(false);
     expect(config.has('constructor')).toBe(false);
