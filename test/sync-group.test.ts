@@ -1,5 +1,5 @@
 // Calls of sync() that wait for the lock at the same time share one hold of it.
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, expect, test, vi } from 'vitest';
@@ -404,4 +404,25 @@ test('when the lock is lost, those who shared it get one of their own, and see w
   expect(second).toMatchObject({ status: 'fulfilled', value: { attached: [{ volume: 'os--2' }] } });
   expect(api.volumesReassign).toHaveBeenCalledOnce();
   expect(Object.keys(await db.get())).toEqual(['os--2']);
+});
+
+test('whoever joins from inside of the hold of another file stays inside of it', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  writeFileSync(path('other.json'), '{"of":"mine"}');
+  const other = new SPLockedJSONDB(path('other.json'));
+  const outside = new AsyncResource('outside');
+  const seen: unknown[] = [];
+  const reassign = api.volumesReassign.getMockImplementation() as typeof api.volumesReassign;
+  api.volumesReassign.mockImplementation(async (entries) => {
+    if (entries[0]?.detach) seen.push(await other.get({ timeout: 0 }));
+    return reassign(entries);
+  });
+  await other.withLock(async () => {
+    const first = outside.runInAsyncScope(() => db.sync('os--1'));
+    expect(await db.sync('os--2', 'os--2')).toMatchObject({ detached: 'os--2' });
+    await first;
+  });
+  expect(seen).toEqual([{ of: 'mine' }]);
+  expect(api.attachmentsList).toHaveBeenCalledTimes(1);
 });

@@ -1,15 +1,14 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LockContext } from './both-locks.js';
 import { formatContent, parseContent } from './content.js';
 import { findIntact, restore, writeSafely } from './crash-safe-write.js';
 import { codeOf } from './disk.js';
 import type { FileLock } from './file-lock.js';
+import { Hold, inside, openHold, outsideOfEnded } from './hold.js';
 import { readContent } from './in-place.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { Patience } from './patience.js';
 import { sidecarPath } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
-import { Turns } from './turns.js';
 import { withFileLock } from './with-file-lock.js';
 
 /** What {@link SPLockedFile.withLock} takes. */
@@ -18,31 +17,6 @@ export interface WithLockOptions {
   signal?: AbortSignal | undefined;
   /** How long to wait for the lock. Milliseconds. Default: the `timeout` of the lock options. */
   timeout?: number | undefined;
-}
-
-/** One hold of the lock, or a part of it: what a `withLock` inside it is given to itself. */
-class Hold {
-  readonly lock: FileLock;
-  /** The hold that this one is a part of. */
-  readonly outer: Hold | undefined;
-  /** False as soon as its function has ended: what still runs in its context has no lock. */
-  open = true;
-  /** Those inside this hold go one after the other, so that their reads and writes never mix. */
-  readonly inner = new Turns();
-
-  constructor(lock: FileLock, outer?: Hold) {
-    this.lock = lock;
-    this.outer = outer;
-  }
-
-  async run<T>(fn: () => T | Promise<T>): Promise<T> {
-    try {
-      return await fn();
-    } finally {
-      this.open = false;
-      await this.inner.idle;
-    }
-  }
 }
 
 /**
@@ -58,7 +32,6 @@ export class SPLockedFile {
   /** The path as it was given. */
   readonly fname: string;
   readonly #context: LockContext;
-  readonly #holds = new AsyncLocalStorage<Hold>();
   /** What was last read or written, and what it says if that has been looked at. */
   #last: { bytes: Buffer; parsed?: { value: unknown } } | undefined;
 
@@ -84,15 +57,18 @@ export class SPLockedFile {
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const outer = this.#openHold;
-    const runIn = (hold: Hold) => this.#holds.run(hold, () => hold.run(fn));
-    if (outer === undefined) return withFileLock(this.#context, (lock) => runIn(new Hold(lock)), options);
-    const end = await this.#turnInside(outer, options);
-    try {
-      return await runIn(new Hold(outer.lock, outer));
-    } finally {
-      end();
-    }
+    const outer = openHold(this);
+    return outsideOfEnded(async () => {
+      if (outer === undefined) {
+        return withFileLock(this.#context, (lock) => new Hold(this, lock).run(fn), options);
+      }
+      const end = await this.#turnInside(outer, options);
+      try {
+        return await new Hold(this, outer.lock).run(fn);
+      } finally {
+        end();
+      }
+    });
   }
 
   /**
@@ -153,13 +129,13 @@ export class SPLockedFile {
 
   /** Whether this asynchronous context is inside of `withLock()`. */
   protected get holdsLock(): boolean {
-    return this.#openHold !== undefined;
+    return openHold(this) !== undefined;
   }
 
   /** Lets others into the hold of this asynchronous context, each in a context of its own. */
   protected shareHold(): <T>(fn: () => Promise<T>) => Promise<T> {
-    const hold = this.#openHold as Hold;
-    return (fn) => this.#holds.run(hold, fn);
+    const hold = openHold(this) as Hold;
+    return (fn) => inside(hold, fn);
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */
@@ -190,15 +166,8 @@ export class SPLockedFile {
     }
   }
 
-  /** What this context is inside of; a part that has ended leaves the rest of the hold. */
-  get #openHold(): Hold | undefined {
-    let hold = this.#holds.getStore();
-    while (hold !== undefined && !hold.open) hold = hold.outer;
-    return hold;
-  }
-
   #withFile<T>(fn: (lock: FileLock) => Promise<T>, options?: WithLockOptions): Promise<T> {
-    return this.withLock(() => fn((this.#holds.getStore() as Hold).lock), options);
+    return this.withLock(() => fn((openHold(this) as Hold).lock), options);
   }
 
   #write(bytes: Buffer, options?: WithLockOptions): Promise<void> {

@@ -1,8 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { constants } from 'node:buffer';
 import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { queryObjects } from 'node:v8';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
 import { parseContent } from '../../src/store/content.js';
+import { Hold } from '../../src/store/hold.js';
 import { useTempDir } from '../temp-dir.js';
 
 const path = useTempDir();
@@ -123,6 +126,19 @@ describe('withLock()', () => {
   test('is re-entrant', async () => {
     await file.withLock(() => file.withLock(() => file.withLock(() => file.jsdump({ deep: true }))));
     expect(await file.jsload()).toEqual({ deep: true });
+  });
+
+  test('inside of the hold of another object, each is re-entrant by itself', async () => {
+    writeFileSync(path('other.json'), '{"b":2}');
+    const other = new SPLockedFile(path('other.json'));
+    const deep = file.withLock(() =>
+      other.withLock(async () => [
+        await file.jsload(),
+        await other.jsload(),
+        await file.withLock(() => other.jsload({ timeout: 0 })),
+      ]),
+    );
+    expect(await deep).toEqual([{ a: 1 }, { b: 2 }, { b: 2 }]);
   });
 
   test('those inside one hold go one after the other', async () => {
@@ -264,6 +280,37 @@ describe('withLock()', () => {
       await expect(second).rejects.toThrow('enough');
       await first;
     });
+  });
+});
+
+describe('what is over leaves nothing behind', () => {
+  const count = (kind: new (...args: never[]) => object) => queryObjects(kind, { format: 'count' });
+
+  test('many objects need no more of what Node.js keeps for every asynchronous step', async () => {
+    await file.jsload();
+    const before = count(AsyncLocalStorage);
+    for (let n = 0; n < 20; n++) await new SPLockedFile(fname).jsload();
+    expect(count(AsyncLocalStorage)).toBe(before);
+  });
+
+  test.each([
+    ['to hold', (fn: () => Promise<void>) => fn()],
+    ['to hold inside of one', (fn: () => Promise<void>) => file.withLock(fn)],
+  ])('a context that goes on from hold %s forgets the ones before', async (_label, around) => {
+    const before = count(Hold);
+    let left = 30;
+    let atEnd = 0;
+    const goOn = async (end: () => void) => {
+      await file.withLock(() => {
+        if (--left > 0) setImmediate(goOn, end);
+        else {
+          atEnd = count(Hold);
+          end();
+        }
+      });
+    };
+    await around(() => new Promise((end) => goOn(end)));
+    expect(atEnd - before).toBeLessThan(6);
   });
 });
 
