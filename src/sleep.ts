@@ -1,3 +1,5 @@
+import { onAbort } from './abort.js';
+
 /** Milliseconds; a longer timer fires at once. */
 export const MAX_TIMER = 2 ** 31 - 1;
 
@@ -13,11 +15,11 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
     const done = () => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
+      stopListening();
       if (signal?.aborted) reject(signal.reason);
       else resolve();
     };
     const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done);
+    const stopListening = onAbort(signal, done);
   });
 }

@@ -1,4 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
+import { onAbort } from './abort.js';
 import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { NOT_NEEDED } from './store/with-file-lock.js';
 
@@ -24,9 +25,9 @@ export class SyncGroup<S> {
   join<T>(work: Work<S, T>, lock: (signal: AbortSignal) => Promise<void>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const wait = new AbortController();
-      const giveUp = () => wait.abort(signal?.reason);
+      const stopListening = onAbort(signal, () => wait.abort(signal?.reason));
       const leave = () => {
-        signal?.removeEventListener('abort', giveUp);
+        stopListening();
         return this.#waiting.delete(member);
       };
       // In the asynchronous context of its caller, whoever it is that has the lock.
@@ -42,7 +43,6 @@ export class SyncGroup<S> {
         }
       });
       this.#waiting.add(member);
-      signal?.addEventListener('abort', giveUp);
       lock(wait.signal)
         .catch((error: unknown) => {
           if (leave()) reject(error);

@@ -1,5 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { onAbort } from './abort.js';
 
 /** A directory that tells which of its entries may have come, even if it is itself made later, or anew. */
 export class WatchedDirectory {
@@ -48,7 +49,7 @@ export class WatchedDirectory {
     return new Promise((resolve, reject) => {
       const done = () => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        stopListening();
         this.#wake = () => undefined;
         const changed = this.#changed;
         this.#changed = new Set();
@@ -56,7 +57,7 @@ export class WatchedDirectory {
         else resolve(changed.size > 0 ? changed : undefined);
       };
       const timer = setTimeout(done, ms);
-      signal?.addEventListener('abort', done);
+      const stopListening = onAbort(signal, done);
       this.#wake = done;
       if (this.#changed.size > 0 || signal?.aborted) done();
     });

@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http';
+import { onAbort } from '../abort.js';
 import { MAX_TIMER } from '../sleep.js';
 import { ApiConnectionError } from './api-connection-error.js';
 import { ApiResponseError } from './api-response-error.js';
@@ -52,14 +53,13 @@ export function send(req: HttpRequest): Promise<HttpReply> {
 
     const finish = (settle: () => void) => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', onAbort);
+      stopListening();
       settle();
       // Whatever the destroyed connection still has to say, the call has ended.
       outgoing.on('error', () => undefined);
       outgoing.destroy();
     };
     const fail = (error: unknown) => finish(() => reject(error));
-    const onAbort = () => fail(signal?.reason);
     const onTimeout = () =>
       fail(
         new ApiConnectionError(
@@ -68,7 +68,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         ),
       );
     const timer = timeout > MAX_TIMER ? undefined : setTimeout(onTimeout, timeout);
-    signal?.addEventListener('abort', onAbort);
+    const stopListening = onAbort(signal, () => fail(signal?.reason));
 
     outgoing.on('error', (error: NodeJS.ErrnoException) => fail(asTyped(error, what)));
     outgoing.on('response', (incoming) => {

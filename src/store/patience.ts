@@ -1,23 +1,23 @@
+import { onAbort } from '../abort.js';
 import { MAX_TIMER } from '../sleep.js';
 
 /** How long a caller is willing to wait: until its own signal is aborted, or the time is up. */
 export class Patience {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #caller: AbortSignal | undefined;
+  readonly #stopListening: () => void;
   /** Whether it was the time. */
   over = false;
 
   /** @param timeout - milliseconds */
   constructor(timeout: number, caller?: AbortSignal) {
-    this.#caller = caller;
     const end = () => {
       this.over = true;
       this.#controller.abort();
     };
     this.#timer = timeout > MAX_TIMER ? undefined : setTimeout(end, timeout);
     if (caller?.aborted) this.#controller.abort();
-    caller?.addEventListener('abort', this.#onAbort);
+    this.#stopListening = onAbort(caller, () => this.#controller.abort());
   }
 
   get signal(): AbortSignal {
@@ -26,8 +26,6 @@ export class Patience {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#caller?.removeEventListener('abort', this.#onAbort);
+    this.#stopListening();
   }
-
-  readonly #onAbort = () => this.#controller.abort();
 }

@@ -1,3 +1,5 @@
+import { onAbort } from '../abort.js';
+
 /** Lets one caller in at a time, first come, first served. */
 export class Turns {
   #last: Promise<void> = Promise.resolve();
@@ -22,13 +24,14 @@ export class Turns {
     };
     return new Promise((resolve, reject) => {
       const giveUp = () => {
+        stopListening();
         reject(signal?.reason);
         before.then(end);
       };
+      const stopListening = onAbort(signal, giveUp);
       if (signal?.aborted) return giveUp();
-      signal?.addEventListener('abort', giveUp, { once: true });
       before.then(() => {
-        signal?.removeEventListener('abort', giveUp);
+        stopListening();
         resolve(end);
       });
     });

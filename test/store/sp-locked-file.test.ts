@@ -271,6 +271,16 @@ describe('withLock()', () => {
     expect(readdirSync(path())).toEqual(['db.json']);
   });
 
+  test('one signal serves many waits, and nobody warns of a leak', async () => {
+    const warned = vi.fn();
+    process.on('warning', warned);
+    const { signal } = new AbortController();
+    await Promise.all(Array.from({ length: 20 }, () => new SPLockedFile(fname).jsload({ signal })));
+    await tick();
+    process.off('warning', warned);
+    expect(warned).not.toHaveBeenCalled();
+  });
+
   test('a wait inside a hold ends with the signal too', async () => {
     const controller = new AbortController();
     await file.withLock(async () => {
