@@ -22,16 +22,22 @@ function indentByTabs(code) {
   );
 }
 
-/** A stack trace needs the line, and one mapping a line gives that in a sixth of the size. */
-function mapLines(text) {
+/** A stack trace needs the line, of those in which something can happen; that gives it in an eighth of the size. */
+function mapLines(text, code) {
   const { version, sources, mappings } = JSON.parse(text);
-  const lines = decode(mappings).map((line) => line.slice(0, 1).map(([, ...source]) => [0, ...source]));
-  return JSON.stringify({ version, sources, names: [], mappings: encode(lines) });
+  const lines = code.split('\n');
+  const firstOf = ([, ...source]) => [0, ...source];
+  const kept = decode(mappings).map((segments, at) =>
+    /\w/u.test(lines[at]) ? segments.slice(0, 1).map(firstOf) : [],
+  );
+  return JSON.stringify({ version, sources, names: [], mappings: encode(kept) });
 }
 
 for (const file of files) {
   if (/\.(?:js|d\.ts)$/u.test(file)) rewrite(file, indentByTabs);
-  else if (file.endsWith('.js.map')) rewrite(file, mapLines);
+  else if (file.endsWith('.js.map')) {
+    rewrite(file, (map) => mapLines(map, readFileSync(file.slice(0, -'.map'.length), 'utf8')));
+  }
 }
 
 // Declarations that no public one leads to are declarations of what nobody can import.
