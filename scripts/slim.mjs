@@ -54,3 +54,10 @@ const visit = (file) => {
 visit(join(dist, 'index.d.ts'));
 visit(join(dist, 'testing/index.d.ts'));
 for (const file of files.filter((name) => name.endsWith('.d.ts') && !wanted.has(name))) rmSync(file);
+
+// Nor need there be code of what is declarations alone: whoever imports types imports nothing at run time.
+for (const file of files.filter((name) => name.endsWith('.js'))) {
+  if (!readFileSync(file, 'utf8').startsWith('export {};')) continue;
+  rmSync(file);
+  rmSync(`${file}.map`);
+}

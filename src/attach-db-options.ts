@@ -1,4 +1,3 @@
-import type { Api } from './api/api.js';
 import type { AttachDBApi } from './attach-db-api.js';
 import type { SPConfig, SPConfigOptions } from './config/sp-config.js';
 import type { LockOptions } from './store/lock-options.js';
@@ -12,7 +11,7 @@ export interface Logger {
 }
 
 /** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
-export interface AttachDBOptions<A extends AttachDBApi = Api> {
+export interface AttachDBOptions {
   /** What to tell an operator through; `console` is one. */
   log: Logger;
   /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
@@ -22,10 +21,10 @@ export interface AttachDBOptions<A extends AttachDBApi = Api> {
   /** Where to read the settings, or the settings already read. Default: this host's configuration. */
   config?: SPConfigOptions | SPConfig | undefined;
   /**
-   * What to send the calls through: a mock in tests, or an {@link Api} with options of its own, as
-   * `Api.fromConfig(config, { timeout: 30_000 })`. Default: an {@link Api} made from the configuration.
+   * What to send the calls through: a mock in tests, or an `Api` with options of its own, as
+   * `Api.fromConfig(config, { timeout: 30_000 })`. Default: an `Api` made from the configuration.
    */
-  api?: A | undefined;
+  api?: AttachDBApi | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
   deviceDir?: string | undefined;
   /** How long to wait for a device. Default: `10_000`. */

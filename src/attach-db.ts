@@ -41,10 +41,8 @@ type Reassign = (entry: ReassignEntry) => Promise<void>;
  * The attachment cache of this host, and what brings the cluster in line with it.
  *
  * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
- *
- * @typeParam A - the type of an injected `api`
  */
-export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<AttachRequest> {
+export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   readonly #log: Logger;
   readonly #configSource: SPConfigOptions | SPConfig;
   readonly #deviceDir: string;
@@ -53,18 +51,18 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   readonly #detachRetryDelay: number;
   readonly #forceShared: boolean;
   #config: SPConfig | undefined;
-  #api: A | undefined;
+  #api: AttachDBApi | undefined;
   /** Those who wait for the lock and can still be joined. */
   #group: SyncGroup<Shared> | undefined;
 
   /** @throws TypeError when there is no logger or an option makes no sense. */
-  constructor(options: AttachDBOptions<A>) {
+  constructor(options: AttachDBOptions) {
     super(options.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options.lock);
     this.#log = checkLogger(options.log);
     this.#configSource =
       options.overrideConfig === undefined
         ? (options.config ?? {})
-        : { overrideConfig: options.overrideConfig };
+        : { overrideConfig: copyOf(options.overrideConfig) };
     this.#api = options.api;
     this.#deviceDir = options.deviceDir ?? '/dev/storpool';
     this.#deviceTimeout = checkCount('deviceTimeout', options.deviceTimeout ?? 10_000);
@@ -93,10 +91,10 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
    *
    * @throws {@link SPConfigError}
    */
-  api(): NoInfer<A> {
-    // Without an injected api, A is its default.
-    this.#api ??= Api.fromConfig(this.config()) as AttachDBApi as A;
-    return this.#api;
+  api(): Api {
+    this.#api ??= Api.fromConfig(this.config());
+    // Whoever injects something less knows what it can do.
+    return this.#api as Api;
   }
 
   /**
@@ -331,12 +329,14 @@ export class AttachDB<A extends AttachDBApi = Api> extends SPLockedJSONDB<Attach
   async #waitForDevices(
     plan: SyncPlan,
     detached: string | null,
-    { reqId }: SyncCall,
+    call: SyncCall,
     signal: AbortSignal | undefined,
   ): Promise<Map<string, string>> {
     const stays = ({ volume }: WantedVolume) => volume !== detached;
     const attached = plan.attach.filter(stays);
-    const own = plan.alreadyAttached.filter((one) => stays(one) && one.requests.includes(reqId));
+    // Who detaches something has no use for a device.
+    const own =
+      call.detached === null ? plan.alreadyAttached.filter((one) => one.requests.includes(call.reqId)) : [];
     const names = [...attached, ...own].map(({ volume }) => volume);
     const found = await waitForDevices(this.#deviceDir, names, { timeout: this.#deviceTimeout, signal });
     for (const { volume } of attached) {
@@ -359,6 +359,10 @@ function checkLogger(log: Logger): Logger {
     'AttachDB needs a logger: give { log } with a warn(message) method, console for example',
   );
 }
+
+/** What is no object is left for {@link SPConfig} to refuse. */
+const copyOf = <T>(settings: T): T =>
+  typeof settings === 'object' && !Array.isArray(settings) && settings !== null ? { ...settings } : settings;
 
 function checkCount(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0) return value;

@@ -1,5 +1,6 @@
-import { accessSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { MAX_TIMER } from './sleep.js';
 import { WatchedDirectory } from './watched-directory.js';
 
 /** While the directory cannot be watched, or is not there yet, it is looked at this often. Milliseconds. */
@@ -31,33 +32,40 @@ export async function waitForDevices(
   const missing = new Set(names);
   const look = (candidates: ReadonlySet<string> | undefined) => {
     for (const name of missing) {
-      if (candidates?.has(name) === false || !isReachable(join(dir, name))) continue;
+      // A link whose device is not there yet does not count.
+      if (candidates?.has(name) === false || !existsSync(join(dir, name))) continue;
       found.add(name);
       missing.delete(name);
     }
   };
   if (missing.size === 0) return found;
-  const end = performance.now() + timeout;
   // Often they are there already.
   look(list(dir));
   if (missing.size === 0 || timeout <= 0) return found;
   const watched = new WatchedDirectory(dir);
+  let isOver = false;
+  const end = () => {
+    isOver = true;
+    watched.wake();
+  };
+  const deadline = timeout > MAX_TIMER ? undefined : setTimeout(end, timeout);
   let changed: ReadonlySet<string> | undefined;
   let nextList = 0;
   try {
     for (;;) {
       // Watching begins before looking, so that nothing can slip in between.
-      const interval = (await watched.ensure()) ? CHECK_INTERVAL : POLL_INTERVAL;
+      const interval = watched.ensure() ? CHECK_INTERVAL : POLL_INTERVAL;
       const now = performance.now();
       // However much else changes there, all of it is looked at in time.
-      const isDue = changed === undefined || now >= nextList;
+      const isDue = isOver || changed === undefined || now >= nextList;
       look(isDue ? list(dir) : changed);
       nextList = isDue ? now + interval : Math.min(nextList, now + interval);
-      if (missing.size === 0 || now >= end) break;
-      changed = await watched.changeOr(Math.min(nextList, end) - now, signal);
+      if (missing.size === 0 || isOver) break;
+      changed = await watched.changeOr(nextList - now, signal);
     }
     return found;
   } finally {
+    clearTimeout(deadline);
     watched.close();
   }
 }
@@ -68,15 +76,5 @@ function list(dir: string): ReadonlySet<string> | undefined {
     return new Set(readdirSync(dir));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
-  }
-}
-
-/** Whether that leads to a device: a link whose device is not there yet does not count. */
-function isReachable(path: string): boolean {
-  try {
-    accessSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }

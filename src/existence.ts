@@ -23,8 +23,8 @@ export async function readExistence(
       .filter((one) => one.snapshot === snapshot && isName(snapshot ? 'snapshot' : 'volume', one.volume))
       .map(({ volume }) => volume);
   const [volumes, snapshots] = await Promise.all([
-    present(names(false), api.volumeList?.bind(api), api.volumesList.bind(api), signal),
-    present(names(true), api.snapshotList?.bind(api), api.snapshotsList.bind(api), signal),
+    present(names(false), api.volumeList?.bind(api), (...options) => api.volumesList(...options), signal),
+    present(names(true), api.snapshotList?.bind(api), (...options) => api.snapshotsList(...options), signal),
   ]);
   return ({ volume, snapshot }) => (snapshot ? snapshots : volumes).has(volume);
 }

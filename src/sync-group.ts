@@ -3,6 +3,9 @@ import { onAbort } from './abort.js';
 import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { NOT_NEEDED } from './store/with-file-lock.js';
 
+/** How long the members may keep the event loop, as far as it lies with the group. Milliseconds. */
+const LONGEST_TURN = 5;
+
 /** What a member does under the lock, with what the members share. */
 type Work<S, T> = (shared: S) => Promise<T>;
 
@@ -54,11 +57,16 @@ export class SyncGroup<S> {
   /** Under the lock: does the work of all, one after the other. The last learns of it when the lock is given back. */
   async run(shared: S): Promise<void> {
     this.#isLost = false;
+    let since = performance.now();
     for (const member of this.#waiting) {
       // Those who are left wait for a lock of their own.
       if (this.#isLost) break;
       this.#settleLast();
       this.#settleLast = await member(shared);
+      if (performance.now() - since < LONGEST_TURN) continue;
+      // A member for whom there is nothing to be asked and written awaits nothing that lets others in between.
+      await new Promise((resolve) => setImmediate(resolve));
+      since = performance.now();
     }
   }
 }

@@ -95,7 +95,9 @@ export function syncNeeds(
     [...requests].filter(([id, { volume }]) => id !== reqId || volume !== detached),
   );
   const ours = attachments.filter(isOurs({ clientId, prefix }));
-  const isAttached = (one: WantedVolume) => ours.some((attachment) => satisfies(attachment, one));
+  const namesOf = (some: readonly AttachmentState[]) => new Set(some.map(({ volume }) => volume));
+  const [atAll, toWrite] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
+  const isAttached = ({ volume, rights }: WantedVolume) => (rights === 1 ? atAll : toWrite).has(volume);
   const target = ours.find(({ volume }) => volume === detached);
   return {
     requests,
@@ -145,9 +147,6 @@ function wantedVolumes(requests: Iterable<[string, AttachRequest]>): WantedVolum
   }
   return [...wanted.values()];
 }
-
-const satisfies = (attachment: AttachmentState, wanted: WantedVolume) =>
-  attachment.volume === wanted.volume && (attachment.rights === 'rw' || wanted.rights === 1);
 
 const detachPlan = ({ volume, snapshot }: AttachmentState, wanted: WantedVolume[]): DetachPlan => ({
   volume,

@@ -1,5 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { type FSWatcher, statSync, watch } from 'node:fs';
 import { onAbort } from './abort.js';
 
 /** A directory that tells which of its entries may have come, even if it is itself made later, or anew. */
@@ -15,9 +14,9 @@ export class WatchedDirectory {
   }
 
   /** Begins to watch where it can. @returns whether changes will be told */
-  async ensure(): Promise<boolean> {
+  ensure(): boolean {
     try {
-      const { ino, birthtimeMs } = await stat(this.#dir);
+      const { ino, birthtimeMs } = statSync(this.#dir);
       // A directory that is made anew may get the inode of the one before.
       const identity = `${ino}:${birthtimeMs}`;
       if (this.#watcher !== undefined && identity === this.#identity) return true;
@@ -61,6 +60,11 @@ export class WatchedDirectory {
       this.#wake = done;
       if (this.#changed.size > 0 || signal?.aborted) done();
     });
+  }
+
+  /** Ends a wait as if its time was up. */
+  wake(): void {
+    this.#wake();
   }
 
   close(): void {

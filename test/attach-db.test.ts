@@ -45,8 +45,8 @@ const mockApi = () => ({
   volumesReassign: vi.fn<AttachDBApi['volumesReassign']>().mockResolvedValue({}),
 });
 
-const make = <A extends AttachDBApi>(options: Partial<AttachDBOptions<A>> = {}) =>
-  new AttachDB<A>({ log, fname, deviceDir, deviceTimeout: 20, overrideConfig: settings, ...options });
+const make = (options: Partial<AttachDBOptions> = {}) =>
+  new AttachDB({ log, fname, deviceDir, deviceTimeout: 20, overrideConfig: settings, ...options });
 
 const request = (volume: string, changes: Partial<AttachRequest> = {}): AttachRequest => ({
   volume,
@@ -145,6 +145,19 @@ describe('names', () => {
   });
 });
 
+test('overrideConfig is what it was when it was given', () => {
+  const overrideConfig = { ...settings };
+  const db = make({ overrideConfig });
+  overrideConfig.SP_OURID = '5';
+  expect(db.clientId()).toBe(1);
+});
+
+test.each([5, 'abc', ['x'], null])('overrideConfig %j is refused', (overrideConfig) => {
+  expect(() => make({ overrideConfig: overrideConfig as never }).config()).toThrowError(
+    'overrideConfig must be an object',
+  );
+});
+
 describe('SP_OURID', () => {
   test.each([undefined, '', 'abc', '0', '-1', '1.5', '99999999999999999999'])(
     '%j cannot sync',
@@ -228,6 +241,16 @@ describe('what is read', () => {
     expect(await db.sync('a')).toMatchObject({ attached: [] });
     expect(api.volumeList).not.toHaveBeenCalled();
     expect(api.volumesReassign).not.toHaveBeenCalled();
+  });
+
+  test('with a mock that lacks what is not needed', async () => {
+    const { attachmentsList, volumeList, volumesReassign } = mockApi();
+    const api = { attachmentsList, volumeList, volumesReassign } as unknown as AttachDBApi;
+    const db = make({ api });
+    await db.add('a', request('os--v'));
+    expect(await db.sync('a')).toMatchObject({ attached: [{ volume: 'os--v' }] });
+    await db.add('s', request('os--s', { volsnap: true, rights: 1 }));
+    await expect(db.sync('s')).rejects.toThrow('snapshotsList is not a function');
   });
 
   test('of volumes and snapshots, only those that are to be attached', async () => {
@@ -377,7 +400,7 @@ describe('devices (difference 3)', () => {
 });
 
 describe('a volume that others need (difference 4)', () => {
-  const shared = async (options: Partial<AttachDBOptions<ReturnType<typeof mockApi>>> = {}) => {
+  const shared = async (options: Partial<AttachDBOptions> = {}) => {
     const api = mockApi();
     api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: false, client: 1, rights: 'rw' }]);
     const db = make({ api, detachRetryDelay: 1, ...options });

@@ -210,6 +210,35 @@ describe('waitForDevices', () => {
   });
 });
 
+describe('under fake timers', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  test.each([
+    ['of all kinds', undefined],
+    ['of setTimeout alone', ['setTimeout' as const, 'clearTimeout' as const]],
+  ])('%s the wait ends when its time is up, and no earlier', async (_label, toFake) => {
+    vi.useFakeTimers(toFake && { toFake });
+    let ended = false;
+    const waited = wait(['a'], 10_000).finally(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(9999);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await waited).toEqual([]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test('a wait without an end takes what comes', async () => {
+    vi.useFakeTimers();
+    const waited = wait(['a'], Number.POSITIVE_INFINITY);
+    await vi.advanceTimersByTimeAsync(1000);
+    appear('a');
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(await waited).toEqual(['a']);
+  });
+});
+
 describe('WatchedDirectory', () => {
   test('tells which names changed, and each change once', async () => {
     const { tell } = fakeWatcher();

@@ -406,6 +406,24 @@ test('when the lock is lost, those who shared it get one of their own, and see w
   expect(Object.keys(await db.get())).toEqual(['os--2']);
 });
 
+test('a large group lets others have their turn, and whoever leaves meanwhile is left out', async () => {
+  const { db, attachments } = make();
+  const names = Array.from({ length: 600 }, (_, nr) => `os--${nr}`);
+  attachments.push(...names.map((volume) => ({ volume, snapshot: false, client: 1, rights: 'rw' as const })));
+  const requests = Object.fromEntries(names.map((volume) => [volume, { volume, rights: 2 }]));
+  writeFileSync(fname, JSON.stringify(requests));
+  let turns = 0;
+  const counting = setInterval(() => turns++, 0);
+  const leaving = new AbortController();
+  const all = names.map((name) => db.sync(name));
+  const left = expect(db.sync('os--1', null, { signal: leaving.signal })).rejects.toThrow('enough');
+  setTimeout(() => leaving.abort(new Error('enough')), 5);
+  await left;
+  expect(await Promise.all(all)).toHaveLength(600);
+  clearInterval(counting);
+  expect(turns).toBeGreaterThan(2);
+});
+
 test('whoever joins from inside of the hold of another file stays inside of it', async () => {
   const { db, api } = make();
   await addAll(db);

@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Api, AttachDB, AttachDBApi } from 'storpool-spopenstack';
+import type { AttachDB } from 'storpool-spopenstack';
 import {
   blockDeviceSize,
   type CallOptions,
@@ -16,7 +16,7 @@ import {
 } from './connector.js';
 
 export interface AttachDBConnectorOptions {
-  db: AttachDB<Pick<Api, 'volumeList'> & AttachDBApi>;
+  db: AttachDB;
   /** The same as that of the `db`. Default: `/dev/storpool`. */
   deviceDir?: string;
   /** Default: what `blockdev --getsize64` says. */

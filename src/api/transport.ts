@@ -27,6 +27,9 @@ export interface HttpReply {
   body: Buffer;
 }
 
+/** Put into one when there are so many: each takes hundreds of bytes besides what it holds, and that may be one. */
+const MANY_CHUNKS = 1000;
+
 /** One connection a request: the service closes it after its reply. */
 const agent = new Agent({ keepAlive: false });
 
@@ -74,6 +77,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
     outgoing.on('response', (incoming) => {
       const status = incoming.statusCode as number;
       const chunks: Buffer[] = [];
+      let latest: Buffer[] = [];
       let size = Number(incoming.headers['content-length'] ?? 0);
       const refuseTooLarge = () =>
         fail(
@@ -88,9 +92,14 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size > maxReplySize) refuseTooLarge();
-        else chunks.push(chunk);
+        else if (latest.push(chunk) >= MANY_CHUNKS) {
+          chunks.push(Buffer.concat(latest));
+          latest = [];
+        }
       });
-      incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
+      incoming.on('end', () =>
+        finish(() => resolve({ status, body: Buffer.concat([...chunks, ...latest]) })),
+      );
       // A reset is told to the request first; what is left for the reply is that it ends too early.
       incoming.on('error', (cause) =>
         fail(

@@ -97,6 +97,9 @@ export class FileLock {
         .catch(tell(`Cannot remove ${lockDirectoryOf(this.path)}, which delays the next holder`));
     } finally {
       await this.handle.close().catch(tell(`Closing ${fname} reports an error`));
+      // What was begun inside of the hold may go on for long, and keeps it.
+      this.#directory = undefined;
+      this.content = undefined;
     }
     debug('%s: unlocked', fname);
   }

@@ -56,5 +56,9 @@ export function outsideOfEnded<T>(fn: () => Promise<T>): Promise<T> {
 function presentPlace(): Place | undefined {
   let place = places.getStore();
   while (place?.hold.open === false) place = place.around;
+  for (let at = place; at?.around !== undefined; ) {
+    if (at.around.hold.open) at = at.around;
+    else at.around = at.around.around;
+  }
   return place;
 }

@@ -46,8 +46,8 @@ export class SPLockedFile {
    * Runs a function while the file is locked, and gives back what it gives.
    *
    * Inside of the function, `withLock` and all other methods of the same object join the lock that is
-   * already held; several of them started at once run one after the other. What is still running in the
-   * function's context after it has ended (a promise nobody awaited) locks anew.
+   * already held; several of them started at once run one after the other, and the lock is given back after the
+   * last. What is still running in the function's context after it has ended (a promise nobody awaited) locks anew.
    *
    * Reference: `with locked_file:`.
    *

@@ -2,8 +2,15 @@ import { onAbort } from '../abort.js';
 
 /** Lets one caller in at a time, first come, first served. */
 export class Turns {
-  #last: Promise<void> = Promise.resolve();
+  readonly #onUnused: () => void;
+  /** No longer than somebody waits: before Node.js 24 a promise keeps the context that it was made in. */
+  #last: Promise<void> | undefined;
   #asked = 0;
+
+  /** @param onUnused - called whenever nobody has a turn or waits for one any more */
+  constructor(onUnused: () => void = () => undefined) {
+    this.#onUnused = onUnused;
+  }
 
   /**
    * Waits for a turn.
@@ -12,7 +19,7 @@ export class Turns {
    * @throws the signal's reason when it is aborted before the turn comes; the turn then passes to the next.
    */
   take(signal?: AbortSignal): Promise<() => void> {
-    const before = this.#last;
+    const before = this.idle;
     let resolveLast: () => void = () => undefined;
     this.#last = new Promise((resolve) => {
       resolveLast = resolve;
@@ -20,6 +27,10 @@ export class Turns {
     this.#asked++;
     const end = () => {
       this.#asked--;
+      if (this.unused) {
+        this.#last = undefined;
+        this.#onUnused();
+      }
       resolveLast();
     };
     return new Promise((resolve, reject) => {
@@ -44,6 +55,6 @@ export class Turns {
 
   /** Resolves when everyone who has asked so far has had a turn. */
   get idle(): Promise<void> {
-    return this.#last;
+    return this.#last ?? Promise.resolve();
   }
 }

@@ -66,19 +66,10 @@ export async function withFileLock<T>(
   }
 }
 
-async function takeTurn(path: string, signal: AbortSignal): Promise<() => void> {
-  const turns = queues.get(path) ?? new Turns();
+function takeTurn(path: string, signal: AbortSignal): Promise<() => void> {
+  const turns = queues.get(path) ?? new Turns(() => queues.delete(path));
   queues.set(path, turns);
-  try {
-    const end = await turns.take(signal);
-    return () => {
-      end();
-      if (turns.unused) queues.delete(path);
-    };
-  } catch (error) {
-    if (turns.unused) queues.delete(path);
-    throw error;
-  }
+  return turns.take(signal);
 }
 
 async function timedOut(fname: string, timeout: number, path: string, ourTurn: boolean): Promise<Error> {

@@ -71,7 +71,7 @@ export class FakeCluster {
     for (const snapshot of options.snapshots ?? []) this.create('snapshot', asObject(snapshot));
     for (const { volume, client = clientId, ...rest } of options.attachments ?? []) {
       const snapshot = rest.snapshot ?? this.snapshots.some(({ name }) => name === volume);
-      this.attach(volume, snapshot, client, rest.rights ?? (snapshot ? 'ro' : 'rw'));
+      this.attach(volume, snapshot, checkClient(client), rest.rights ?? (snapshot ? 'ro' : 'rw'));
     }
     this.disks = (options.disks ?? [101, 201, 301]).map((disk) =>
       typeof disk === 'number' ? { id: disk, serverId: Math.floor(disk / 100) } : { ...disk },
@@ -156,6 +156,10 @@ export class FakeCluster {
   }
 
   open(name: string, client: number): void {
+    const known = [...this.volumes, ...this.snapshots].map((one) => one.name);
+    if (!known.includes(name) && !this.attachments.some(({ volume }) => volume === name)) {
+      throw absent('Volume or snapshot', name);
+    }
     this.#open.add(openKey(name, client));
   }
 
@@ -215,4 +219,9 @@ export const withoutEmpty = (tags: Volume['tags']) =>
 
 export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');
 
-const openKey = (name: string, client: number) => `${client}/${name}`;
+const openKey = (name: string, client: number) => `${checkClient(client)}/${name}`;
+
+export function checkClient(id: number): number {
+  if (Number.isSafeInteger(id) && id > 0) return id;
+  throw new TypeError(`${String(id)} is not a client ID, a number from 1 on`);
+}

@@ -4,10 +4,10 @@ import { CALLS } from '../api/calls.js';
 import type { Attachment, ReassignWait, Snapshot, Volume } from '../api/types.js';
 import { sleep } from '../sleep.js';
 import type { ApiCallName } from './call-name.js';
-import { FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
+import { checkClient, FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
 import { carryOut, type Route, route } from './handlers.js';
-import { absent, type FakeError, invalid, Refusal } from './refusal.js';
+import { absent, checkFailure, type FakeError, type FakeFailure, invalid, Refusal } from './refusal.js';
 
 /** What {@link FakeStorPool.start} takes. Every option may be left out. */
 export interface FakeStorPoolOptions extends FakeClusterOptions {
@@ -39,9 +39,6 @@ export interface FakeRequest {
   body: unknown;
 }
 
-/** How a call fails: refused by the API, or as the network may have it. */
-export type FakeFailure = FakeError | 'reset' | 'hang' | 'garbage';
-
 /**
  * A StorPool management service for tests: a real HTTP server on a free loopback port of this process.
  *
@@ -68,12 +65,12 @@ export class FakeStorPool {
   readonly #tell: ((request: FakeRequest) => void) | undefined;
   /** Whoever waits for a client to come back. */
   readonly #waiting: (() => void)[] = [];
-  readonly #failures: { call: ApiCallName; failure: FakeFailure; times: number }[] = [];
+  readonly #failures: { call: ApiCallName; failure: ReturnType<typeof checkFailure>; times: number }[] = [];
 
   private constructor(server: Server, options: FakeStorPoolOptions) {
     const { clientId = 1, token = '1234567890', remotes = {} } = options;
     this.#server = server;
-    this.#clientId = clientId;
+    this.#clientId = checkClient(clientId);
     this.#token = token;
     this.#tell = options.onRequest;
     this.#cluster = new FakeCluster(options, clientId);
@@ -161,13 +158,15 @@ export class FakeStorPool {
   /**
    * Lets the next calls of that name fail.
    *
-   * @param failure - what the API answers; or `'reset'`: the connection is reset, `'hang'`: no answer ever
+   * @param failure - what the API answers, also as an {@link ApiError}; or `'reset'`: the connection is reset, `'hang'`: no answer ever
    * comes, `'garbage'`: the answer is not HTTP
    * @param times - how many calls. Default: `1`.
    */
   failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
     if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
-    if (times > 0) this.#failures.push({ call, failure, times });
+    if (!Number.isSafeInteger(times) || times < 0) throw new TypeError(`${times} is no number of calls`);
+    const checked = checkFailure(failure);
+    if (times > 0) this.#failures.push({ call, failure: checked, times });
   }
 
   /** Ends the service with all its connections, and removes the device links that it made. */

@@ -1,9 +1,8 @@
 export type { ApiCallName } from './call-name.js';
 export type { FakeAttachment, FakeClusterOptions, FakeObject, FakeState } from './cluster.js';
 export {
-  type FakeFailure,
   type FakeRequest,
   FakeStorPool,
   type FakeStorPoolOptions,
 } from './fake-storpool.js';
-export type { FakeError } from './refusal.js';
+export type { FakeError, FakeFailure } from './refusal.js';

@@ -110,6 +110,15 @@ describe('replies that are whole', () => {
     expect(reply.body.equals(bytes)).toBe(true);
   });
 
+  test('in thousands of tiny chunks', async () => {
+    const text = `{"data":"${'0123456789'.repeat(500)}"}`;
+    const reply = await exchange((socket) => {
+      const chunks = [...text].map((char) => `1\r\n${char}\r\n`);
+      socket.end(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunks.join('')}0\r\n\r\n`);
+    });
+    expect(reply.body.toString()).toBe(text);
+  });
+
   test('with a length, on a connection that the server leaves open', async () => {
     const reply = await exchange((socket) => {
       socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');

@@ -322,6 +322,28 @@ describe('what is over leaves nothing behind', () => {
     await around(() => new Promise((end) => goOn(end)));
     expect(atEnd - before).toBeLessThan(6);
   });
+
+  test('nor do two objects whose holds overlap, hand over hand', async () => {
+    const before = count(Hold);
+    writeFileSync(path('other.json'), '{}');
+    const files = [file, new SPLockedFile(path('other.json'))];
+    let letGo: () => void = () => undefined;
+    const atEnd = await new Promise<number>((end) => {
+      const step = async (nr: number) => {
+        await files[nr % 2]?.withLock(async () => {
+          letGo();
+          if (nr === 30) return end(count(Hold));
+          const next = new Promise<void>((go) => {
+            letGo = go;
+          });
+          setImmediate(step, nr + 1);
+          await next;
+        });
+      };
+      step(0);
+    });
+    expect(atEnd - before).toBeLessThan(8);
+  });
 });
 
 describe('bad input', () => {

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Turns } from '../../src/store/turns.js';
 
 test('turns come in the order in which they were asked for, one at a time', async () => {
@@ -34,6 +34,19 @@ test('who gives up is passed over, and does not let the next one in early', asyn
   endFirst();
   (await third)();
   expect(turns.unused).toBe(true);
+});
+
+test('the last one says so, even if it has given up', async () => {
+  const onUnused = vi.fn();
+  const turns = new Turns(onUnused);
+  const end = await turns.take();
+  const impatient = new AbortController();
+  const second = turns.take(impatient.signal);
+  impatient.abort();
+  await expect(second).rejects.toThrow('aborted');
+  end();
+  await new Promise(setImmediate);
+  expect(onUnused).toHaveBeenCalledTimes(1);
 });
 
 test('a signal that is aborted already never gets a turn', async () => {

@@ -369,6 +369,31 @@ describe('failNext', () => {
     expect(await client(fake).volumesList()).toEqual([]);
   });
 
+  test('an error as a mock would throw it', async () => {
+    await using fake = await FakeStorPool.start();
+    const error = { name: 'busy', descr: 'is open at 1', transient: false };
+    fake.failNext('volumesList', new ApiError(423, { error }));
+    expect(await failureOf(client(fake).volumesList(), ApiError)).toMatchObject({
+      status: 423,
+      code: 'busy',
+      desc: 'is open at 1',
+      isOpen: true,
+    });
+  });
+
+  test.each(['weird', {}, { error: { name: 'busy' } }, new Error('busy'), undefined, null])(
+    '%j is no failure',
+    async (failure) => {
+      await using fake = await FakeStorPool.start();
+      expect(() => fake.failNext('volumesList', failure as never)).toThrowError(/^A failure is/);
+    },
+  );
+
+  test.each([-1, 1.5, Number.NaN])('%d times is no number of calls', async (times) => {
+    await using fake = await FakeStorPool.start();
+    expect(() => fake.failNext('volumesList', 'reset', times)).toThrowError('is no number of calls');
+  });
+
   test.each(['nonsense', 'toString', '__proto__', ''])('there is no call %j', async (call) => {
     await using fake = await FakeStorPool.start();
     expect(() => fake.failNext(call as ApiCallName, 'reset')).toThrowError(
@@ -524,4 +549,19 @@ describe('other clusters', () => {
       '/ctrl/1.0/DisksList',
     ]);
   });
+});
+
+test.each([0, -1, 1.5, '1'])('%j is not a client ID', async (id) => {
+  const clientId = id as number;
+  await expect(FakeStorPool.start({ clientId })).rejects.toThrow('is not a client ID');
+  const attachments = [{ volume: 'v', client: clientId }];
+  await expect(FakeStorPool.start({ volumes: ['v'], attachments })).rejects.toThrow('is not a client ID');
+  await using fake = await FakeStorPool.start({ volumes: ['v'] });
+  expect(() => fake.open('v', clientId)).toThrowError('is not a client ID');
+});
+
+test('a volume that is not there cannot be opened', async () => {
+  await using fake = await FakeStorPool.start({ attachments: [{ volume: 'gone' }] });
+  fake.open('gone');
+  expect(() => fake.open('nope')).toThrowError("'nope' does not exist");
 });
