@@ -1,4 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
+// Not the global one, which fake timers replace: this is no wait that a test could have in mind.
+import { setImmediate } from 'node:timers';
 import { onAbort } from './abort.js';
 import { SPLockedFileError } from './store/sp-locked-file-error.js';
 import { NOT_NEEDED } from './store/with-file-lock.js';

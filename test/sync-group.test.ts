@@ -2,6 +2,7 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { setImmediate as realImmediate } from 'node:timers';
 import { beforeEach, expect, test, vi } from 'vitest';
 import {
   ApiError,
@@ -422,6 +423,25 @@ test('a large group lets others have their turn, and whoever leaves meanwhile is
   expect(await Promise.all(all)).toHaveLength(600);
   clearInterval(counting);
   expect(turns).toBeGreaterThan(2);
+});
+
+test('under fake timers a group ends with the time that its members wait', async () => {
+  const { db, api } = make();
+  await addAll(db);
+  api.volumesReassign.mockImplementation(() => new Promise((resolve) => setTimeout(resolve, 10)));
+  vi.useFakeTimers();
+  try {
+    let ended = false;
+    const calls = Promise.all([db.sync('os--1'), db.sync('os--2')]).then(() => {
+      ended = true;
+    });
+    await vi.advanceTimersByTimeAsync(volumes.length * 10);
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => realImmediate(resolve));
+    expect(ended).toBe(true);
+    await calls;
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test('whoever joins from inside of the hold of another file stays inside of it', async () => {
