@@ -158,8 +158,8 @@ export class FakeStorPool {
   /**
    * Lets the next calls of that name fail.
    *
-   * @param failure - what the API answers, also as an {@link ApiError}; or `'reset'`: the connection is reset, `'hang'`: no answer ever
-   * comes, `'garbage'`: the answer is not HTTP
+   * @param failure - what the API answers, also as an `ApiError`; or `'reset'`: the connection is reset, `'hang'`: no
+   * answer ever comes, `'garbage'`: the answer is not HTTP
    * @param times - how many calls. Default: `1`.
    */
   failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
