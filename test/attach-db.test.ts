@@ -158,6 +158,17 @@ test.each([5, 'abc', ['x'], null])('overrideConfig %j is refused', (overrideConf
   );
 });
 
+test('whoever detaches does not wait for the device of what stays attached', async () => {
+  const api = mockApi();
+  const attached = ['os--v', 'os--w'].map((volume) => {
+    return { volume, snapshot: false, client: 1, rights: 'rw' as const };
+  });
+  api.attachmentsList.mockResolvedValue(attached);
+  const db = make({ api, deviceTimeout: 60_000 });
+  await db.add('a', request('os--v'));
+  expect(await db.sync('a', 'os--w')).toMatchObject({ detached: 'os--w', attached: [] });
+});
+
 describe('SP_OURID', () => {
   test.each([undefined, '', 'abc', '0', '-1', '1.5', '99999999999999999999'])(
     '%j cannot sync',
