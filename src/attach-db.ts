@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Api } from './api/api.js';
+import { isClientId } from './api/names.js';
 import type { ReassignEntry } from './api/types.js';
 import type { AttachDBApi } from './attach-db-api.js';
 import type { AttachDBOptions, Logger, SyncOptions } from './attach-db-options.js';
@@ -105,7 +106,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   clientId(): number {
     const id = this.config().get('SP_OURID', '').trim();
     const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
-    if (Number.isSafeInteger(clientId) && clientId > 0) return clientId;
+    if (isClientId(clientId)) return clientId;
     throw new AttachError(
       'ENOCLIENTID',
       `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in ${this.config().source}`,
@@ -332,8 +333,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     call: SyncCall,
     signal: AbortSignal | undefined,
   ): Promise<Map<string, string>> {
-    const stays = ({ volume }: WantedVolume) => volume !== detached;
-    const attached = plan.attach.filter(stays);
+    const attached = plan.attach.filter(({ volume }) => volume !== detached);
     // Who detaches something has no use for a device.
     const own =
       call.detached === null ? plan.alreadyAttached.filter((one) => one.requests.includes(call.reqId)) : [];

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { MAX_TIMER } from './sleep.js';
+import { callAfter } from './sleep.js';
 import { WatchedDirectory } from './watched-directory.js';
 
 /** While the directory cannot be watched, or is not there yet, it is looked at this often. Milliseconds. */
@@ -44,11 +44,10 @@ export async function waitForDevices(
   if (missing.size === 0 || timeout <= 0) return found;
   const watched = new WatchedDirectory(dir);
   let isOver = false;
-  const end = () => {
+  const deadline = callAfter(timeout, () => {
     isOver = true;
     watched.wake();
-  };
-  const deadline = timeout > MAX_TIMER ? undefined : setTimeout(end, timeout);
+  });
   let changed: ReadonlySet<string> | undefined;
   let nextList = 0;
   try {

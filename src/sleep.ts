@@ -3,6 +3,10 @@ import { onAbort } from './abort.js';
 /** Milliseconds; a longer timer fires at once. */
 export const MAX_TIMER = 2 ** 31 - 1;
 
+/** Calls back after `ms` milliseconds; never, if they are more than a timer can count. */
+export const callAfter = (ms: number, callback: () => void): NodeJS.Timeout | undefined =>
+  ms > MAX_TIMER ? undefined : setTimeout(callback, ms);
+
 /**
  * Waits for `ms` milliseconds.
  *

@@ -53,6 +53,16 @@ function make(lock?: LockOptions) {
   return { db, api, attachments, log };
 }
 
+/** A signal that is aborted as soon as somebody reads the attachments, of which there are none. */
+function abortedByReading(api: ReturnType<typeof make>['api']): AbortSignal {
+  const controller = new AbortController();
+  api.attachmentsList.mockImplementation(async () => {
+    controller.abort(new Error('enough'));
+    return [];
+  });
+  return controller.signal;
+}
+
 const volumes = ['os--1', 'os--2', 'os--3', 'os--4'];
 const addAll = async (db: ReturnType<typeof make>['db']) => {
   for (const volume of volumes) await db.add(volume, { volume, rights: 2 });
@@ -284,14 +294,10 @@ test('who waits for the work of another waits no longer than its timeout', async
 test('who waits for the work of another can be aborted', async () => {
   const { db, api } = make();
   await addAll(db);
-  const controller = new AbortController();
-  api.attachmentsList.mockImplementation(async () => {
-    controller.abort(new Error('enough'));
-    return [];
-  });
+  const signal = abortedByReading(api);
   const outcomes = await Promise.allSettled([
     db.sync('os--1'),
-    db.sync('nobody', null, { signal: controller.signal }),
+    db.sync('nobody', null, { signal }),
     db.sync('os--3'),
   ]);
   expect(outcomes[1]).toMatchObject({ status: 'rejected', reason: { message: 'enough' } });
@@ -341,14 +347,10 @@ test('the lock events of those who share a hold have no error', async () => {
 test('inside a hold of the lock, a signal ends the wait for the turn', async () => {
   const { db, api } = make();
   await addAll(db);
-  const controller = new AbortController();
-  api.attachmentsList.mockImplementation(async () => {
-    controller.abort(new Error('enough'));
-    return [];
-  });
+  const signal = abortedByReading(api);
   await db.withLock(async () => {
     const first = db.sync('os--1');
-    await expect(db.sync('os--2', null, { signal: controller.signal })).rejects.toThrow('enough');
+    await expect(db.sync('os--2', null, { signal })).rejects.toThrow('enough');
     expect(await first).toMatchObject({ attached: { length: 4 } });
   });
 });

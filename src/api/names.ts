@@ -36,6 +36,9 @@ export function checkClusterName(name: unknown): string {
   throw new ApiArgumentError(`${quote(name)} is not the name of a cluster: use letters, digits and _-.`);
 }
 
+/** Whether a client could have that ID. */
+export const isClientId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) > 0;
+
 /** A value of whatever kind, short enough for a message. */
 export function quote(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object';

@@ -1,5 +1,5 @@
 import { ApiArgumentError } from './api-argument-error.js';
-import { checkClusterName, checkName, quote } from './names.js';
+import { checkClusterName, checkName, isClientId, quote } from './names.js';
 import type { ReassignEntry } from './types.js';
 
 /** What decides the path of a request. */
@@ -76,7 +76,7 @@ export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[]
         throw new ApiArgumentError(`${name}: ${quote(clients)} is not a list of client IDs`);
       }
       for (const client of clients ?? []) {
-        if (!Number.isSafeInteger(client) || client < 1) {
+        if (!isClientId(client)) {
           throw new ApiArgumentError(`${name}: ${String(client)} is not a client ID, a number from 1 on`);
         }
       }

@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { onAbort } from '../abort.js';
-import { MAX_TIMER } from '../sleep.js';
+import { callAfter } from '../sleep.js';
 import { ApiConnectionError } from './api-connection-error.js';
 import { ApiResponseError } from './api-response-error.js';
 
@@ -70,7 +70,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
           `${what}: no whole reply within ${timeout} ms; is the management service at work? Else raise timeout`,
         ),
       );
-    const timer = timeout > MAX_TIMER ? undefined : setTimeout(onTimeout, timeout);
+    const timer = callAfter(timeout, onTimeout);
     const stopListening = onAbort(signal, () => fail(signal?.reason));
 
     outgoing.on('error', (error: NodeJS.ErrnoException) => fail(asTyped(error, what)));

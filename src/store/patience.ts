@@ -1,5 +1,5 @@
 import { onAbort } from '../abort.js';
-import { MAX_TIMER } from '../sleep.js';
+import { callAfter } from '../sleep.js';
 
 /** How long a caller is willing to wait: until its own signal is aborted, or the time is up. */
 export class Patience {
@@ -11,11 +11,10 @@ export class Patience {
 
   /** @param timeout - milliseconds */
   constructor(timeout: number, caller?: AbortSignal) {
-    const end = () => {
+    this.#timer = callAfter(timeout, () => {
       this.over = true;
       this.#controller.abort();
-    };
-    this.#timer = timeout > MAX_TIMER ? undefined : setTimeout(end, timeout);
+    });
     if (caller?.aborted) this.#controller.abort();
     this.#stopListening = onAbort(caller, () => this.#controller.abort());
   }

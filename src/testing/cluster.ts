@@ -1,5 +1,5 @@
 import type { NameKind } from '../api/names.js';
-import { isName } from '../api/names.js';
+import { isClientId, isName } from '../api/names.js';
 import type { Attachment, Disk, ISCSI, Snapshot, Volume, VolumeTemplate } from '../api/types.js';
 import { absent, exists, invalid } from './refusal.js';
 
@@ -219,9 +219,9 @@ export const withoutEmpty = (tags: Volume['tags']) =>
 
 export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');
 
-const openKey = (name: string, client: number) => `${checkClient(client)}/${name}`;
+const openKey = (name: string, client: number) => `${client}/${name}`;
 
 export function checkClient(id: number): number {
-  if (Number.isSafeInteger(id) && id > 0) return id;
+  if (isClientId(id)) return id;
   throw new TypeError(`${String(id)} is not a client ID, a number from 1 on`);
 }

@@ -6,6 +6,7 @@ import { sleep } from '../sleep.js';
 import type { ApiCallName } from './call-name.js';
 import { checkClient, FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
+import { isCount } from './fields.js';
 import { carryOut, type Route, route } from './handlers.js';
 import { absent, checkFailure, type FakeError, type FakeFailure, invalid, Refusal } from './refusal.js';
 
@@ -131,7 +132,7 @@ export class FakeStorPool {
 
   /** A virtual machine opens the device: detaching it is refused with `busy` until it is released, or forced. */
   open(name: string, client: number = this.#clientId): void {
-    this.#cluster.open(name, client);
+    this.#cluster.open(name, checkClient(client));
   }
 
   /**
@@ -152,7 +153,7 @@ export class FakeStorPool {
 
   /** The device is closed again. */
   release(name: string, client: number = this.#clientId): void {
-    this.#cluster.release(name, client);
+    this.#cluster.release(name, checkClient(client));
   }
 
   /**
@@ -164,7 +165,7 @@ export class FakeStorPool {
    */
   failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
     if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
-    if (!Number.isSafeInteger(times) || times < 0) throw new TypeError(`${times} is no number of calls`);
+    if (!isCount(times)) throw new TypeError(`${times} is no number of calls`);
     const checked = checkFailure(failure);
     if (times > 0) this.#failures.push({ call, failure: checked, times });
   }

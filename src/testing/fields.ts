@@ -1,3 +1,4 @@
+import { isClientId } from '../api/names.js';
 import { invalid } from './refusal.js';
 
 /** A check of one member of an argument; it gives what is wrong with the value, if anything. */
@@ -11,7 +12,7 @@ const check =
 export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 
 export const text = check('a string', (value) => typeof value === 'string');
 export const flag = check('true or false', (value) => typeof value === 'boolean');
@@ -24,7 +25,7 @@ export const tags = check('an object of strings', (value) => {
   return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string');
 });
 export const clients = check('a list of client IDs', (value) => {
-  return Array.isArray(value) && value.every((id) => isCount(id) && id > 0);
+  return Array.isArray(value) && value.every(isClientId);
 });
 export const clientsOrAll: FieldCheck = (value) => (value === 'all' ? undefined : clients(value));
 
