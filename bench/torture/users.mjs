@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { sidecarPath } from '../../dist/store/sidecar.js';
+import { sidecarPath } from '../../dist/store/file/backup.js';
 import { holdAndWait, replaceTemporary, restoreAfter, takeOver } from './lib/pair.mjs';
 import { program } from './lib/program.mjs';
 import { Scene } from './lib/scene.mjs';

@@ -1,9 +1,11 @@
 import { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
-import { lazyDebug } from '../debug.js';
-import { told } from '../diagnostics.js';
-import { ApiArgumentError } from './api-argument-error.js';
+import { lazyDebug } from '../observe/debug.js';
+import { told } from '../observe/tracing.js';
 import { type ApiCall, CALLS } from './calls.js';
+import { cutOutClient } from './client-attachments.js';
+import { ApiArgumentError } from './errors/api-argument-error.js';
+import { checkName } from './names.js';
 import {
   asSetting,
   checkAuth,
@@ -13,9 +15,7 @@ import {
   checkSleep,
   checkSource,
   portNumber,
-} from './check-options.js';
-import { cutOutClient } from './client-attachments.js';
-import { checkName } from './names.js';
+} from './options.js';
 import { checkList, readReply } from './reply.js';
 import { reassignBody, requestPath, toJson } from './request.js';
 import { withRetries } from './retry.js';

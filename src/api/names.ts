@@ -1,4 +1,4 @@
-import { ApiArgumentError } from './api-argument-error.js';
+import { ApiArgumentError } from './errors/api-argument-error.js';
 
 /** The kinds of objects that the StorPool API knows by name. */
 export type NameKind = 'volume' | 'snapshot';

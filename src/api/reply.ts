@@ -1,5 +1,5 @@
-import { ApiError, type ApiErrorReply } from './api-error.js';
-import { ApiResponseError } from './api-response-error.js';
+import { ApiError, type ApiErrorReply } from './errors/api-error.js';
+import { ApiResponseError } from './errors/api-response-error.js';
 import type { HttpReply } from './transport.js';
 
 const EXCERPT_LENGTH = 120;

@@ -1,4 +1,4 @@
-import { ApiArgumentError } from './api-argument-error.js';
+import { ApiArgumentError } from './errors/api-argument-error.js';
 import { checkClusterName, checkName, isClientId, quote } from './names.js';
 import type { ReassignEntry } from './types.js';
 

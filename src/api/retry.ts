@@ -1,7 +1,7 @@
-import { sleep } from '../sleep.js';
-import { ApiConnectionError } from './api-connection-error.js';
-import { ApiError } from './api-error.js';
-import { ApiResponseError } from './api-response-error.js';
+import { sleep } from '../async/sleep.js';
+import { ApiConnectionError } from './errors/api-connection-error.js';
+import { ApiError } from './errors/api-error.js';
+import { ApiResponseError } from './errors/api-response-error.js';
 
 /** When a failed call is sent again. */
 export interface RetryPolicy {

@@ -1,8 +1,8 @@
 import { Agent, request } from 'node:http';
-import { onAbort } from '../abort.js';
-import { callAfter } from '../sleep.js';
-import { ApiConnectionError } from './api-connection-error.js';
-import { ApiResponseError } from './api-response-error.js';
+import { onAbort } from '../async/abort.js';
+import { callAfter } from '../async/sleep.js';
+import { ApiConnectionError } from './errors/api-connection-error.js';
+import { ApiResponseError } from './errors/api-response-error.js';
 
 /** One HTTP request, ready to be sent. */
 export interface HttpRequest {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { lazyDebug } from '../debug.js';
+import { lazyDebug } from '../observe/debug.js';
 import { DEFAULTS } from './defaults.js';
 import { SPConfigError } from './sp-config-error.js';
 import { parseStorPoolConf, type StorPoolConf } from './storpool-conf.js';

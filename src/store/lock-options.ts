@@ -1,4 +1,4 @@
-import { MAX_TIMER } from '../sleep.js';
+import { MAX_TIMER } from '../async/sleep.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const KERNEL_LOCK = ['auto', 'required', 'off'] as const;

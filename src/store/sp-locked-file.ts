@@ -1,15 +1,15 @@
-import type { LockContext } from './both-locks.js';
-import { formatContent, parseContent } from './content.js';
-import { findIntact, restore, writeSafely } from './crash-safe-write.js';
-import { codeOf } from './disk.js';
-import type { FileLock } from './file-lock.js';
-import { Hold, inside, openHold, outsideOfEnded } from './hold.js';
-import { readContent } from './in-place.js';
+import { Patience } from '../async/deadline.js';
+import { sidecarPath } from './file/backup.js';
+import { formatContent, parseContent } from './file/content.js';
+import { findIntact, restore, writeSafely } from './file/crash-safe-write.js';
+import { codeOf } from './file/disk.js';
+import { readContent } from './file/in-place.js';
+import type { LockContext } from './lock/both-locks.js';
+import type { FileLock } from './lock/file-lock.js';
+import { Hold, inside, openHold, outsideOfEnded } from './lock/reentrancy.js';
+import { withFileLock } from './lock/with-file-lock.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
-import { Patience } from './patience.js';
-import { sidecarPath } from './sidecar.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
-import { withFileLock } from './with-file-lock.js';
 
 /** What {@link SPLockedFile.withLock} takes. */
 export interface WithLockOptions {

@@ -1,4 +1,4 @@
-import { corrupt } from './content.js';
+import { corrupt } from './file/content.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
 /**

@@ -2,12 +2,12 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { CALLS } from '../api/calls.js';
 import type { Attachment, ReassignWait, Snapshot, Volume } from '../api/types.js';
-import { sleep } from '../sleep.js';
+import { sleep } from '../async/sleep.js';
 import type { ApiCallName } from './call-name.js';
 import { checkClient, FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
 import { FakeDevices } from './devices.js';
 import { isCount } from './fields.js';
-import { carryOut, type Route, route } from './handlers.js';
+import { carryOut, type Route, route } from './handlers/route.js';
 import { absent, checkFailure, type FakeError, type FakeFailure, invalid, Refusal } from './refusal.js';
 
 /** What {@link FakeStorPool.start} takes. Every option may be left out. */

@@ -1,4 +1,4 @@
-import { ApiError } from '../api/api-error.js';
+import { ApiError } from '../api/errors/api-error.js';
 
 /** What the fake service answers when it refuses a call. */
 export interface FakeError {

@@ -1,10 +1,10 @@
 import { beforeEach, expect, test, vi } from 'vitest';
+import { sleep } from '../../src/async/sleep.js';
 import { Api, ApiConnectionError } from '../../src/index.js';
-import { sleep } from '../../src/sleep.js';
 import { failureOf } from './failure.js';
 
-vi.mock('../../src/sleep.js', async (importOriginal) => ({
-  ...(await importOriginal<typeof import('../../src/sleep.js')>()),
+vi.mock('../../src/async/sleep.js', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('../../src/async/sleep.js')>()),
   sleep: vi.fn(async () => undefined),
 }));
 beforeEach(() => vi.mocked(sleep).mockClear());

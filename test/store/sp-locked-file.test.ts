@@ -4,9 +4,9 @@ import { readdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFile
 import { queryObjects } from 'node:v8';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
-import { parseContent } from '../../src/store/content.js';
-import { Hold } from '../../src/store/hold.js';
-import { useTempDir } from '../temp-dir.js';
+import { parseContent } from '../../src/store/file/content.js';
+import { Hold } from '../../src/store/lock/reentrancy.js';
+import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 let fname: string;

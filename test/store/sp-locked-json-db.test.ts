@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SPLockedJSONDB } from '../../src/index.js';
-import { useTempDir } from '../temp-dir.js';
+import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 let fname: string;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { Api, SPConfig } from '../../src/index.js';
 import { FakeStorPool, type FakeStorPoolOptions } from '../../src/testing/index.js';
-import { useTempDir } from '../temp-dir.js';
+import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 

@@ -1,5 +1,5 @@
 import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { bootId, identity, lockDirectoryOf, recordPath } from '../../../dist/store/holder-record.js';
+import { bootId, identity, lockDirectoryOf, recordPath } from '../../../dist/store/lock/holder-record.js';
 import { PROBE, SLACK, TICK } from '../lib/scene.mjs';
 import { now, rounded } from '../lib/stats.mjs';
 

@@ -1,5 +1,5 @@
 import { chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { sidecarPath } from '../../../dist/store/sidecar.js';
+import { sidecarPath } from '../../../dist/store/file/backup.js';
 import { whenTorn } from './aim.mjs';
 import { seed } from './changes.mjs';
 import { leftBehind } from './leftovers.mjs';

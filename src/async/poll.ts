@@ -1,0 +1,19 @@
+import { sleep } from './sleep.js';
+
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 25;
+
+/**
+ * Tries once, and then again and again until an attempt gives something, with pauses that grow from 1 ms to 25 ms.
+ * Each is shortened at random by up to a half, so that waiters do not keep step.
+ *
+ * @throws the signal's reason when it is aborted.
+ */
+export async function poll<T>(attempt: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    const result = await attempt();
+    if (result !== undefined) return result;
+    signal.throwIfAborted();
+    await sleep(pause * (1 - Math.random() / 2), signal);
+  }
+}

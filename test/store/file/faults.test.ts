@@ -1,0 +1,223 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { SPLockedFileError, SPLockedJSONDB } from '../../../src/index.js';
+import { useTempDir } from '../../lib/temp-dir.js';
+import { type DiskCall, systemError, tamperWithDisk } from './tampered-disk.js';
+
+const path = useTempDir();
+let fname: string;
+let mend: () => void = () => undefined;
+beforeEach(() => {
+  fname = path('db.json');
+});
+afterEach(() => mend());
+
+const OLD = { a: 1, long: 'x'.repeat(200) };
+const NEW = { ...OLD, b: 2 };
+
+class QuietDB extends SPLockedJSONDB {
+  warnings: string[] = [];
+  protected override warn(message: string): void {
+    this.warnings.push(message);
+  }
+}
+
+/** The file with an older copy beside it, as an earlier write has left them. */
+async function prepare(): Promise<void> {
+  for (const name of readdirSync(path())) {
+    if (name !== 'db.json' && name !== 'db.json.backup') throw new Error(`left over: ${name}`);
+  }
+  writeFileSync(fname, JSON.stringify(OLD));
+  writeFileSync(path('db.json.backup'), '{"older":true}');
+}
+
+/** All calls that one add() makes. */
+async function callsOfAdd(): Promise<DiskCall[]> {
+  await prepare();
+  // What is read once in the life of a process is read now.
+  await new QuietDB(fname).remove('nothing');
+  const calls: DiskCall[] = [];
+  mend = tamperWithDisk((call) => {
+    calls.push(call);
+    return undefined;
+  });
+  await new QuietDB(fname).add('b', 2);
+  mend();
+  return calls;
+}
+
+async function stateNow(): Promise<'old' | 'new'> {
+  const data = await new QuietDB(fname).get();
+  if (JSON.stringify(data) === JSON.stringify(OLD)) return 'old';
+  expect(data).toEqual(NEW);
+  return 'new';
+}
+
+const cleanUp = ['db.json.lock', 'db.json.holder', 'db.json.torn', 'db.json.backup.tmp'];
+function removeLeftovers(): void {
+  for (const name of cleanUp) {
+    rmSync(path(name), { recursive: true, force: true });
+  }
+}
+
+describe('a fault at every single call of a write', () => {
+  test.each(['ENOSPC', 'EIO', 'EACCES', 'EROFS'])('%s', async (code) => {
+    const calls = await callsOfAdd();
+    expect(calls.length).toBeGreaterThan(20);
+    const outcomes = new Map<string, number>();
+    for (const [at, call] of calls.entries()) {
+      removeLeftovers();
+      await prepare();
+      let count = 0;
+      mend = tamperWithDisk(() => {
+        if (count++ === at) throw systemError(code);
+        return undefined;
+      });
+      const db = new QuietDB(fname, { timeout: 200 });
+      const error = await db.add('b', 2).then(
+        () => undefined,
+        (reason: unknown) => reason,
+      );
+      mend();
+      removeLeftovers();
+      const state = await stateNow();
+      const what = `${code} at ${call.name} ${call.path.replace(path(), '')}`;
+      outcomes.set(
+        `${error ? 'error' : 'ok'}, ${state}`,
+        (outcomes.get(`${error ? 'error' : 'ok'}, ${state}`) ?? 0) + 1,
+      );
+      if (error === undefined) {
+        expect(state, what).toBe('new');
+      } else {
+        expect(error, what).toBeInstanceOf(SPLockedFileError);
+        const { message } = error as Error;
+        expect(message, what).toContain(fname);
+        if (message.includes('the old content stands')) expect(state, what).toBe('old');
+        else if (message.includes('the new content')) expect(state, what).toBe('new');
+        else expect(message, what).toMatch(/^Cannot (lock|read) /u);
+      }
+    }
+    expect(outcomes.get('error, old')).toBeGreaterThan(3);
+    expect(outcomes.get('ok, new')).toBeGreaterThan(3);
+  });
+
+  test('a write that writes only some of the bytes goes on with the rest', async () => {
+    await prepare();
+    let short = 0;
+    mend = tamperWithDisk(({ name, args }) => {
+      if (name !== 'handle.write') return undefined;
+      short++;
+      const [bytes, offset, length, position] = args as [Buffer, number, number, number];
+      return [bytes, offset, Math.min(length, 7), position];
+    });
+    await new QuietDB(fname).add('b', 2);
+    mend();
+    expect(short).toBeGreaterThan(40);
+    expect(await stateNow()).toBe('new');
+  });
+
+  test('a read that reads only some of the bytes goes on with the rest', async () => {
+    await prepare();
+    mend = tamperWithDisk(({ name, args }) => {
+      if (name !== 'handle.read') return undefined;
+      const [bytes, offset, length, position] = args as [Buffer, number, number, number];
+      return [bytes, offset, Math.min(length, 7), position];
+    });
+    expect(await new QuietDB(fname).get()).toEqual(OLD);
+  });
+});
+
+describe('a disk that breaks for good', () => {
+  /** From that call on nothing can be written to the file itself. */
+  const breakAt = (first: string) => {
+    let broken = false;
+    return ({ name, path: where }: DiskCall) => {
+      broken ||= where === fname && name === first;
+      if (
+        broken &&
+        where === fname &&
+        ['handle.write', 'handle.truncate', 'handle.datasync'].includes(name)
+      ) {
+        throw systemError('EIO');
+      }
+      return undefined;
+    };
+  };
+
+  test('while it writes in place: the new content is restored at the next access', async () => {
+    await prepare();
+    mend = tamperWithDisk(breakAt('handle.write'));
+    const attempt = new QuietDB(fname).add('b', 2);
+    await expect(attempt).rejects.toMatchObject({
+      code: 'EIO',
+      message: expect.stringMatching(
+        /the new content is in .*db\.json\.backup and is restored at the next access/,
+      ),
+    });
+    mend();
+    expect(readFileSync(fname, 'utf8')).toBe('');
+    const db = new QuietDB(fname);
+    expect(await db.get()).toEqual(NEW);
+    expect(db.warnings).toEqual([expect.stringContaining('restored from')]);
+  });
+
+  test('while it restores: nothing is lost, and the next one restores', async () => {
+    await prepare();
+    await new QuietDB(fname).add('b', 2);
+    writeFileSync(fname, '{"a"');
+    mend = tamperWithDisk(breakAt('handle.write'));
+    await expect(new QuietDB(fname).get()).rejects.toMatchObject({
+      code: 'EIO',
+      message: expect.stringContaining('is restored at the next access'),
+    });
+    mend();
+    expect(await stateNow()).toBe('new');
+  });
+
+  test('without a sidecar: says that the file must be restored by hand', async () => {
+    await prepare();
+    const broken = breakAt('handle.write');
+    mend = tamperWithDisk((call) => {
+      if (call.name === 'open' && call.path.endsWith('.backup.tmp')) throw systemError('EACCES');
+      return broken(call);
+    });
+    const db = new QuietDB(fname);
+    await expect(db.add('b', 2)).rejects.toMatchObject({
+      code: 'EIO',
+      message: expect.stringContaining('neither could the old content be put back'),
+    });
+    expect(db.warnings).toEqual([expect.stringContaining('db.json.backup')]);
+  });
+});
+
+test('where the sidecar cannot be written, the write goes on in place, with a warning once', async () => {
+  await prepare();
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'open' && where.endsWith('.backup.tmp')) throw systemError('EACCES');
+    return undefined;
+  });
+  const db = new QuietDB(fname);
+  await db.add('b', 2);
+  await db.add('c', 3);
+  expect(await db.get()).toEqual({ ...NEW, c: 3 });
+  expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: EACCES/)]);
+});
+
+test('what could not be written does not come back from the sidecar when the file is torn later', async () => {
+  await prepare();
+  let failed = false;
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'handle.write' && where === fname && !failed) {
+      failed = true;
+      throw systemError('ENOSPC');
+    }
+    return undefined;
+  });
+  await expect(new QuietDB(fname).add('b', 2)).rejects.toMatchObject({
+    code: 'ENOSPC',
+    message: expect.stringContaining('the old content stands'),
+  });
+  mend();
+  writeFileSync(fname, '{"a":');
+  expect(await stateNow()).toBe('old');
+});

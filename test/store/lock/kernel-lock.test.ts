@@ -1,0 +1,153 @@
+import { writeFileSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { useTempDir } from '../../lib/temp-dir.js';
+
+const path = useTempDir();
+const handles: FileHandle[] = [];
+beforeEach(() => {
+  writeFileSync(path('db.json'), '{}');
+  vi.resetModules();
+});
+afterEach(async () => {
+  vi.doUnmock('koffi');
+  vi.unstubAllEnvs();
+  await Promise.all(handles.splice(0).map((handle) => handle.close()));
+});
+
+async function opened(): Promise<FileHandle> {
+  const handle = await open(path('db.json'), 'r+');
+  handles.push(handle);
+  return handle;
+}
+
+const forEver = () => new AbortController().signal;
+const withoutKoffi = () =>
+  vi.doMock('koffi', () => {
+    throw new Error('koffi is not installed');
+  });
+const load = () => import('../../../src/store/lock/kernel-lock.js');
+
+describe.each([
+  ['koffi', () => undefined],
+  ['the flock program', withoutKoffi],
+])('through %s', (_name, arrange) => {
+  beforeEach(arrange);
+
+  test('one opening of the file at a time has the lock, until it is closed', async () => {
+    const { takeKernelLock } = await load();
+    const first = await opened();
+    const second = await opened();
+    await takeKernelLock(first.fd, forEver());
+    let in2 = false;
+    const waiting = takeKernelLock(second.fd, forEver()).then(() => {
+      in2 = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(in2).toBe(false);
+    await first.close();
+    await waiting;
+    expect(in2).toBe(true);
+  });
+
+  test('the wait ends with the signal, and the lock is not taken later', async () => {
+    const { takeKernelLock } = await load();
+    const first = await opened();
+    const second = await opened();
+    await takeKernelLock(first.fd, forEver());
+    const controller = new AbortController();
+    const waiting = takeKernelLock(second.fd, controller.signal);
+    setTimeout(() => controller.abort(new Error('enough')), 20);
+    await expect(waiting).rejects.toThrow('enough');
+    await first.close();
+    const third = await opened();
+    await takeKernelLock(third.fd, forEver());
+    await expect(takeKernelLock(second.fd, AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+  });
+
+  test('a descriptor that is none is an error, not a reason to go on without the lock', async () => {
+    const { takeKernelLock } = await load();
+    await expect(takeKernelLock(99_999, forEver())).rejects.toMatchObject({ code: 'EBADF' });
+  });
+});
+
+describe('a file system that cannot lock', () => {
+  test('through koffi', async () => {
+    vi.doMock('koffi', () => ({
+      default: { load: () => ({ func: () => () => -1 }), errno: () => constants.errno.ENOLCK },
+    }));
+    const { takeKernelLock, NoKernelLock } = await load();
+    const locking = takeKernelLock((await opened()).fd, forEver());
+    await expect(locking).rejects.toThrow(NoKernelLock);
+    await expect(locking).rejects.toThrow('ENOLCK');
+  });
+
+  const program = (text: string) => {
+    withoutKoffi();
+    writeFileSync(path('flock'), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    vi.stubEnv('PATH', `${path()}:${process.env['PATH']}`);
+  };
+
+  test('through the flock program', async () => {
+    program('echo "flock: 3: No locks available" >&2; exit 71');
+    const { takeKernelLock, NoKernelLock } = await load();
+    const locking = takeKernelLock((await opened()).fd, forEver());
+    await expect(locking).rejects.toThrow(NoKernelLock);
+    await expect(locking).rejects.toThrow('No locks available');
+  });
+
+  test('a flock program that somebody killed is another matter', async () => {
+    program('kill -TERM $$');
+    const { takeKernelLock } = await load();
+    await expect(takeKernelLock((await opened()).fd, forEver())).rejects.toMatchObject({
+      code: 'EINTR',
+      message: expect.stringContaining('SIGTERM'),
+    });
+  });
+});
+
+test('with neither of them there is no kernel lock', async () => {
+  withoutKoffi();
+  vi.stubEnv('PATH', path());
+  const { takeKernelLock, NoKernelLock } = await load();
+  const { fd } = await opened();
+  await expect(takeKernelLock(fd, forEver())).rejects.toThrow(NoKernelLock);
+  await expect(takeKernelLock(fd, forEver())).rejects.toThrow('there is no flock program');
+});
+
+describe('what AttachDB users see of it', () => {
+  test('auto: a warning once, and the lock directory alone', async () => {
+    withoutKoffi();
+    vi.stubEnv('PATH', path());
+    const { AttachDB } = await import('../../../src/index.js');
+    const log = { warn: vi.fn() };
+    const db = new AttachDB({ log, fname: path('db.json') });
+    await db.add('a', { volume: 'v', rights: 1 });
+    await db.remove('a');
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/Cannot take the kernel lock on .*db\.json: there is no flock program.*koffi/),
+    );
+  });
+
+  test('required: an error that says what to install', async () => {
+    withoutKoffi();
+    vi.stubEnv('PATH', path());
+    const { SPLockedJSONDB } = await import('../../../src/index.js');
+    const db = new SPLockedJSONDB(path('db.json'), { kernelLock: 'required' });
+    await expect(db.get()).rejects.toMatchObject({
+      name: 'SPLockedFileError',
+      code: 'ENOTSUP',
+      message: expect.stringMatching(/required: there is no flock program; install the npm package koffi/),
+    });
+  });
+
+  test('off: nobody is asked', async () => {
+    withoutKoffi();
+    vi.stubEnv('PATH', path());
+    const { SPLockedJSONDB } = await import('../../../src/index.js');
+    const warned = vi.spyOn(process, 'emitWarning');
+    expect(await new SPLockedJSONDB(path('db.json'), { kernelLock: 'off' }).get()).toEqual({});
+    expect(warned).not.toHaveBeenCalled();
+  });
+});
