@@ -1,5 +1,5 @@
 import { Patience } from '../../async/deadline.js';
-import { told } from '../../observe/tracing.js';
+import { traced } from '../../observe/tracing.js';
 import { codeOf, disk } from '../file/disk.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import type { LockContext } from './both-locks.js';
@@ -56,7 +56,7 @@ export async function withFileLock<T>(
       patience.end();
     }
   };
-  const got = await told('storpool:lock', () => ({ fname }), lockInTurn);
+  const got = await traced('storpool:lock', { fname }, lockInTurn);
   if (got === undefined) throw NOT_NEEDED;
   const { lock, endTurn } = got;
   try {
