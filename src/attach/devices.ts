@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { callAfter } from '../async/sleep.js';
+import { startTimer } from '../async/sleep.js';
 import { WatchedDirectory } from './watched-directory.js';
 
 /** While the directory cannot be watched, or is not there yet, it is looked at this often. Milliseconds. */
@@ -44,7 +44,7 @@ export async function waitForDevices(
   if (missing.size === 0 || timeout <= 0) return found;
   const watched = new WatchedDirectory(dir);
   let isOver = false;
-  const deadline = callAfter(timeout, () => {
+  const deadline = startTimer(timeout, () => {
     isOver = true;
     watched.wake();
   });
