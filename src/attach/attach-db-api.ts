@@ -1,4 +1,4 @@
-import type { ApiCallOptions, AttachmentsListOptions } from '../api/api.js';
+import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { AttachmentState } from './plan.js';
 
@@ -14,8 +14,8 @@ export interface Named {
  * `volumeList` and `snapshotList` may be missing; the lists are read instead.
  */
 export interface AttachDBApi {
-  /** The attachments of the `client` in the options; more than those do no harm. */
-  attachmentsList(options?: AttachmentsListOptions): Promise<readonly AttachmentState[]>;
+  /** All attachments of the cluster. */
+  attachmentsList(options?: ApiCallOptions): Promise<readonly AttachmentState[]>;
   /** All volumes. */
   volumesList(options?: ApiCallOptions): Promise<readonly Named[]>;
   /** All snapshots. */

@@ -24,8 +24,7 @@ export class Attachments {
   async read(signal: AbortSignal | undefined): Promise<readonly AttachmentState[]> {
     if (performance.now() - this.#readAt > MAX_AGE) {
       const at = performance.now();
-      const client = this.#host.clientId;
-      const all = await this.#api().attachmentsList({ client, ...(signal && { signal }) });
+      const all = await this.#api().attachmentsList(...callOptions(signal));
       this.#known = all.filter(isOurs(this.#host));
       this.#readAt = at;
     }

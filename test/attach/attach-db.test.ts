@@ -536,7 +536,7 @@ describe('an AbortSignal', () => {
       }
     });
     await expect(db.sync('a', 'os--v', { signal })).rejects.toBe(stop);
-    expect(api.attachmentsList).toHaveBeenCalledWith({ client: 1, signal });
+    expect(api.attachmentsList).toHaveBeenCalledWith({ signal });
     expect(api.volumeList).toHaveBeenCalledWith('os--w', { signal });
     expect(api.volumesReassign).toHaveBeenCalledWith([{ volume: 'os--w', rw: [1] }], { signal });
   });
