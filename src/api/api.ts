@@ -1,7 +1,7 @@
 import { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
-import { lazyDebug } from '../observe/debug.js';
-import { told } from '../observe/tracing.js';
+import { debugOutput } from '../observe/debug.js';
+import { type ApiEvent, traced } from '../observe/tracing.js';
 import { type ApiCall, CALLS } from './calls.js';
 import { cutOutClient } from './client-attachments.js';
 import { ApiArgumentError } from './errors/api-argument-error.js';
@@ -41,7 +41,7 @@ import type {
   VolumeUpdate,
 } from './types.js';
 
-const debug = lazyDebug('storpool:api');
+const debug = debugOutput('storpool:api');
 
 /** How an {@link Api} reaches the service. Only `auth` must be given. */
 export interface ApiOptions {
@@ -289,19 +289,21 @@ export class Api {
       maxReplySize: this.#maxReplySize,
       signal,
     };
-    const attempt = async () => {
-      const reply = await send(request);
-      const data = readFast(reply) ?? readReply(reply, what, this.#auth, `${this.#host}:${this.#port}`);
-      return { bytes: reply.body.length, data };
+    const attempt = () => {
+      const context: ApiEvent = { method, path };
+      return traced('storpool:api', context, async () => {
+        const reply = await send(request);
+        context.bytes = reply.body.length;
+        return readFast(reply) ?? readReply(reply, what, this.#auth, `${this.#host}:${this.#port}`);
+      });
     };
-    const { data } = await withRetries(
-      () => told('storpool:api', (result) => ({ method, path, bytes: result?.bytes }), attempt),
+    return withRetries(
+      attempt,
       { retries: this.#retries, delay: this.#delay },
       (error, retry, wait) =>
         debug('%s; retry %d of %d in %d ms', (error as Error).message, retry + 1, this.#retries, wait),
       signal,
     );
-    return data;
   }
 
   async #run<T>(

@@ -3,8 +3,8 @@ import { Api } from '../api/api.js';
 import { isClientId } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
 import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
-import { lazyDebug } from '../observe/debug.js';
-import { told } from '../observe/tracing.js';
+import { debugOutput } from '../observe/debug.js';
+import { type DetachEvent, traced } from '../observe/tracing.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import type { AttachDBApi } from './attach-db-api.js';
@@ -27,7 +27,7 @@ import type { SyncReport } from './report.js';
 import { type AttachRequest, type AttachRequestFields, checkRequest } from './request.js';
 import { SyncGroup } from './sync-group.js';
 
-const debug = lazyDebug('storpool:attachdb');
+const debug = debugOutput('storpool:attachdb');
 
 /** What calls share that share a hold of the lock. */
 interface Shared {
@@ -274,22 +274,19 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     );
     const needs = syncNeeds(requests, await attachments.read(signal), call);
     const plan = syncPlan(needs, await readExistence(this.api(), needs.missing, signal));
-    debug('sync(%o, %o): %o', call.reqId, call.detached, plan);
+    debug('sync(%j, %j): %O', call.reqId, call.detached, plan);
     return plan;
   }
 
   async #attach(
     { volume, snapshot, rights }: WantedVolume,
-    { clientId }: SyncCall,
+    { reqId, clientId }: SyncCall,
     reassign: Reassign,
   ): Promise<void> {
     const clients = [clientId];
     const volumeEntry = rights === 2 ? { volume, rw: clients } : { volume, ro: clients };
-    const facts = { volume, snapshot, rights, clientId };
-    await told(
-      'storpool:attach',
-      () => facts,
-      () => reassign(snapshot ? { snapshot: volume, ro: clients } : volumeEntry),
+    await traced('storpool:attach', { reqId, volume, snapshot, rights, clientId }, () =>
+      reassign(snapshot ? { snapshot: volume, ro: clients } : volumeEntry),
     );
   }
 
@@ -307,11 +304,11 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       delay: this.#detachRetryDelay,
       mayForce: neededBy.length === 0 || this.#forceShared,
     };
-    const outcome = await told(
-      'storpool:detach',
-      (result) => ({ volume, snapshot, clientId, outcome: result }),
-      () => detach(target, policy, reassign, signal),
-    );
+    const context: DetachEvent = { reqId, volume, snapshot, clientId };
+    const outcome = await traced('storpool:detach', context, async () => {
+      context.outcome = await detach(target, policy, reassign, signal);
+      return context.outcome;
+    });
     if (outcome === 'kept') {
       this.#log.warn(
         `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,

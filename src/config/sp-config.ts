@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { lazyDebug } from '../observe/debug.js';
+import { debugOutput } from '../observe/debug.js';
 import { DEFAULTS } from './defaults.js';
 import { SPConfigError } from './sp-config-error.js';
 import { parseStorPoolConf, type StorPoolConf } from './storpool-conf.js';
 
-const debug = lazyDebug('storpool:config');
+const debug = debugOutput('storpool:config');
 
 const SECRET = 'SP_AUTH_TOKEN';
 const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { parse } from 'ini';
 import { SPConfigError } from './sp-config-error.js';
 
 /** The settings of one file: those before any section, and those of each section. */
@@ -6,8 +6,6 @@ export interface StorPoolConf {
   common: ReadonlyMap<string, string>;
   sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
-
-const require = createRequire(import.meta.url);
 
 const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/su;
 const SECTION = /^\s*\[([^\]]+)\]\s*$/su;
@@ -32,8 +30,6 @@ const decodeSettings = (settings: object) =>
  * `[section]` or `name = value`, or a continuation with nothing to follow.
  */
 export function parseStorPoolConf(text: string, file: string): StorPoolConf {
-  // Not before it is needed: with overrideConfig no file is ever parsed.
-  const { parse } = require('ini') as typeof import('ini');
   const common = new Map<string, string>();
   const sections = new Map<string, Map<string, string>>();
   for (const [name, content] of Object.entries(parse(toIni(text, file)))) {

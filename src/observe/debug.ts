@@ -1,28 +1,26 @@
-import { createRequire } from 'node:module';
-import type { Debugger } from 'debug';
+import { formatWithOptions } from 'node:util';
+import createDebug from 'debug';
 
-const require = createRequire(import.meta.url);
-
-/** Output for `DEBUG=storpool:*`. Loading `debug` takes longer than all of this library: it waits for its first use. */
-export interface LazyDebug {
+/** One area of the output of `DEBUG=storpool:*`. */
+export interface DebugOutput {
   (format: string, ...args: unknown[]): void;
   readonly enabled: boolean;
 }
 
-/** As `createDebug(namespace)` of `debug`. */
-export function lazyDebug(namespace: string): LazyDebug {
-  let loaded: Debugger | undefined;
-  const load = (): Debugger => {
-    loaded ??= (require('debug') as typeof import('debug'))(namespace);
-    return loaded;
-  };
+/** What is logged is shown to its end, on one line. */
+const WHOLE = { depth: Infinity, maxArrayLength: Infinity, breakLength: Infinity, compact: true };
+
+/** As `createDebug(namespace)` of `debug`, with the placeholders of `util.format()`. Never throws. */
+export function debugOutput(namespace: string): DebugOutput {
+  const debug = createDebug(namespace);
   const write = (format: string, ...args: unknown[]) => {
+    if (!debug.enabled) return;
     try {
-      load()(format, ...args);
+      debug('%s', formatWithOptions(WHOLE, format, ...args));
     } catch (error) {
-      // What is told of has been done, and must not fail since nobody can hear of it.
+      // What is logged has been done, and must not fail because nobody can read about it.
       process.emitWarning(`The output of DEBUG=${namespace} fails: ${String(error)}`);
     }
   };
-  return Object.defineProperty(write, 'enabled', { get: () => load().enabled }) as LazyDebug;
+  return Object.defineProperty(write, 'enabled', { get: () => debug.enabled }) as DebugOutput;
 }

@@ -1,32 +1,32 @@
-import { channel } from 'node:diagnostics_channel';
-import { lazyDebug } from './debug.js';
+import { tracingChannel } from 'node:diagnostics_channel';
+import { debugOutput } from './debug.js';
 
-/** What all events have. */
-interface Ended {
-  /** Milliseconds. */
-  duration: number;
-  /** Why it failed; `undefined` when it did not. Errors of this library hold no secrets. */
-  error: unknown;
+/** What the context objects of all channels have. */
+interface Operation {
+  /** Why it failed; Node.js sets it before `asyncStart` and `asyncEnd`. */
+  error?: unknown;
 }
 
-/** `storpool:api`: one request to the API has ended; a call that is sent again makes several of them. */
-export interface ApiEvent extends Ended {
-  /** As `GET` */
+/** `storpool:api`: one request to the API. A call that is retried makes several of them. */
+export interface ApiEvent extends Operation {
+  /** For example `GET` */
   method: string;
-  /** As `Volume/os--volume-1` */
+  /** For example `Volume/os--volume-1` */
   path: string;
-  /** Bytes of the reply; `undefined` without one. */
-  bytes: number | undefined;
+  /** Bytes of the reply, once there is one. */
+  bytes?: number;
 }
 
-/** `storpool:lock`: the wait for a lock has ended. */
-export interface LockEvent extends Ended {
+/** `storpool:lock`: the wait for a lock. */
+export interface LockEvent extends Operation {
   /** The file, as it was given. */
   fname: string;
 }
 
-/** `storpool:attach`: a volume or snapshot was attached to this host, or could not be. */
-export interface AttachEvent extends Ended {
+/** `storpool:attach`: attaching a volume or snapshot to this host. */
+export interface AttachEvent extends Operation {
+  /** The request that the call is for. */
+  reqId: string;
   /** The name of the volume or snapshot. */
   volume: string;
   /** Whether it is a snapshot. */
@@ -37,74 +37,87 @@ export interface AttachEvent extends Ended {
   clientId: number;
 }
 
-/** `storpool:detach`: a volume or snapshot was detached from this host, kept, or could not be detached. */
-export interface DetachEvent extends Ended {
+/** `storpool:detach`: detaching a volume or snapshot from this host. */
+export interface DetachEvent extends Operation {
+  /** The request that the call is for. */
+  reqId: string;
   /** The name of the volume or snapshot. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
   /** The client ID of this host. */
   clientId: number;
-  /** `kept`: it is open and others need it; `undefined` after an error. */
-  outcome: 'detached' | 'forced' | 'kept' | undefined;
+  /** Once it has succeeded. `kept`: it is open and other requests need it. */
+  outcome?: 'detached' | 'forced' | 'kept';
 }
 
-/** The events by the names of their `node:diagnostics_channel` channels. */
+/**
+ * The context objects of the tracing channels, by the names that `tracingChannel()` of `node:diagnostics_channel`
+ * takes.
+ */
 export interface DiagnosticsEvents {
-  /** One request to the API has ended. */
+  /** One request to the API. */
   'storpool:api': ApiEvent;
-  /** The wait for a lock has ended. */
+  /** The wait for a lock. */
   'storpool:lock': LockEvent;
-  /** A volume was attached, or could not be. */
+  /** A volume is attached. */
   'storpool:attach': AttachEvent;
-  /** A volume was detached, kept, or could not be detached. */
+  /** A volume is detached. */
   'storpool:detach': DetachEvent;
 }
 
 const channels = {
-  'storpool:api': channel('storpool:api'),
-  'storpool:lock': channel('storpool:lock'),
-  'storpool:attach': channel('storpool:attach'),
-  'storpool:detach': channel('storpool:detach'),
+  'storpool:api': tracingChannel('storpool:api'),
+  'storpool:lock': tracingChannel('storpool:lock'),
+  'storpool:attach': tracingChannel('storpool:attach'),
+  'storpool:detach': tracingChannel('storpool:detach'),
 };
 
-const debugs = {
-  'storpool:api': lazyDebug('storpool:api'),
-  'storpool:lock': lazyDebug('storpool:lock'),
-  'storpool:attach': lazyDebug('storpool:attachdb'),
-  'storpool:detach': lazyDebug('storpool:attachdb'),
+const outputs = {
+  'storpool:api': debugOutput('storpool:api'),
+  'storpool:lock': debugOutput('storpool:lock'),
+  'storpool:attach': debugOutput('storpool:attachdb'),
+  'storpool:detach': debugOutput('storpool:attachdb'),
 };
 
 /**
- * Does some work and tells whoever listens how it ended.
+ * Does some work, traced by whoever listens to the channel of that name and by the debug output.
  *
- * @param facts - what there is to tell before and, given the result, after it
+ * @param context - what listeners get; the work may complete it
  */
-export async function told<N extends keyof DiagnosticsEvents, T>(
+export async function traced<N extends keyof DiagnosticsEvents, T>(
   name: N,
-  facts: (result: T | undefined) => Omit<DiagnosticsEvents[N], keyof Ended>,
+  context: DiagnosticsEvents[N],
+  work: () => Promise<T>,
+): Promise<T> {
+  const output = outputs[name];
+  const run = output.enabled ? () => logged(output, context, work) : work;
+  if (!channels[name].hasSubscribers) return run();
+  // Results stay inside: they are large, or the library's own objects.
+  let result!: T;
+  await channels[name].tracePromise(async () => {
+    result = await run();
+  }, context);
+  return result;
+}
+
+/** One line when the work has ended: `method=GET path=VolumesList bytes=512 in 3 ms`. */
+async function logged<T>(
+  output: (format: string, ...args: unknown[]) => void,
+  context: object,
   work: () => Promise<T>,
 ): Promise<T> {
   const start = performance.now();
-  const tell = (result: T | undefined, error: unknown) => {
-    if (!channels[name].hasSubscribers && !debugs[name].enabled) return;
-    const event = { ...facts(result), duration: performance.now() - start, error };
-    channels[name].publish(event);
-    debugs[name]('%s', line(event));
+  const log = (end: string) => {
+    const facts = Object.entries(context).map(([name, value]) => `${name}=${String(value)}`);
+    output('%s in %d ms%s', facts.join(' '), Math.round(performance.now() - start), end);
   };
   try {
     const result = await work();
-    tell(result, undefined);
+    log('');
     return result;
   } catch (error) {
-    tell(undefined, error);
+    log(`: ${error instanceof Error ? error.message : String(error)}`);
     throw error;
   }
-}
-
-/** An event for people: `method=GET path=VolumesList bytes=512 in 3 ms`. */
-function line({ duration, error, ...facts }: Ended): string {
-  const told = Object.entries(facts).map(([name, value]) => `${name}=${String(value)}`);
-  const end = error === undefined ? '' : `: ${error instanceof Error ? error.message : String(error)}`;
-  return `${told.join(' ')} in ${Math.round(duration)} ms${end}`;
 }

@@ -338,9 +338,9 @@ test('the lock events of those who share a hold have no error', async () => {
   await addAll(db);
   const events: LockEvent[] = [];
   const listen = (event: unknown) => events.push(event as LockEvent);
-  subscribe('storpool:lock', listen);
+  subscribe('tracing:storpool:lock:asyncEnd', listen);
   await Promise.all(volumes.map((id) => db.sync(id)));
-  unsubscribe('storpool:lock', listen);
+  unsubscribe('tracing:storpool:lock:asyncEnd', listen);
   expect(events.map(({ error }) => error)).toEqual([undefined, undefined, undefined, undefined]);
 });
 

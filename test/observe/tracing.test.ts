@@ -1,26 +1,41 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { tracingChannel } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
-import { format, inspect } from 'node:util';
-import createDebug from 'debug';
+import { inspect } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { AttachDB, type DiagnosticsEvents, SPLockedJSONDB } from '../../src/index.js';
+import { Api, AttachDB, type DiagnosticsEvents, SPLockedJSONDB } from '../../src/index.js';
+import { traced } from '../../src/observe/tracing.js';
 import { FakeStorPool, type FakeStorPoolOptions } from '../../src/testing/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 const names = ['storpool:api', 'storpool:lock', 'storpool:attach', 'storpool:detach'] as const;
-let events: { name: string; event: DiagnosticsEvents[keyof DiagnosticsEvents] }[] = [];
-const listen = (event: unknown, name: string | symbol) => {
-  events.push({ name: String(name), event: event as DiagnosticsEvents[keyof DiagnosticsEvents] });
-};
+type Name = keyof DiagnosticsEvents;
+
+/** All that was published, in order; the contexts as they were at that time. */
+let published: { name: Name; what: string; context: object }[] = [];
+const subscribers = names.map((name) => {
+  const on = (what: string) => (context: object) =>
+    void published.push({ name, what, context: { ...context } });
+  return {
+    name,
+    listeners: {
+      start: on('start'),
+      end: on('end'),
+      asyncStart: on('asyncStart'),
+      asyncEnd: on('asyncEnd'),
+      error: on('error'),
+    },
+  };
+});
+
 beforeEach(() => {
-  events = [];
-  for (const name of names) subscribe(name, listen);
+  published = [];
+  for (const { name, listeners } of subscribers) tracingChannel(name).subscribe(listeners);
   writeFileSync(path('cache.json'), '{}');
 });
 afterEach(() => {
-  for (const name of names) unsubscribe(name, listen);
-  createDebug.disable();
+  for (const { name, listeners } of subscribers) tracingChannel(name).unsubscribe(listeners);
   vi.restoreAllMocks();
 });
 
@@ -39,22 +54,22 @@ async function start(cluster: FakeStorPoolOptions) {
   return { fake, db, [Symbol.asyncDispose]: () => fake.close() };
 }
 
-const of = (name: keyof DiagnosticsEvents) =>
-  events.filter((one) => one.name === name).map(({ event }) => event);
-const took = { duration: expect.any(Number) };
+/** The contexts of the operations that have ended. */
+const ended = (name: Name) =>
+  published.filter((one) => one.name === name && one.what === 'asyncEnd').map(({ context }) => context);
 
-test('attaching tells of the lock, the calls and the attachment', async () => {
+test('attaching traces the lock, the requests and the attachment', async () => {
   await using cluster = await start({ volumes: ['os--v'] });
   await cluster.db.add('a', { volume: 'os--v', rights: 2 });
   await cluster.db.sync('a');
-  expect(of('storpool:lock')[0]).toEqual({ fname: path('cache.json'), error: undefined, ...took });
-  expect(of('storpool:api')).toMatchObject([
-    { method: 'GET', path: 'AttachmentsList', bytes: expect.any(Number), error: undefined, ...took },
-    { method: 'GET', path: 'Volume/os--v' },
-    { method: 'POST', path: 'VolumesReassign' },
+  expect(ended('storpool:lock')[0]).toEqual({ fname: path('cache.json') });
+  expect(ended('storpool:api')).toMatchObject([
+    { method: 'GET', path: 'AttachmentsList', bytes: expect.any(Number) },
+    { method: 'GET', path: 'Volume/os--v', bytes: expect.any(Number) },
+    { method: 'POST', path: 'VolumesReassign', bytes: expect.any(Number) },
   ]);
-  expect(of('storpool:attach')).toEqual([
-    { volume: 'os--v', snapshot: false, rights: 2, clientId: 7, error: undefined, ...took },
+  expect(ended('storpool:attach')).toEqual([
+    { reqId: 'a', volume: 'os--v', snapshot: false, rights: 2, clientId: 7 },
   ]);
 });
 
@@ -62,56 +77,72 @@ test.each([
   ['detached', false, {}],
   ['forced', true, {}],
   ['kept', true, { b: 'os--v' }],
-] as const)('detaching tells that a volume was %s', async (outcome, open, others) => {
+] as const)('detaching traces that a volume was %s', async (outcome, open, others) => {
   await using cluster = await start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
   for (const [id, volume] of Object.entries({ a: 'os--v', ...others })) {
     await cluster.db.add(id, { volume, rights: 2 });
   }
   if (open) cluster.fake.open('os--v');
   await cluster.db.sync('a', 'os--v');
-  expect(of('storpool:detach')).toEqual([
-    { volume: 'os--v', snapshot: false, clientId: 7, outcome, error: undefined, ...took },
+  expect(ended('storpool:detach')).toEqual([
+    { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, outcome },
   ]);
 });
 
-test('what fails tells why', async () => {
+test('what fails is published with its error', async () => {
   await using cluster = await start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
   await cluster.db.add('a', { volume: 'os--v', rights: 2 });
-  cluster.fake.failNext('volumesReassign', { name: 'odd', descr: 'no' });
+  cluster.fake.failNext('volumesReassign', { name: 'odd', descr: `your token is ${TOKEN}` });
   const error = await cluster.db.sync('a', 'os--v').catch((reason: unknown) => reason);
-  expect(of('storpool:api').at(-1)).toMatchObject({ bytes: undefined, error });
-  expect(of('storpool:detach')).toMatchObject([{ outcome: undefined, error }]);
+  expect(ended('storpool:api').at(-1)).toMatchObject({ path: 'VolumesReassign', error });
+  expect(ended('storpool:detach')).toEqual([
+    { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, error },
+  ]);
   const missing = await new SPLockedJSONDB(path('missing')).get().catch((reason: unknown) => reason);
-  expect(of('storpool:lock').at(-1)).toMatchObject({ fname: path('missing'), error: missing });
+  expect(ended('storpool:lock').at(-1)).toEqual({ fname: path('missing'), error: missing });
+  expect(inspect(published, { depth: 9 })).not.toContain(TOKEN);
 });
 
-test('the same is told to DEBUG=storpool:*, and no secret with it', async () => {
-  const lines: string[] = [];
-  vi.spyOn(createDebug, 'log').mockImplementation((...args: unknown[]) => lines.push(format(...args)));
-  createDebug.enable('storpool:*');
+test('the spans of a tracer nest', async () => {
+  const spans = new AsyncLocalStorage<string>();
+  const parents: Record<string, string | undefined> = {};
+  const bound = (name: Name, span: (context: object) => string) => {
+    const { start } = tracingChannel(name);
+    start.bindStore(spans, (context: object) => {
+      parents[span(context)] = spans.getStore();
+      return span(context);
+    });
+    return () => start.unbindStore(spans);
+  };
+  const unbind = [
+    bound('storpool:api', (context) => (context as DiagnosticsEvents['storpool:api']).path),
+    bound('storpool:attach', () => 'attach'),
+  ];
   await using cluster = await start({ volumes: ['os--v'] });
   await cluster.db.add('a', { volume: 'os--v', rights: 2 });
-  await cluster.db.sync('a');
-  cluster.fake.failNext('attachmentsList', { name: 'odd', descr: `your token is ${TOKEN}` });
-  await cluster.db.sync('a').catch(() => undefined);
-  const text = lines.join('\n');
-  expect(text).toMatch(/storpool:api .*method=GET path=AttachmentsList bytes=\d+ in \d+ ms/);
-  expect(text).toMatch(/storpool:api .*GET AttachmentsList: odd: your token is \[hidden\]/);
-  expect(text).toMatch(/storpool:lock .*fname=.*cache\.json in \d+ ms/);
-  expect(text).toMatch(/storpool:attachdb .*volume=os--v snapshot=false rights=2 clientId=7/);
-  expect(text).toMatch(/storpool:config .*settings from overrideConfig/);
-  expect(text).not.toContain(TOKEN);
-  expect(inspect(events, { depth: 9 })).not.toContain(TOKEN);
+  await spans.run('my own', () => cluster.db.sync('a'));
+  for (const undo of unbind) undo();
+  expect(parents).toMatchObject({
+    AttachmentsList: 'my own',
+    attach: 'my own',
+    VolumesReassign: 'attach',
+  });
 });
 
-test('a log that fails fails nothing, and keeps no lock', async () => {
-  createDebug.enable('storpool:lock');
-  vi.spyOn(createDebug, 'log').mockImplementation(() => {
-    throw new Error('EPIPE');
-  });
-  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
-  const db = new SPLockedJSONDB(path('cache.json'), { timeout: 500 });
-  expect(await db.get()).toEqual({});
-  expect(await db.get()).toEqual({});
-  expect(warn).toHaveBeenCalledWith(expect.stringMatching(/output of DEBUG=storpool:lock fails: .*EPIPE/));
+test('a call that is retried makes an operation of each request', async () => {
+  await using cluster = await start({});
+  cluster.fake.failNext('volumesList', { name: 'later', descr: 'not now', transient: true });
+  await Api.fromConfig(cluster.db.config(), { transientSleep: () => 1 }).volumesList();
+  expect(ended('storpool:api')).toMatchObject([
+    { path: 'VolumesList', error: { code: 'later' } },
+    { path: 'VolumesList', bytes: expect.any(Number) },
+  ]);
+});
+
+test('results are not published, and reach the caller', async () => {
+  const context = { fname: 'f' };
+  const result = { private: true };
+  expect(await traced('storpool:lock', context, async () => result)).toBe(result);
+  expect(published.map(({ what }) => what)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
+  expect(JSON.stringify(published)).not.toContain('private');
 });

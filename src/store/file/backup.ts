@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { CREATE, codeOf, disk, ignoreMissing, isDenied, type OpenFile, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
 

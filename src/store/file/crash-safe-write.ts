@@ -1,4 +1,4 @@
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { warnOnce } from '../../observe/warn-once.js';
 import type { LockContext, Warn } from '../lock/both-locks.js';
 import type { FileLock } from '../lock/file-lock.js';
@@ -7,7 +7,7 @@ import { readSidecar, sidecarPath, writeSidecar } from './backup.js';
 import { codeOf, disk, isDenied, replacing } from './disk.js';
 import { readContent, replaceAll } from './in-place.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 /**
  * Replaces what a locked file holds so that neither a kill nor a power cut at any moment loses both the old

@@ -1,13 +1,13 @@
 import { Patience } from '../../async/deadline.js';
 import { sleep } from '../../async/sleep.js';
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { codeOf, disk, ignoreMissing, type OpenFile } from '../file/disk.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { type LockContext, takeDirectory, takeKernel } from './both-locks.js';
 import { lockDirectoryOf } from './holder-record.js';
 import type { LockDirectory } from './lock-directory.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 /** A file that is open and locked for us: by the kernel lock, the lock directory, or both. */
 export class FileLock {

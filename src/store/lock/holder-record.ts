@@ -1,9 +1,9 @@
 import type { BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { disk, ignoreMissing, replacing } from '../file/disk.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 /** Who made a lock directory, as it stands in the file beside it. */
 export interface HolderRecord {

@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import { poll } from '../../async/poll.js';
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { codeOf } from '../file/disk.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 /** Locks the open file behind a descriptor; the lock lasts until the last descriptor of that opening is closed. */
 type Locker = (fd: number, signal: AbortSignal) => Promise<void>;

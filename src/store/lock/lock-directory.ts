@@ -1,11 +1,11 @@
 import * as fs from 'node:fs';
 import { poll } from '../../async/poll.js';
 import { sleep } from '../../async/sleep.js';
-import { lazyDebug } from '../../observe/debug.js';
+import { debugOutput } from '../../observe/debug.js';
 import { codeOf, disk, ignoreMissing } from '../file/disk.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 
-const debug = lazyDebug('storpool:lock');
+const debug = debugOutput('storpool:lock');
 
 /** The lock directory, once it is ours. */
 export interface LockDirectory {
