@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Api, ApiError, type ISCSICommand, SPConfig } from '../../src/index.js';
-import { FakeStorPool } from '../../src/testing/index.js';
-import { failureOf } from '../api/failure.js';
+import { Api, ApiError, type ISCSICommand, SPConfig } from '../../../src/index.js';
+import { FakeStorPool } from '../../../src/testing/index.js';
+import { failureOf } from '../../api/failure.js';
 
 let fake: FakeStorPool;
 let api: Api;

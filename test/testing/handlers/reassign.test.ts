@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { Api, ApiError, type ReassignEntry, SPConfig } from '../../src/index.js';
-import { FakeStorPool, type FakeStorPoolOptions } from '../../src/testing/index.js';
-import { failureOf } from '../api/failure.js';
+import { Api, ApiError, type ReassignEntry, SPConfig } from '../../../src/index.js';
+import { FakeStorPool, type FakeStorPoolOptions } from '../../../src/testing/index.js';
+import { failureOf } from '../../api/failure.js';
 
 async function start(options: FakeStorPoolOptions = {}) {
   const fake = await FakeStorPool.start({ volumes: ['v', 'w'], snapshots: ['s'], ...options });
@@ -231,4 +231,28 @@ describe('open devices', () => {
     const error = await failureOf(t.api.volumesReassign([{ volume: 'x', detach: [1] }]), ApiError);
     expect(error).toMatchObject({ code: 'busy', desc: "Volume 'x' is open at client 1." });
   });
+
+  test('a volume that is not there cannot be opened', async () => {
+    await using fake = await FakeStorPool.start({ attachments: [{ volume: 'gone' }] });
+    fake.open('gone');
+    expect(() => fake.open('nope')).toThrowError("'nope' does not exist");
+  });
+});
+
+test('a transient snapshot cannot be attached', async () => {
+  await using t = await start({ snapshots: [{ name: 'passing', transient: true }] });
+  const attach = t.api.volumesReassign([{ snapshot: 'passing', ro: [1] }]);
+  expect(await failureOf(attach, ApiError)).toMatchObject({
+    code: 'invalidParam',
+    desc: "VolumesReassign: 'passing' is transient and cannot be attached.",
+  });
+});
+
+test('what is open at a client that does not have it attached stops nobody', async () => {
+  await using t = await start();
+  t.fake.open('v');
+  await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
+  await t.api.volumesReassign([{ volume: 'v', rw: [1] }]);
+  await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
+  expect(t.attached()).toEqual([]);
 });

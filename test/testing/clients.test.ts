@@ -26,37 +26,37 @@ test('volumesReassignWait answers once the device is there', async () => {
   expect(existsSync(path('byid/a.b.c'))).toBe(true);
 });
 
-test('what is attached to a client that is away has no device until it comes back', async () => {
+test('what is attached to a client that is offline has no device until it is online', async () => {
   await using cluster = await start();
   const { fake, api } = cluster;
-  fake.leave();
+  fake.clientOffline();
   await api.volumesReassign([{ volume: 'v', rw: [1] }]);
   expect(fake.attachments).toMatchObject([{ volume: 'v', client: 1 }]);
   expect(existsSync(path('dev/v'))).toBe(false);
-  fake.comeBack();
+  fake.clientOnline();
   expect(existsSync(path('dev/v'))).toBe(true);
-  fake.leave(1);
+  fake.clientOffline(1);
   expect(existsSync(path('dev/v'))).toBe(false);
 });
 
-test('volumesReassignWait waits for a client that is away', async () => {
+test('volumesReassignWait waits for a client that is offline', async () => {
   await using cluster = await start();
   const { fake, api } = cluster;
-  fake.leave();
+  fake.clientOffline();
   let answered = false;
   const waiting = api.volumesReassignWait(attach).then(() => {
     answered = true;
   });
   await expect.poll(() => fake.attachments.length, { interval: 2 }).toBe(1);
   expect(answered).toBe(false);
-  fake.comeBack();
+  fake.clientOnline();
   await waiting;
   expect(existsSync(path('dev/v'))).toBe(true);
 });
 
 test('for attachTimeout seconds at most, and not at all with 0', async () => {
   await using cluster = await start();
-  cluster.fake.leave();
+  cluster.fake.clientOffline();
   await cluster.api.volumesReassignWait({ ...attach, attachTimeout: 0 });
   const begin = performance.now();
   await cluster.api.volumesReassignWait({ ...attach, attachTimeout: 1 });
@@ -65,7 +65,7 @@ test('for attachTimeout seconds at most, and not at all with 0', async () => {
 
 test('what others wait for does not keep the service from ending', async () => {
   const { fake, api } = await start();
-  fake.leave();
+  fake.clientOffline();
   const waiting = api.volumesReassignWait(attach).catch((error: { code: string }) => error.code);
   await expect.poll(() => fake.attachments.length, { interval: 2 }).toBe(1);
   await fake.close();
@@ -79,4 +79,13 @@ test('a refusal is answered at once', async () => {
   ).rejects.toMatchObject({
     code: 'objectDoesNotExist',
   });
+});
+
+test.each([0, -1, 1.5, '1'])('%j is not a client ID', async (id) => {
+  const clientId = id as number;
+  await expect(FakeStorPool.start({ clientId })).rejects.toThrow('is not a client ID');
+  const attachments = [{ volume: 'v', client: clientId }];
+  await expect(FakeStorPool.start({ volumes: ['v'], attachments })).rejects.toThrow('is not a client ID');
+  await using fake = await FakeStorPool.start({ volumes: ['v'] });
+  expect(() => fake.open('v', clientId)).toThrowError('is not a client ID');
 });
