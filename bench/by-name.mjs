@@ -1,12 +1,12 @@
 // From how many names on is the whole list of volumes cheaper than asking for each by its name?
 import { parseArgs } from 'node:util';
 import { Api } from '../dist/index.js';
+import { endProgress, progress } from '../test/lib/progress.mjs';
+import { median, timed } from '../test/lib/stats.mjs';
+import { makeWorkspace } from '../test/lib/workspace.mjs';
 import { volumeName } from './lib/inventory.mjs';
-import { endProgress, progress } from './lib/progress.mjs';
 import { Service } from './lib/service.mjs';
-import { median, timed } from './lib/stats.mjs';
 import { digits, sample, table } from './lib/table.mjs';
-import { makeWorkspace } from './lib/workspace.mjs';
 
 const SIZES = [1000, 20_000, 100_000];
 const COUNTS = [1, 2, 4, 8, 16, 32, 64, 128, 256];

@@ -1,9 +1,9 @@
 import { parseArgs } from 'node:util';
-import { endProgress, progress } from './lib/progress.mjs';
+import { endProgress, progress } from '../test/lib/progress.mjs';
+import { makeWorkspace } from '../test/lib/workspace.mjs';
 import { SIDES } from './lib/sides.mjs';
 import { digits, table } from './lib/table.mjs';
 import { trafficOf } from './lib/traffic.mjs';
-import { makeWorkspace } from './lib/workspace.mjs';
 
 const SIZES = [1000, 20_000, 100_000];
 const HYPERVISORS = 1000;

@@ -4,14 +4,16 @@ It locks, reads, asks, checks and waits as the package does, in the same order.
 
     python3 reference_model.py FILE PORT DEVICES
 
-takes one command a line on standard input, as JSON, and answers with one line of JSON each:
+takes one command a line on standard input, {"id": ID, "command": NAME, "args": {…}}, and answers each with one line,
+{"id": ID, "value": …} or {"id": ID, "error": …} (see test/lib/actor.mjs):
 
-    {"do": "cycle", "volume": NAME}     add, attach, detach, remove; how long each took
-    {"do": "attach", "volume": NAME}    add and attach
-    {"do": "detach", "volume": NAME}    detach and remove
-    {"do": "sync", "request": ID}       attach whatever the cache wants
-    {"do": "add", "times": COUNT}       one entry again and again, with another value each time
-    {"do": "hold", "ms": TIME}          hold the lock: a line once it is held, and one when it is given back
+    cycle   {"volume": NAME}     add, attach, detach, remove; how long each took
+    attach  {"volume": NAME}     add and attach
+    detach  {"volume": NAME}     detach and remove
+    sync    {"request": ID}      attach whatever the cache wants
+    add     {"times": COUNT}     one entry again and again, with another value each time
+    hold    {}                   take the lock and keep it
+    release {"after": MS}        give it back after that time
 """
 
 import contextlib
@@ -70,6 +72,7 @@ class LockedDB:
     def __init__(self, path):
         self.path = path
         self.file = None
+        self.held = None
         self.depth = 0
         self.seen = None
         self.data = {}
@@ -233,26 +236,36 @@ def detach(db, volume):
     return {"ms": timed(both)}
 
 
-def add_often(db, times):
+def add(db, times):
     values = [{**entry_of("os--volume-added"), "time": time.time_ns(), "nr": nr} for nr in range(times)]
     return {"ms": [timed(lambda: db.add("added", value)) for value in values]}
 
 
-def hold(db, ms):
-    with db.locked():
-        answer({"got": now()})
-        time.sleep(ms / 1000)
-        released = now()
-    return {"released": released}
+def sync(db, request):
+    return {"ms": timed(lambda: db.sync(request, None)), "ended": now()}
+
+
+def hold(db):
+    db.held = db.locked()
+    db.held.__enter__()
+    return {"at": now()}
+
+
+def release(db, after):
+    time.sleep(after / 1000)
+    released = now()
+    db.held.__exit__(None, None, None)
+    return {"at": released}
 
 
 COMMANDS = {
-    "cycle": lambda db, command: cycle(db, command["volume"]),
-    "attach": lambda db, command: attach(db, command["volume"]),
-    "detach": lambda db, command: detach(db, command["volume"]),
-    "sync": lambda db, command: {"ms": timed(lambda: db.sync(command["request"], None)), "ended": now()},
-    "add": lambda db, command: add_often(db, command["times"]),
-    "hold": lambda db, command: hold(db, command["ms"]),
+    "cycle": cycle,
+    "attach": attach,
+    "detach": detach,
+    "sync": sync,
+    "add": add,
+    "hold": hold,
+    "release": release,
 }
 
 
@@ -263,13 +276,13 @@ def answer(reply):
 def main():
     path, port, devices = sys.argv[1:]
     db = AttachDB(path, Api(int(port)), devices)
-    answer({"ready": True})
+    answer({"id": "ready"})
     for line in sys.stdin:
-        command = json.loads(line)
+        asked = json.loads(line)
         try:
-            answer(COMMANDS[command["do"]](db, command))
+            answer({"id": asked["id"], "value": COMMANDS[asked["command"]](db, **asked["args"])})
         except Exception as error:  # pylint: disable=broad-except
-            answer({"error": f"{type(error).__name__}: {error}"})
+            answer({"id": asked["id"], "error": {"code": type(error).__name__, "message": str(error)}})
 
 
 main()

@@ -1,8 +1,8 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { endProgress } from './lib/progress.mjs';
+import { endProgress } from '../test/lib/progress.mjs';
+import { makeWorkspace } from '../test/lib/workspace.mjs';
 import { asData, asText } from './lib/report.mjs';
-import { makeWorkspace } from './lib/workspace.mjs';
 import { add } from './measures/add.mjs';
 import { concurrent } from './measures/concurrent.mjs';
 import { cycle } from './measures/cycle.mjs';

@@ -3,6 +3,7 @@
 import { rmSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { now } from '../test/lib/stats.mjs';
 import {
   attachmentEntries,
   attachmentEntry,
@@ -12,7 +13,6 @@ import {
   volumeEntry,
   volumeName,
 } from './lib/inventory.mjs';
-import { now } from './lib/stats.mjs';
 
 const BASE = '/ctrl/1.0/';
 const options = { volumes: 10, snapshots: 5, attachments: 5, deviceDelay: 0, ...JSON.parse(process.argv[2]) };

@@ -1,5 +1,5 @@
 import { open, rename } from 'node:fs/promises';
-import { timed } from './stats.mjs';
+import { timed } from '../../test/lib/stats.mjs';
 
 /**
  * What the file system takes for a write that survives a power cut: a flushed copy that is renamed, the flush

@@ -1,9 +1,9 @@
 // The counterpart of reference_model.py on the library itself; the commands are described there.
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AttachDB } from '../../dist/index.js';
+import { act } from '../../test/lib/act.mjs';
+import { now, timed } from '../../test/lib/stats.mjs';
 import { cacheEntry, OUR_CLIENT } from './inventory.mjs';
-import { now, timed } from './stats.mjs';
 
 const [fname, port, deviceDir, lock] = process.argv.slice(2);
 const db = new AttachDB({
@@ -19,7 +19,7 @@ const db = new AttachDB({
   },
 });
 
-const answer = (reply) => console.log(JSON.stringify(reply));
+let hold;
 
 const commands = {
   async cycle({ volume }) {
@@ -40,7 +40,9 @@ const commands = {
   },
   /** Side by side in this one process. */
   async attachAll({ volumes }) {
-    return { results: await Promise.all(volumes.map((volume) => attempt('attach', { volume }))) };
+    return Promise.all(
+      volumes.map((volume) => commands.attach({ volume }).catch(({ message }) => ({ error: message }))),
+    );
   },
   async detach({ volume }) {
     const ms = await timed(async () => {
@@ -60,26 +62,24 @@ const commands = {
     }
     return { ms };
   },
-  async hold({ ms }) {
-    const released = await db.withLock(async () => {
-      answer({ got: now() });
-      await sleep(ms);
-      return now();
+  /** Takes the lock and keeps it. */
+  hold() {
+    return new Promise((resolve, reject) => {
+      const released = db.withLock(async () => {
+        await new Promise((release) => {
+          hold = { release, released };
+          resolve({ at: now() });
+        });
+        return now();
+      });
+      released.catch(reject);
     });
-    return { released };
+  },
+  async release({ after }) {
+    await sleep(after);
+    hold.release();
+    return { at: await hold.released };
   },
 };
 
-async function attempt(command, argument) {
-  try {
-    return await commands[command](argument);
-  } catch (error) {
-    return { error: `${error.code ?? error.name}: ${error.message}` };
-  }
-}
-
-answer({ ready: true });
-for await (const line of createInterface({ input: process.stdin })) {
-  const { do: command, ...argument } = JSON.parse(line);
-  answer(await attempt(command, argument));
-}
+act(commands);

@@ -1,4 +1,4 @@
-import { median, spread } from './stats.mjs';
+import { median, spread } from '../../test/lib/stats.mjs';
 import { digits, sample, table } from './table.mjs';
 
 /**

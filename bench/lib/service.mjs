@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { ended, startModule } from './children.mjs';
+import { ended, startModule } from '../../test/lib/children.mjs';
 import { ourVolumes, volumeName } from './inventory.mjs';
 
 const SERVER = fileURLToPath(new URL('../server.mjs', import.meta.url));

@@ -1,4 +1,4 @@
-import { spread } from './stats.mjs';
+import { spread } from '../../test/lib/stats.mjs';
 
 /** A figure with as many digits as mean something. */
 export function digits(value) {

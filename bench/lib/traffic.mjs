@@ -10,9 +10,9 @@ export async function trafficOf(size, workspace) {
   const found = {};
   for (const [side, actor] of actors) {
     await service.traffic();
-    await actor.ask({ do: 'attach', volume });
+    await actor.ask('attach', { volume });
     const attach = await service.traffic();
-    await actor.ask({ do: 'detach', volume });
+    await actor.ask('detach', { volume });
     found[side] = { attach, detach: await service.traffic() };
   }
   await stopActors(actors);

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
+import { progress } from '../../test/lib/progress.mjs';
+import { MEMORY, makeWorkspace } from '../../test/lib/workspace.mjs';
 import { flushes } from '../lib/flushes.mjs';
 import { cacheOf, volumeName } from '../lib/inventory.mjs';
-import { progress } from '../lib/progress.mjs';
 import { interleaved, samples, startActors, stopActors } from '../lib/sides.mjs';
-import { MEMORY, makeWorkspace } from '../lib/workspace.mjs';
 
 const KINDS = ['reference', 'ours', 'ours, flock program', 'ours, no kernel lock'];
 const ENTRIES = 50;
@@ -29,8 +29,8 @@ async function addsIn(what, workspace, rounds) {
   progress(`add: ${rounds * ADDS} times each, ${what}`);
   const cache = cacheOf(Array.from({ length: ENTRIES }, (_, index) => volumeName(index)));
   const actors = await startActors(KINDS, workspace, { cache });
-  actors.set('the flushes alone', { ask: ({ times }) => flushes(workspace, cache, times) });
-  const run = (actor) => actor.ask({ do: 'add', times: ADDS });
+  actors.set('the flushes alone', { ask: (_, { times }) => flushes(workspace, cache, times) });
+  const run = (actor) => actor.ask('add', { times: ADDS });
   await interleaved(actors, 1, run);
   const gathered = await interleaved(actors, rounds, run);
   actors.delete('the flushes alone');

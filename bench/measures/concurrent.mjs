@@ -1,6 +1,6 @@
-import { Actor } from '../lib/actor.mjs';
-import { progress } from '../lib/progress.mjs';
+import { progress } from '../../test/lib/progress.mjs';
 import { Service } from '../lib/service.mjs';
+import { startActor } from '../lib/sides.mjs';
 
 const VOLUMES = 1000;
 const DEVICE_DELAY = 1000;
@@ -47,23 +47,25 @@ async function inProcesses(kind, count, service, workspace) {
   const { port, deviceDir } = service;
   const file = workspace.cache();
   const volumes = service.freeVolumes(count);
-  const actors = await Promise.all(volumes.map(() => Actor.start(kind, { file, port, deviceDir })));
+  const actors = await Promise.all(volumes.map(() => startActor(kind, { file, port, deviceDir })));
   await warmUp(actors, volumes[0], service);
   const results = await Promise.all(
-    actors.map((actor, at) => actor.attempt({ do: 'attach', volume: volumes[at] })),
+    actors.map((actor, at) =>
+      actor.ask('attach', { volume: volumes[at] }).catch(({ message }) => ({ error: message })),
+    ),
   );
   await Promise.all(actors.map((actor) => actor.stop()));
   return results;
 }
 
 async function inOneProcess(count, service, workspace) {
-  const actor = await Actor.start('ours', {
+  const actor = await startActor('ours', {
     file: workspace.cache(),
     port: service.port,
     deviceDir: service.deviceDir,
   });
   await warmUp([actor], service.freeVolumes(1)[0], service);
-  const { results } = await actor.ask({ do: 'attachAll', volumes: service.freeVolumes(count) });
+  const results = await actor.ask('attachAll', { volumes: service.freeVolumes(count) });
   await actor.stop();
   return results;
 }
@@ -72,7 +74,7 @@ async function inOneProcess(count, service, workspace) {
 async function warmUp(actors, volume, service) {
   await service.reset({ deviceDelay: 0 });
   for (let round = 0; round < WARM_UP; round++) {
-    for (const actor of actors) await actor.ask({ do: 'cycle', volume });
+    for (const actor of actors) await actor.ask('cycle', { volume });
   }
   await service.reset({ deviceDelay: DEVICE_DELAY });
 }

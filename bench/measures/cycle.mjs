@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
+import { progress } from '../../test/lib/progress.mjs';
+import { MEMORY, makeWorkspace } from '../../test/lib/workspace.mjs';
 import { cacheOf } from '../lib/inventory.mjs';
-import { progress } from '../lib/progress.mjs';
 import { Service } from '../lib/service.mjs';
 import { interleaved, SIDES, samples, startActors, stopActors } from '../lib/sides.mjs';
-import { MEMORY, makeWorkspace } from '../lib/workspace.mjs';
 
 const ROUNDS = { 10: 100, 1000: 40, 20000: 10, 100000: 5 };
 const QUICK_ROUNDS = { 10: 20, 1000: 10, 20000: 3 };
@@ -41,7 +41,7 @@ async function cyclesAt(volumes, rounds, workspace, caches = workspace) {
   const service = await Service.start(workspace, { volumes });
   const actors = await startActors(SIDES, caches, { service, cache: cacheOf(service.ours) });
   const [volume] = service.freeVolumes(1);
-  const run = (actor) => actor.ask({ do: 'cycle', volume });
+  const run = (actor) => actor.ask('cycle', { volume });
   for (const [side, actor] of actors) {
     for (let round = 0; round < WARM_UP[side][volumes]; round++) await run(actor);
   }

@@ -1,9 +1,8 @@
 import { writeFileSync } from 'node:fs';
-import { Actor } from '../lib/actor.mjs';
+import { progress } from '../../test/lib/progress.mjs';
 import { cacheOf } from '../lib/inventory.mjs';
-import { progress } from '../lib/progress.mjs';
 import { Service } from '../lib/service.mjs';
-import { SIDES } from '../lib/sides.mjs';
+import { SIDES, startActor } from '../lib/sides.mjs';
 
 const VOLUMES = 1000;
 const DEVICE_DELAY = 50;
@@ -49,14 +48,14 @@ export async function device({ quick, workspace }) {
 async function waits(side, devices, rounds, service, workspace) {
   const file = workspace.cache();
   const { port, deviceDir } = service;
-  const actor = await Actor.start(side, { file, port, deviceDir });
+  const actor = await startActor(side, { file, port, deviceDir });
   const volumes = service.freeVolumes(devices);
   writeFileSync(file, cacheOf(volumes));
   const results = [];
   // The first round only warms up, which it need not where every round takes seconds.
   for (let round = rounds < 3 ? 1 : 0; round <= rounds; round++) {
     await service.reset();
-    const { ms, ended } = await actor.ask({ do: 'sync', request: volumes[0] });
+    const { ms, ended } = await actor.ask('sync', { request: volumes[0] });
     if (round > 0) results.push({ ms, late: ended - (await service.lastLink()) });
   }
   await actor.stop();

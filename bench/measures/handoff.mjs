@@ -1,5 +1,5 @@
-import { Actor } from '../lib/actor.mjs';
-import { progress } from '../lib/progress.mjs';
+import { progress } from '../../test/lib/progress.mjs';
+import { startActor } from '../lib/sides.mjs';
 
 const KINDS = ['reference', 'ours', 'ours, flock program'];
 const ROUNDS = 40;
@@ -13,8 +13,8 @@ export async function handoff({ quick, workspace }) {
   for (const kind of KINDS) {
     const file = workspace.cache();
     pairs.set(kind, {
-      holder: await Actor.start(kind, { file }),
-      waiter: await Actor.start(kind, { file }),
+      holder: await startActor(kind, { file }),
+      waiter: await startActor(kind, { file }),
       times: [],
     });
   }
@@ -37,8 +37,9 @@ export async function handoff({ quick, workspace }) {
 }
 
 async function passOn(holder, waiter) {
-  await holder.attempt({ do: 'hold', ms: HOLD * (1 + Math.random()) });
-  const [{ released }, { got }] = await Promise.all([holder.next(), waiter.attempt({ do: 'hold', ms: 0 })]);
-  await waiter.next();
-  return got - released;
+  await holder.ask('hold');
+  const after = HOLD * (1 + Math.random());
+  const [released, got] = await Promise.all([holder.ask('release', { after }), waiter.ask('hold')]);
+  await waiter.ask('release', { after: 0 });
+  return got.at - released.at;
 }

@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ended, start } from '../lib/children.mjs';
-import { progress } from '../lib/progress.mjs';
-import { timed } from '../lib/stats.mjs';
+import { ended, start } from '../../test/lib/children.mjs';
+import { progress } from '../../test/lib/progress.mjs';
+import { timed } from '../../test/lib/stats.mjs';
 
 const ENTRY = new URL('../../dist/index.js', import.meta.url).href;
 const ROUNDS = 30;

@@ -1,4 +1,4 @@
-import { progress } from '../lib/progress.mjs';
+import { progress } from '../../test/lib/progress.mjs';
 import { SIDES } from '../lib/sides.mjs';
 import { trafficOf } from '../lib/traffic.mjs';
 

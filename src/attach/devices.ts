@@ -1,12 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { onAbort } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
-import { WatchedDirectory } from './watched-directory.js';
 
-/** While the directory cannot be watched, or is not there yet, it is looked at this often. Milliseconds. */
-const POLL_INTERVAL = 8;
-/** A watched directory is still looked at now and then: a link may come before the device that it leads to. */
-const CHECK_INTERVAL = 100;
+/** How often the directory is listed while somebody has waited for less than {@link FREQUENT_FOR}. Milliseconds. */
+const FREQUENT = 10;
+const FREQUENT_FOR = 2000;
+/** How often it is listed after that. Milliseconds. */
+const RARE = 50;
 
 /** How long {@link waitForDevices} waits. */
 export interface DeviceWaitOptions {
@@ -15,6 +16,57 @@ export interface DeviceWaitOptions {
   /** Ends the wait at once; it then throws the signal's reason. */
   signal?: AbortSignal | undefined;
 }
+
+/** One call that waits for devices. */
+interface Wait {
+  readonly missing: Set<string>;
+  /** Milliseconds by our own timer: under fake timers no clock needs to be right. */
+  waited: number;
+  onComplete(): void;
+}
+
+/** Lists one directory for all calls in this process that wait for devices there, with one timer. */
+class DirectoryPoll {
+  readonly #dir: string;
+  readonly #waits = new Set<Wait>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  add(wait: Wait): void {
+    this.#waits.add(wait);
+    this.look();
+  }
+
+  delete(wait: Wait): void {
+    this.#waits.delete(wait);
+    if (this.#waits.size > 0) return;
+    clearTimeout(this.#timer);
+    polls.delete(this.#dir);
+  }
+
+  look(): void {
+    clearTimeout(this.#timer);
+    const listed = list(this.#dir);
+    for (const wait of this.#waits) {
+      for (const name of wait.missing) {
+        // A link whose device is not there yet does not count.
+        if (listed?.has(name) !== false && existsSync(join(this.#dir, name))) wait.missing.delete(name);
+      }
+      if (wait.missing.size === 0) wait.onComplete();
+    }
+    if (this.#waits.size === 0) return;
+    const pause = [...this.#waits].some(({ waited }) => waited < FREQUENT_FOR) ? FREQUENT : RARE;
+    this.#timer = setTimeout(() => {
+      for (const wait of this.#waits) wait.waited += pause;
+      this.look();
+    }, pause);
+  }
+}
+
+const polls = new Map<string, DirectoryPoll>();
 
 /**
  * Waits until all of the devices are in the directory, or the time is up.
@@ -28,45 +80,36 @@ export async function waitForDevices(
   { timeout, signal }: DeviceWaitOptions,
 ): Promise<Set<string>> {
   signal?.throwIfAborted();
-  const found = new Set<string>();
   const missing = new Set(names);
-  const look = (candidates: ReadonlySet<string> | undefined) => {
-    for (const name of missing) {
-      // A link whose device is not there yet does not count.
-      if (candidates?.has(name) === false || !existsSync(join(dir, name))) continue;
-      found.add(name);
-      missing.delete(name);
-    }
-  };
-  if (missing.size === 0) return found;
-  // Often they are there already.
-  look(list(dir));
-  if (missing.size === 0 || timeout <= 0) return found;
-  const watched = new WatchedDirectory(dir);
-  let isOver = false;
-  const deadline = startTimer(timeout, () => {
-    isOver = true;
-    watched.wake();
+  if (missing.size > 0) await untilComplete(dir, missing, timeout, signal);
+  return new Set(names.filter((name) => !missing.has(name)));
+}
+
+function untilComplete(
+  dir: string,
+  missing: Set<string>,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const poll = polls.get(dir) ?? new DirectoryPoll(dir);
+  polls.set(dir, poll);
+  return new Promise((resolve, reject) => {
+    const end = (settle: () => void) => {
+      clearTimeout(deadline);
+      stopListening();
+      poll.delete(wait);
+      settle();
+    };
+    const wait = { missing, waited: 0, onComplete: () => end(resolve) };
+    const deadline = startTimer(timeout, () => {
+      // What came just before the time was up counts.
+      poll.look();
+      if (missing.size > 0) end(resolve);
+    });
+    const stopListening = onAbort(signal, () => end(() => reject(signal?.reason)));
+    poll.add(wait);
+    if (timeout <= 0 && missing.size > 0) end(resolve);
   });
-  let changed: ReadonlySet<string> | undefined;
-  let nextList = 0;
-  try {
-    for (;;) {
-      // Watching begins before looking, so that nothing can slip in between.
-      const interval = watched.ensure() ? CHECK_INTERVAL : POLL_INTERVAL;
-      const now = performance.now();
-      // However much else changes there, all of it is looked at in time.
-      const isDue = isOver || changed === undefined || now >= nextList;
-      look(isDue ? list(dir) : changed);
-      nextList = isDue ? now + interval : Math.min(nextList, now + interval);
-      if (missing.size === 0 || isOver) break;
-      changed = await watched.changeOr(nextList - now, signal);
-    }
-    return found;
-  } finally {
-    clearTimeout(deadline);
-    watched.close();
-  }
 }
 
 /** The entries of the directory, or `undefined` where it cannot be listed: its entries may be there all the same. */

@@ -1,13 +1,16 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { onAbort } from '../async/abort.js';
 import { Patience } from '../async/deadline.js';
 import { sidecarPath } from './file/backup.js';
 import { formatContent, parseContent } from './file/content.js';
 import { findIntact, restore, writeSafely } from './file/crash-safe-write.js';
-import { codeOf } from './file/disk.js';
+import { codeOf, disk, ignoreMissing } from './file/disk.js';
 import { readContent } from './file/in-place.js';
 import type { LockContext } from './lock/both-locks.js';
 import type { FileLock } from './lock/file-lock.js';
 import { Hold, inside, openHold, outsideOfEnded } from './lock/reentrancy.js';
-import { withFileLock } from './lock/with-file-lock.js';
+import { type Job, SharedHold } from './lock/shared-hold.js';
+import { timedOut, withFileLock } from './lock/with-file-lock.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
@@ -32,6 +35,8 @@ export class SPLockedFile {
   /** The path as it was given. */
   readonly fname: string;
   readonly #context: LockContext;
+  /** Where calls that wait for the lock can still join. */
+  #joinable: SharedHold | undefined;
   /** What was last read or written, and what it says if that has been looked at. */
   #last: { bytes: Buffer; parsed?: { value: unknown } } | undefined;
 
@@ -58,6 +63,8 @@ export class SPLockedFile {
     const { signal } = options;
     signal?.throwIfAborted();
     const outer = openHold(this);
+    // Who comes after this call must not get in before it.
+    if (outer === undefined) this.#joinable = undefined;
     return outsideOfEnded(async () => {
       if (outer === undefined) {
         return withFileLock(this.#context, (lock) => new Hold(this, lock).run(fn), options);
@@ -69,6 +76,52 @@ export class SPLockedFile {
         end();
       }
     });
+  }
+
+  /**
+   * As {@link withLock}, for calls that can share a hold: those of this object that wait at the same time are served
+   * one after the other by whoever gets the lock, each in its own asynchronous context. A `withLock()` in between
+   * keeps the order. Inside of `withLock()` it is the same as that.
+   *
+   * @param fn - gets an object that stands for the hold, the same for all that share it
+   */
+  protected withSharedLock<T>(fn: (hold: object) => Promise<T>, options?: WithLockOptions): Promise<T> {
+    return this.withSharedItems((_items, hold) => fn(hold), undefined, options);
+  }
+
+  /**
+   * As {@link withSharedLock}; calls with the same `fn` that directly follow one another are one call of it with the
+   * items of all, and have one outcome.
+   */
+  protected async withSharedItems<I, T>(
+    fn: (items: I[], hold: object) => Promise<T>,
+    item: I,
+    options: WithLockOptions = {},
+  ): Promise<T> {
+    if (this.holdsLock) return this.withLock(() => fn([item], openHold(this) as Hold), options);
+    const { signal, timeout = this.#context.options.timeout } = options;
+    signal?.throwIfAborted();
+    const patience = new Patience(timeout, signal);
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        const inOwnContext = AsyncLocalStorage.snapshot();
+        const job: Job = {
+          work: fn,
+          item,
+          run: (lock, items) => inOwnContext(() => new Hold(this, lock).run(() => fn(items as I[], lock))),
+          settle: (outcome) =>
+            outcome.status === 'fulfilled' ? resolve(outcome.value as T) : reject(outcome.reason),
+        };
+        const hold = this.#sharedHold();
+        hold.add(job);
+        onAbort(patience.signal, async () => {
+          const reason = patience.over ? await timedOut(this.fname, timeout) : signal?.reason;
+          if (hold.leave(job, reason)) reject(reason);
+        });
+      });
+    } finally {
+      patience.end();
+    }
   }
 
   /**
@@ -143,9 +196,23 @@ export class SPLockedFile {
     return this.#withFile((lock) => this.#check(lock));
   }
 
+  /** What is written in `FILE.restored`, which says that the file may be an old one; only to be asked under the lock. */
+  protected restoredNote(): Promise<string | undefined> {
+    return this.#withFile((lock) => disk.readFile(`${lock.path}.restored`).catch(ignoreMissing));
+  }
+
   /** Told of what an operator should know of and no caller can act on. */
   protected warn(message: string): void {
     process.emitWarning(message, 'SPLockedFileWarning');
+  }
+
+  #sharedHold(): SharedHold {
+    if (this.#joinable?.isOpen) return this.#joinable;
+    this.#joinable = new SharedHold();
+    this.#joinable.serve((serve, signal) =>
+      withFileLock(this.#context, serve, { signal, timeout: Number.POSITIVE_INFINITY }),
+    );
+    return this.#joinable;
   }
 
   /** Those who are inside of the same hold may keep one another waiting, too. */

@@ -1,6 +1,9 @@
 import { corrupt } from './file/content.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
+/** @returns whether it made a difference */
+type Change<V> = (data: Map<string, V>) => boolean;
+
 /**
  * Values by their keys, in a JSON file that several processes share.
  *
@@ -34,16 +37,11 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
-    await this.withLock(async () => {
-      const data = { ...(await this.getShared()) };
-      // Not an assignment, which for __proto__ would set something else.
-      Object.defineProperty(data, key, {
-        value: JSON.parse(text),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-      await this.dumpShared(data);
+    // A copy of its own, since the caller may change the value.
+    const copy = JSON.parse(text) as V;
+    await this.#change((data) => {
+      data.set(key, copy);
+      return true;
     }, options);
   }
 
@@ -64,12 +62,24 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   async removeKeys(keys: Iterable<string>, options?: WithLockOptions): Promise<void> {
     const gone = new Set(keys);
     if (gone.size === 0) return;
-    await this.withLock(async () => {
-      const entries = Object.entries(await this.getShared());
-      const left = entries.filter(([key]) => !gone.has(key));
-      if (left.length < entries.length) await this.dumpShared(Object.fromEntries(left));
+    await this.#change((data) => {
+      const { size } = data;
+      for (const key of gone) data.delete(key);
+      return data.size < size;
     }, options);
   }
+
+  #change(change: Change<V>, options?: WithLockOptions): Promise<void> {
+    return this.withSharedItems(this.#makeChanges, change, options);
+  }
+
+  /** One write for all changes that wait at the same time. */
+  readonly #makeChanges = async (changes: Change<V>[]): Promise<void> => {
+    const data = new Map(Object.entries(await this.getShared()));
+    const made = changes.filter((change) => change(data));
+    // fromEntries() and not an assignment, which for __proto__ would set something else.
+    if (made.length > 0) await this.dumpShared(Object.fromEntries(data));
+  };
 
   /** As {@link get}, but not to be changed. */
   protected async getShared(): Promise<Readonly<Record<string, V>>> {

@@ -1,6 +1,7 @@
 import type { NameKind } from '../api/names.js';
 import { isClientId, isName } from '../api/names.js';
 import type { Attachment, Disk, ISCSI, Snapshot, Volume, VolumeTemplate } from '../api/types.js';
+import { FakeClients } from './clients.js';
 import { absent, exists, invalid } from './refusal.js';
 
 /** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
@@ -56,11 +57,11 @@ export class FakeCluster {
   readonly attachments: Attachment[] = [];
   readonly templates: VolumeTemplate[] = [];
   readonly disks: Disk[];
+  readonly clients = new FakeClients();
   iscsi: ISCSI;
   /** Counts the changes. */
   generation = 1;
   readonly #open = new Set<string>();
-  readonly #away = new Set<number>();
   #lastId = 0;
 
   constructor(options: FakeClusterOptions, clientId: number) {
@@ -143,16 +144,6 @@ export class FakeCluster {
     );
     if (at >= 0) this.attachments.splice(at, 1);
     this.release(volume, client);
-  }
-
-  /** The client is switched off, or comes back. */
-  setAway(client: number, away: boolean): void {
-    if (away) this.#away.add(client);
-    else this.#away.delete(client);
-  }
-
-  isAway(client: number): boolean {
-    return this.#away.has(client);
   }
 
   open(name: string, client: number): void {

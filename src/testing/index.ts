@@ -1,8 +1,6 @@
 export type { ApiCallName } from './call-name.js';
 export type { FakeAttachment, FakeClusterOptions, FakeObject, FakeState } from './cluster.js';
-export {
-  type FakeRequest,
-  FakeStorPool,
-  type FakeStorPoolOptions,
-} from './fake-storpool.js';
-export type { FakeError, FakeFailure } from './refusal.js';
+export type { FakeFailure } from './failures.js';
+export { FakeStorPool, type FakeStorPoolOptions } from './fake-storpool.js';
+export type { FakeError } from './refusal.js';
+export type { FakeRequest } from './server.js';

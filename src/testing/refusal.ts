@@ -1,8 +1,6 @@
-import { ApiError } from '../api/errors/api-error.js';
-
 /** What the fake service answers when it refuses a call. */
 export interface FakeError {
-  /** As `busy`, `invalidParam` or `objectDoesNotExist`. */
+  /** For example `busy`, `invalidParam` or `objectDoesNotExist`. */
   name: string;
   /** Default: a sentence that says the test asked for it. */
   descr?: string | undefined;
@@ -10,22 +8,6 @@ export interface FakeError {
   transient?: boolean | undefined;
   /** The HTTP status. Default: one that fits the name. */
   status?: number | undefined;
-}
-
-/** How a call fails: refused by the API, or as the network may have it. */
-export type FakeFailure = FakeError | ApiError | 'reset' | 'hang' | 'garbage';
-
-/** @throws TypeError for what is no failure: a test that asks for it would prove nothing. */
-export function checkFailure(failure: FakeFailure): FakeError | 'reset' | 'hang' | 'garbage' {
-  if (failure instanceof ApiError) {
-    const { code, desc, transient, status } = failure;
-    return { name: code, descr: desc, transient, status };
-  }
-  if (failure === 'reset' || failure === 'hang' || failure === 'garbage') return failure;
-  if (!(failure instanceof Error) && typeof failure?.name === 'string') return failure;
-  throw new TypeError(
-    "A failure is { name, descr?, transient?, status? }, an ApiError, 'reset', 'hang' or 'garbage'",
-  );
 }
 
 const STATUS: Record<string, number> = {

@@ -1,24 +1,12 @@
-import { EventEmitter } from 'node:events';
-import {
-  type FSWatcher,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  watch,
-  writeFileSync,
-} from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { waitForDevices } from '../../src/attach/devices.js';
-import { WatchedDirectory } from '../../src/attach/watched-directory.js';
 
 vi.mock('node:fs', async (importOriginal) => {
   const fs = await importOriginal<typeof import('node:fs')>();
-  return { ...fs, watch: vi.fn(fs.watch), readdirSync: vi.fn(fs.readdirSync) };
+  return { ...fs, readdirSync: vi.fn(fs.readdirSync) };
 });
 /** What the tests wait for at most: far more than it takes. */
 const LONG = 4000;
@@ -29,11 +17,9 @@ beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'devices-'));
   dir = join(root, 'storpool');
   mkdirSync(dir);
-  vi.mocked(watch).mockClear();
   vi.mocked(readdirSync).mockClear();
 });
 afterEach(() => {
-  vi.mocked(watch).mockReset();
   vi.mocked(readdirSync).mockReset();
   rmSync(root, { recursive: true });
 });
@@ -48,21 +34,9 @@ const failing = (code: string) => {
 const wait = async (names: string[], timeout = LONG, signal?: AbortSignal) =>
   [...(await waitForDevices(dir, names, { timeout, signal }))].sort();
 
-/** A watcher that tells what the test wants it to. */
-function fakeWatcher() {
-  const watcher = Object.assign(new EventEmitter(), { close: vi.fn() });
-  let listener: (event: string, name: string | null) => void = () => undefined;
-  vi.mocked(watch).mockImplementation(((_dir: string, _options: object, given: typeof listener) => {
-    listener = given;
-    return watcher as unknown as FSWatcher;
-  }) as unknown as typeof watch);
-  return { watcher, tell: (name: string | null) => listener('rename', name) };
-}
-
 describe('waitForDevices', () => {
-  test('no names: nothing to wait for, nothing to watch', async () => {
+  test('no names: nothing to wait for, nothing to list', async () => {
     expect(await wait([])).toEqual([]);
-    expect(watch).not.toHaveBeenCalled();
     expect(readdirSync).not.toHaveBeenCalled();
   });
 
@@ -118,10 +92,8 @@ describe('waitForDevices', () => {
 
   test('a folder that another one takes the place of', async () => {
     const waited = wait(['a']);
-    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(1);
     renameSync(dir, join(root, 'old'));
     mkdirSync(dir);
-    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(2);
     appear('a');
     expect(await waited).toEqual(['a']);
   });
@@ -138,14 +110,6 @@ describe('waitForDevices', () => {
     expect(await wait(['a', 'b'], 30)).toEqual(['a']);
   });
 
-  test('a system that has no watches left: it is looked at often', async () => {
-    vi.mocked(watch).mockImplementation(() => failing('ENOSPC'));
-    const waited = wait(['a']);
-    await expect.poll(() => vi.mocked(readdirSync).mock.calls.length, { interval: 5 }).toBeGreaterThan(2);
-    appear('a');
-    expect(await waited).toEqual(['a']);
-  });
-
   test('a device whose link was there, while other things come and go all the time', async () => {
     symlinkSync(join(root, 'sp-0'), join(dir, 'a'));
     const other = join(dir, 'other');
@@ -160,38 +124,19 @@ describe('waitForDevices', () => {
     expect(performance.now() - start).toBeLessThan(LONG / 4);
   });
 
-  test('a watch that breaks is begun anew', async () => {
-    const { watcher } = fakeWatcher();
-    const waited = wait(['a']);
-    await expect.poll(() => watcher.listenerCount('error'), { interval: 5 }).toBe(1);
-    watcher.emit('error', new Error('broken'));
-    expect(watcher.close).toHaveBeenCalledTimes(1);
-    await expect.poll(() => vi.mocked(watch).mock.calls.length, { interval: 5 }).toBe(2);
-    appear('a');
-    expect(await waited).toEqual(['a']);
-  });
-
-  test('a watch that says nothing does no harm', async () => {
-    fakeWatcher();
-    soon(() => appear('a'));
-    expect(await wait(['a'])).toEqual(['a']);
-  });
-
-  test('the watch ends with the wait, however that ends', async () => {
-    const { watcher } = fakeWatcher();
-    soon(() => appear('a'));
-    await wait(['a']);
-    expect(watcher.close).toHaveBeenCalledTimes(1);
-    await wait(['b'], 5);
-    expect(watcher.close).toHaveBeenCalledTimes(2);
-    await wait(['b'], LONG, AbortSignal.timeout(1)).catch(() => undefined);
-    expect(watcher.close).toHaveBeenCalledTimes(3);
-  });
-
-  test('what is there already needs no watch', async () => {
+  test('what is there already takes one look', async () => {
     appear('a');
     expect(await wait(['a'])).toEqual(['a']);
-    expect(watch).not.toHaveBeenCalled();
+    expect(readdirSync).toHaveBeenCalledTimes(1);
+  });
+
+  test('two folders are looked at independently', async () => {
+    const other = join(root, 'other');
+    mkdirSync(other);
+    const elsewhere = waitForDevices(other, ['a'], { timeout: 30 });
+    soon(() => appear('a'));
+    expect(await wait(['a'])).toEqual(['a']);
+    expect(await elsewhere).toEqual(new Set());
   });
 
   test('is aborted before it begins', async () => {
@@ -199,7 +144,7 @@ describe('waitForDevices', () => {
     const reason = new Error('enough');
     await expect(wait(['a'], LONG, AbortSignal.abort(reason))).rejects.toBe(reason);
     await expect(wait([], LONG, AbortSignal.abort(reason))).rejects.toBe(reason);
-    expect(watch).not.toHaveBeenCalled();
+    expect(readdirSync).not.toHaveBeenCalled();
   });
 
   test('is aborted on the way', async () => {
@@ -237,76 +182,29 @@ describe('under fake timers', () => {
     await vi.advanceTimersByTimeAsync(1000);
     expect(await waited).toEqual(['a']);
   });
-});
 
-describe('WatchedDirectory', () => {
-  test('tells which names changed, and each change once', async () => {
-    const { tell } = fakeWatcher();
-    const watched = new WatchedDirectory(dir);
-    expect(await watched.ensure()).toBe(true);
-    tell('a');
-    tell('b');
-    tell('a');
-    expect(await watched.changeOr(LONG)).toEqual(new Set(['a', 'b']));
-    expect(await watched.changeOr(1)).toBeUndefined();
-    tell('c');
-    expect(await watched.changeOr(LONG)).toEqual(new Set(['c']));
-    watched.close();
+  test('it is looked for every 10 ms for two seconds, then every 50 ms, and no oftener for 300 waits', async () => {
+    vi.useFakeTimers();
+    const waits = Array.from({ length: 300 }, (_, at) => wait([`missing-${at}`, 'a'], 10_000));
+    vi.mocked(readdirSync).mockClear();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(vi.mocked(readdirSync).mock.calls.length).toBeLessThanOrEqual(200);
+    vi.mocked(readdirSync).mockClear();
+    await vi.advanceTimersByTimeAsync(7999);
+    expect(vi.mocked(readdirSync).mock.calls.length).toBeLessThanOrEqual(160);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(await Promise.all(waits)).toEqual(waits.map(() => []));
+    expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a change ends the wait', async () => {
-    const { tell } = fakeWatcher();
-    const watched = new WatchedDirectory(dir);
-    await watched.ensure();
-    const changed = watched.changeOr(LONG);
-    tell('a');
-    expect(await changed).toEqual(new Set(['a']));
-    watched.close();
-  });
-
-  test('a change of which the system does not know the name: everything is to be looked at', async () => {
-    const { tell } = fakeWatcher();
-    const watched = new WatchedDirectory(dir);
-    await watched.ensure();
-    const changed = watched.changeOr(LONG);
-    tell(null);
-    expect(await changed).toBeUndefined();
-    watched.close();
-  });
-
-  test('watches once for as long as the folder is the same', async () => {
-    const watched = new WatchedDirectory(dir);
-    expect(await watched.ensure()).toBe(true);
-    expect(await watched.ensure()).toBe(true);
-    expect(watch).toHaveBeenCalledTimes(1);
-    renameSync(dir, join(root, 'old'));
-    expect(await watched.ensure()).toBe(false);
-    mkdirSync(dir);
-    expect(await watched.ensure()).toBe(true);
-    expect(watch).toHaveBeenCalledTimes(2);
-    watched.close();
-    watched.close();
-  });
-
-  test('a wait that is aborted', async () => {
-    const watched = new WatchedDirectory(dir);
-    const reason = new Error('enough');
-    await expect(watched.changeOr(LONG, AbortSignal.abort(reason))).rejects.toBe(reason);
+  test('a wait under fake timers that nobody finished does not hold up a later one', async () => {
+    vi.useFakeTimers();
     const controller = new AbortController();
-    const waited = watched.changeOr(LONG, controller.signal);
-    controller.abort(reason);
-    await expect(waited).rejects.toBe(reason);
-  });
-
-  test('a change from before the wait ends it at once, and nothing listens to the signal any more', async () => {
-    const { tell } = fakeWatcher();
-    const watched = new WatchedDirectory(dir);
-    await watched.ensure();
-    const { signal } = new AbortController();
-    const remove = vi.spyOn(signal, 'removeEventListener');
-    tell('a');
-    expect(await watched.changeOr(LONG, signal)).toEqual(new Set(['a']));
-    expect(remove).toHaveBeenCalledTimes(1);
-    watched.close();
+    const abandoned = wait(['b'], 10_000, controller.signal);
+    vi.useRealTimers();
+    soon(() => appear('a'));
+    expect(await wait(['a'])).toEqual(['a']);
+    controller.abort(new Error('enough'));
+    await expect(abandoned).rejects.toThrow('enough');
   });
 });

@@ -17,6 +17,9 @@ export interface Wait {
 /** The reason to abort a wait with that has not failed: what it was for has been done otherwise. */
 export const NOT_NEEDED = Symbol('the lock is not needed any more');
 
+/** The files that calls of this process have locked now, by their canonical paths. */
+const locked = new Set<string>();
+
 /** Those who wait in this process, by the canonical path of the file. */
 const queues = new Map<string, Turns>();
 
@@ -32,13 +35,10 @@ export async function withFileLock<T>(
 ): Promise<T> {
   const { fname } = context;
   const patience = new Patience(timeout, signal);
-  let path: string | undefined;
-  let ourTurn = false;
   const lockInTurn = async () => {
     try {
-      path = await disk.realpath(fname);
+      const path = await disk.realpath(fname);
       const endTurn = await takeTurn(path, patience.signal);
-      ourTurn = true;
       try {
         const lock = await lockFile(context, path, patience.signal);
         if (!patience.signal.aborted) return { lock, endTurn };
@@ -51,7 +51,7 @@ export async function withFileLock<T>(
     } catch (error) {
       if (signal?.reason === NOT_NEEDED) return undefined;
       signal?.throwIfAborted();
-      throw patience.over ? await timedOut(fname, timeout, path ?? fname, ourTurn) : asTyped(error, fname);
+      throw patience.over ? await timedOut(fname, timeout) : asTyped(error, fname);
     } finally {
       patience.end();
     }
@@ -59,9 +59,11 @@ export async function withFileLock<T>(
   const got = await traced('storpool:lock', { fname }, lockInTurn);
   if (got === undefined) throw NOT_NEEDED;
   const { lock, endTurn } = got;
+  locked.add(lock.path);
   try {
     return await fn(lock);
   } finally {
+    locked.delete(lock.path);
     await lock.release().finally(endTurn);
   }
 }
@@ -72,10 +74,12 @@ function takeTurn(path: string, signal: AbortSignal): Promise<() => void> {
   return turns.take(signal);
 }
 
-async function timedOut(fname: string, timeout: number, path: string, ourTurn: boolean): Promise<Error> {
-  const holder = ourTurn
-    ? await describeHolder(path)
-    : 'other calls of this very process are before this one';
+/** The error of a call that has waited for the lock on a file for so many milliseconds. */
+export async function timedOut(fname: string, timeout: number): Promise<Error> {
+  const path = await disk.realpath(fname).catch(() => fname);
+  const holder = locked.has(path)
+    ? 'other calls of this very process are before this one'
+    : await describeHolder(path);
   return new SPLockedFileError(
     'ELOCKED',
     `${fname} could not be locked within ${Math.round(timeout)} ms: ${holder}. Try again, or raise lock.timeout`,

@@ -1,0 +1,75 @@
+// Not the global one, which fake timers replace: this is no wait that a test could have in mind.
+import { setImmediate } from 'node:timers';
+import { codeOf } from '../file/disk.js';
+import type { FileLock } from './file-lock.js';
+
+/** A call that waits for the lock. */
+export interface Job {
+  /** Those with the same work that follow one another are one piece of work, with an item each. */
+  readonly work: unknown;
+  readonly item: unknown;
+  run(lock: FileLock, items: unknown[]): Promise<unknown>;
+  settle(outcome: PromiseSettledResult<unknown>): void;
+}
+
+/** Waits for the lock, runs a function under it and gives it back. */
+type WithLock = (serve: (lock: FileLock) => Promise<void>, signal: AbortSignal) => Promise<void>;
+
+/** Calls that wait for the lock at the same time: whoever gets it serves all of them, one after the other. */
+export class SharedHold {
+  readonly #waiting = new Set<Job>();
+  readonly #notNeeded = new AbortController();
+  /** Whether calls can still join. */
+  isOpen = true;
+
+  add(job: Job): void {
+    this.#waiting.add(job);
+  }
+
+  /** For a call that waits no longer: without any, the lock is not needed. @returns whether it did wait */
+  leave(job: Job, error: unknown): boolean {
+    const waited = this.#waiting.delete(job);
+    if (waited && this.#waiting.size === 0) {
+      this.isOpen = false;
+      this.#notNeeded.abort(error);
+    }
+    return waited;
+  }
+
+  async serve(withLock: WithLock): Promise<void> {
+    let settleLast = () => {};
+    try {
+      await withLock(async (lock) => {
+        this.isOpen = false;
+        for (let isOurs = true; isOurs && this.#waiting.size > 0; await eventLoop()) {
+          settleLast();
+          const jobs = this.#next();
+          const items = jobs.map(({ item }) => item);
+          const [outcome] = await Promise.allSettled([jobs[0]?.run(lock, items)]);
+          settleLast = () => {
+            for (const job of jobs) job.settle(outcome);
+          };
+          isOurs = outcome.status === 'fulfilled' || codeOf(outcome.reason) !== 'ECOMPROMISED';
+        }
+      }, this.#notNeeded.signal);
+    } catch (reason) {
+      for (const job of this.#waiting) job.settle({ status: 'rejected', reason });
+      this.#waiting.clear();
+    }
+    // The last one learns of it when the lock is free. After a lost lock, the others wait for one of their own.
+    settleLast();
+    if (this.#waiting.size > 0) await this.serve(withLock);
+  }
+
+  #next(): Job[] {
+    const jobs: Job[] = [];
+    for (const job of this.#waiting) {
+      if (jobs.length > 0 && job.work !== jobs[0]?.work) break;
+      jobs.push(job);
+      this.#waiting.delete(job);
+    }
+    return jobs;
+  }
+}
+
+const eventLoop = () => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,45 @@
+import { CALLS } from '../api/calls.js';
+import { ApiError } from '../api/errors/api-error.js';
+import type { ApiCallName } from './call-name.js';
+import { isCount } from './fields.js';
+import type { FakeError } from './refusal.js';
+
+/** How a call fails: refused by the API, or as the network may have it. */
+export type FakeFailure = FakeError | ApiError | 'reset' | 'hang' | 'garbage';
+
+type Checked = Exclude<FakeFailure, ApiError>;
+
+/** The failures that a test has asked for. */
+export class PlannedFailures {
+  readonly #planned: { call: ApiCallName; failure: Checked; times: number }[] = [];
+
+  /** @throws TypeError for what is no failure: a test that asks for it would prove nothing. */
+  add(call: ApiCallName, failure: FakeFailure, times: number): void {
+    if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
+    if (!isCount(times)) throw new TypeError(`${times} is no number of calls`);
+    const checked = check(failure);
+    if (times > 0) this.#planned.push({ call, failure: checked, times });
+  }
+
+  /** How this call of that name is to fail, if it is. */
+  take(call: ApiCallName): Checked | undefined {
+    const at = this.#planned.findIndex((one) => one.call === call);
+    const planned = this.#planned[at];
+    if (planned === undefined) return undefined;
+    planned.times--;
+    if (planned.times <= 0) this.#planned.splice(at, 1);
+    return planned.failure;
+  }
+}
+
+function check(failure: FakeFailure): Checked {
+  if (failure instanceof ApiError) {
+    const { code, desc, transient, status } = failure;
+    return { name: code, descr: desc, transient, status };
+  }
+  if (failure === 'reset' || failure === 'hang' || failure === 'garbage') return failure;
+  if (!(failure instanceof Error) && typeof failure?.name === 'string') return failure;
+  throw new TypeError(
+    "A failure is { name, descr?, transient?, status? }, an ApiError, 'reset', 'hang' or 'garbage'",
+  );
+}

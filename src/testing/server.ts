@@ -1,0 +1,83 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+
+/** A request that the fake service got. */
+export interface FakeRequest {
+  /** `GET` or `POST`. */
+  method: string;
+  /** The whole path, for example `/ctrl/1.0/VolumesReassign`, with the query. */
+  path: string;
+  /** The parsed JSON; `undefined` without one. */
+  body: unknown;
+}
+
+/** What the fake service answers, or how the network fails instead. */
+export type Answer = { status: number; json: unknown } | 'reset' | 'hang' | 'garbage';
+
+/** A server on a loopback port. */
+export async function listen(port: number): Promise<Server> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  return server;
+}
+
+/** Ends the server with all its connections. */
+export async function stop(server: Server): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise((resolve) => server.close(resolve));
+  server.closeAllConnections();
+  await closed;
+}
+
+/** Reads one request and sends what `answer` gives. What `answer` throws is an error of the test, and is rethrown. */
+export function serve(
+  incoming: IncomingMessage,
+  response: ServerResponse,
+  answer: (request: FakeRequest, authorization: string | undefined) => Promise<Answer>,
+): void {
+  const chunks: Buffer[] = [];
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+  // A client that goes away in the middle has made no call.
+  incoming.on('error', () => response.destroy());
+  incoming.on('end', () => {
+    const { method = '', url = '', headers } = incoming;
+    const body = parseBody(url, Buffer.concat(chunks).toString('utf8'));
+    // Whoever waits for the reply must not wait for ever while the error makes its way.
+    const fail = (error: unknown): never => {
+      incoming.socket.destroy();
+      throw error;
+    };
+    try {
+      answer({ method, path: url, body }, headers.authorization)
+        .then((given) => send(given, incoming, response))
+        .catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  });
+}
+
+/** As the real service does: one answer, and its end is the end of the connection. */
+function send(answer: Answer, { socket }: IncomingMessage, response: ServerResponse): void {
+  if (answer === 'hang') return;
+  if (answer === 'reset') socket.resetAndDestroy();
+  else if (answer === 'garbage') socket.end('garbage, not HTTP\r\n\r\n');
+  else {
+    response.useChunkedEncodingByDefault = false;
+    response.writeHead(answer.status, { 'Content-Type': 'application/json', Connection: 'close' });
+    response.end(JSON.stringify(answer.json));
+  }
+}
+
+/** The argument of a call; a `SyntaxError` where it is not JSON. */
+function parseBody(url: string, text: string): unknown {
+  const query = /\?json=(.*)$/u.exec(url)?.[1];
+  try {
+    if (query !== undefined) return JSON.parse(decodeURIComponent(query));
+    return text === '' ? undefined : JSON.parse(text);
+  } catch (error) {
+    return error instanceof SyntaxError ? error : new SyntaxError(String(error));
+  }
+}

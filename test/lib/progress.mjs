@@ -1,0 +1,22 @@
+const terminal = process.stderr.isTTY === true;
+const CLEAR = '\r\x1b[2K';
+/** The shortest time between two lines, in ms. */
+const PAUSE = terminal ? 100 : 3000;
+let last = performance.now();
+
+/** What is being done, on stderr: one line that changes on a terminal, else a line each. */
+export function progress(message) {
+  process.stderr.write(terminal ? `${CLEAR}${message}` : `${message}\n`);
+}
+
+/** The same for what changes all the time: most of it is passed over. */
+export function progressNowAndThen(message) {
+  if (performance.now() - last < PAUSE) return;
+  last = performance.now();
+  progress(message);
+}
+
+/** Leaves a terminal's line to the results. */
+export function endProgress() {
+  if (terminal) process.stderr.write(CLEAR);
+}

@@ -1,0 +1,100 @@
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { FakeStorPool } from '../../src/testing/index.js';
+import { useTempDir } from '../lib/temp-dir.js';
+import { client } from './fake.js';
+
+const path = useTempDir();
+let deviceDir: string;
+beforeEach(() => {
+  deviceDir = path('dev/storpool');
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+const devices = () => (existsSync(deviceDir) ? readdirSync(deviceDir).sort() : undefined);
+
+test('links come and go with the attachments of this host', async () => {
+  const fake = await FakeStorPool.start({
+    volumes: ['v', 'w'],
+    snapshots: ['s'],
+    attachments: [{ volume: 'v' }, { volume: 'w', client: 2 }],
+    deviceDir,
+  });
+  const api = client(fake);
+  expect(devices()).toEqual(['v']);
+  expect(readlinkSync(join(deviceDir, 'v'))).toBe('/dev/null');
+  await api.volumesReassign([
+    { volume: 'w', rw: [1] },
+    { snapshot: 's', ro: [1, 2] },
+  ]);
+  expect(devices()).toEqual(['s', 'v', 'w']);
+  await api.volumesReassign([
+    { volume: 'v', detach: [1] },
+    { snapshot: 's', detach: [2] },
+  ]);
+  expect(devices()).toEqual(['s', 'w']);
+  await fake.close();
+  expect(devices()).toEqual([]);
+});
+
+test('a volume that gets another name has another link', async () => {
+  await using fake = await FakeStorPool.start({
+    volumes: ['v'],
+    attachments: [{ volume: 'v' }],
+    deviceDir,
+  });
+  await client(fake).volumeUpdate('v', { rename: 'w' });
+  expect(devices()).toEqual(['w']);
+});
+
+test('what somebody else left in its place gives way', async () => {
+  await using fake = await FakeStorPool.start({
+    volumes: ['v', 'w'],
+    attachments: [{ volume: 'w' }],
+    deviceDir,
+  });
+  writeFileSync(join(deviceDir, 'v'), 'left');
+  await client(fake).volumesReassign([{ volume: 'v', rw: [1] }]);
+  expect(readlinkSync(join(deviceDir, 'v'))).toBe('/dev/null');
+});
+
+test('they come later when that is asked for', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  await using fake = await FakeStorPool.start({ volumes: ['v'], deviceDir, deviceDelay: 1000 });
+  await client(fake).volumesReassign([{ volume: 'v', rw: [1] }]);
+  vi.advanceTimersByTime(600);
+  // Another change neither puts it off nor makes it come twice.
+  await client(fake).volumesReassign([{ volume: 'v', ro: [1] }]);
+  vi.advanceTimersByTime(399);
+  expect(devices()).toBeUndefined();
+  vi.advanceTimersByTime(1);
+  expect(devices()).toEqual(['v']);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('a link that was still to come never comes after a detachment, nor after the end', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const fake = await FakeStorPool.start({
+    volumes: ['v', 'w', 'x'],
+    attachments: [{ volume: 'w' }],
+    deviceDir,
+    deviceDelay: 1000,
+  });
+  await client(fake).volumesReassign([{ volume: 'v', rw: [1] }]);
+  await client(fake).volumesReassign([{ volume: 'v', detach: [1] }]);
+  vi.advanceTimersByTime(5000);
+  expect(devices()).toEqual(['w']);
+  await client(fake).volumesReassign([{ volume: 'x', rw: [1] }]);
+  await fake.close();
+  vi.advanceTimersByTime(5000);
+  expect(devices()).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});
+
+test('without a folder there are none', async () => {
+  await using fake = await FakeStorPool.start({ volumes: ['v'], attachments: [{ volume: 'v' }] });
+  await client(fake).volumesReassign([{ volume: 'v', detach: [1] }]);
+  expect(readdirSync(path())).toEqual([]);
+});

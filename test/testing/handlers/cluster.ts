@@ -1,0 +1,41 @@
+import { afterEach, beforeEach, expect, vi } from 'vitest';
+import { Api, ApiError, SPConfig } from '../../../src/index.js';
+import { FakeStorPool, type FakeStorPoolOptions } from '../../../src/testing/index.js';
+import { failureOf } from '../../api/failure.js';
+
+export const GIB = 1024 ** 3;
+export let fake: FakeStorPool;
+export let api: Api;
+
+export async function start(options: FakeStorPoolOptions) {
+  await fake?.close();
+  fake = await FakeStorPool.start(options);
+  api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
+}
+
+beforeEach(() =>
+  start({
+    volumes: ['v', { name: 'small', size: 512, templateName: 't', parentName: 'base', tags: { virt: 'x' } }],
+    snapshots: ['s', { name: 'base', size: 1024, templateName: 'u' }],
+    templates: [
+      { name: 't', size: 2048 },
+      { name: 'u', size: '-' },
+    ],
+  }),
+);
+afterEach(async () => {
+  vi.useRealTimers();
+  await fake.close();
+});
+
+export const volume = (name: string) => fake.volumes.find((one) => one.name === name);
+export const snapshot = (name: string) => fake.snapshots.find((one) => one.name === name);
+
+/** The call is refused in that way, and everything is as it was before. */
+export async function refuses(call: () => Promise<unknown>, code: string, desc: string) {
+  const state = () => structuredClone([fake.volumes, fake.snapshots, fake.attachments]);
+  const before = state();
+  const error = await failureOf(call(), ApiError);
+  expect(error).toMatchObject({ code, desc, transient: false });
+  expect(state()).toEqual(before);
+}

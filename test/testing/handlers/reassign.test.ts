@@ -1,0 +1,258 @@
+import { describe, expect, test } from 'vitest';
+import { Api, ApiError, type ReassignEntry, SPConfig } from '../../../src/index.js';
+import { FakeStorPool, type FakeStorPoolOptions } from '../../../src/testing/index.js';
+import { failureOf } from '../../api/failure.js';
+
+async function start(options: FakeStorPoolOptions = {}) {
+  const fake = await FakeStorPool.start({ volumes: ['v', 'w'], snapshots: ['s'], ...options });
+  const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
+  const attached = () =>
+    fake.attachments.map(({ volume, client, rights, snapshot, pos }) =>
+      [volume, client, rights, snapshot ? 'snapshot' : 'volume', pos].join(' '),
+    );
+  return { fake, api, attached, [Symbol.asyncDispose]: () => fake.close() };
+}
+
+describe('attachments of the beginning', () => {
+  test('what is not given is filled in', async () => {
+    await using t = await start({
+      clientId: 3,
+      attachments: [
+        { volume: 'v' },
+        { volume: 's' },
+        { volume: 'w', client: 4, rights: 'ro' },
+        { volume: 'gone', snapshot: true },
+        { volume: 'v', client: 4 },
+      ],
+    });
+    expect(t.attached()).toEqual([
+      'v 3 rw volume 0',
+      's 3 ro snapshot 1',
+      'w 4 ro volume 0',
+      'gone 3 ro snapshot 2',
+      'v 4 rw volume 1',
+    ]);
+    const [volume] = await t.api.volumeList('v');
+    expect(t.fake.attachments[0]?.globalId).toBe(volume?.globalId);
+    expect(await t.api.attachmentsList()).toEqual(t.fake.attachments);
+  });
+});
+
+describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) => {
+  const run = (api: Api, ...reassign: unknown[]) =>
+    call === 'volumesReassign'
+      ? api.volumesReassign(reassign as ReassignEntry[])
+      : api.volumesReassignWait({ reassign: reassign as ReassignEntry[], attachTimeout: 5 });
+
+  test('attaches, changes the rights, and detaches', async () => {
+    await using t = await start();
+    expect(await run(t.api, { volume: 'v', rw: [1], ro: [2] }, { snapshot: 's', ro: [1] })).toEqual({
+      ok: true,
+      generation: 2,
+    });
+    expect(t.attached()).toEqual(['v 1 rw volume 0', 'v 2 ro volume 0', 's 1 ro snapshot 1']);
+    await run(t.api, { volume: 'v', ro: [1], rw: [2] });
+    expect(t.attached()).toEqual(['v 1 ro volume 0', 'v 2 rw volume 0', 's 1 ro snapshot 1']);
+    await run(t.api, { volume: 'v', detach: [1], force: false });
+    expect(t.attached()).toEqual(['v 2 rw volume 0', 's 1 ro snapshot 1']);
+    await run(t.api, { volume: 'w', rw: [1] });
+    expect(t.attached()).toEqual(['v 2 rw volume 0', 's 1 ro snapshot 1', 'w 1 rw volume 0']);
+  });
+
+  test('detaches from everyone', async () => {
+    await using t = await start({
+      attachments: [{ volume: 'v' }, { volume: 'v', client: 2 }, { volume: 'w' }],
+    });
+    await run(t.api, { volume: 'v', detach: 'all' });
+    expect(t.attached()).toEqual(['w 1 rw volume 1']);
+  });
+
+  test('takes it for done where nothing is attached', async () => {
+    await using t = await start({ attachments: [{ volume: 'v', client: 2 }] });
+    expect(await run(t.api, { volume: 'v', detach: [1] })).toMatchObject({ ok: true });
+    expect(t.attached()).toEqual(['v 2 rw volume 0']);
+  });
+
+  test('moves from one client to another', async () => {
+    await using t = await start({ attachments: [{ volume: 'v' }] });
+    await run(t.api, { volume: 'v', detach: [1], rw: [2] });
+    expect(t.attached()).toEqual(['v 2 rw volume 0']);
+  });
+
+  test('takes global IDs', async () => {
+    await using t = await start({ volumes: [{ name: 'v', globalId: 'a.b.c' }] });
+    await run(t.api, { volume: '~a.b.c', rw: [1] });
+    expect(t.attached()).toEqual(['v 1 rw volume 0']);
+  });
+
+  test('a snapshot and a volume of one name are two things', async () => {
+    await using t = await start({ snapshots: ['v'], attachments: [{ volume: 'v', snapshot: false }] });
+    await run(t.api, { snapshot: 'v', ro: [1] });
+    expect(t.attached()).toEqual(['v 1 rw volume 0', 'v 1 ro snapshot 1']);
+    await run(t.api, { volume: 'v', detach: [1] });
+    expect(t.attached()).toEqual(['v 1 ro snapshot 1']);
+  });
+
+  test.each([
+    [{ volume: 'v' }, 'invalidParam', "VolumesReassign: the entry for 'v' changes nothing."],
+    [
+      { volume: 'v', rw: [], detach: [] },
+      'invalidParam',
+      "VolumesReassign: the entry for 'v' changes nothing.",
+    ],
+    [
+      { volume: 'v', rw: [1], ro: [1] },
+      'invalidParam',
+      "VolumesReassign: the entry for 'v' names a client twice.",
+    ],
+    [
+      { volume: 'v', detach: [2, 2] },
+      'invalidParam',
+      "VolumesReassign: the entry for 'v' names a client twice.",
+    ],
+    [{ volume: 'gone', rw: [1] }, 'objectDoesNotExist', "Volume 'gone' does not exist."],
+    [{ volume: 's', rw: [1] }, 'objectDoesNotExist', "Volume 's' does not exist."],
+    [{ snapshot: 'v', ro: [1] }, 'objectDoesNotExist', "Snapshot 'v' does not exist."],
+    [{ volume: 'v', rw: [1], nonsense: 1 }, 'invalidParam', 'VolumesReassign: there is no "nonsense".'],
+    [
+      { volume: 'v', rw: [1], force: 'yes' },
+      'invalidParam',
+      'VolumesReassign: "force" must be true or false.',
+    ],
+    [
+      { volume: 'v', rw: [1], onRemoteAttached: 5 },
+      'invalidParam',
+      'VolumesReassign: "onRemoteAttached" must be a string.',
+    ],
+    [
+      { snapshot: 's', ro: [1], onRemoteAttached: 'x' },
+      'invalidParam',
+      'VolumesReassign: there is no "onRemoteAttached".',
+    ],
+  ])('refuses %j, and does nothing of the rest either', async (entry, code, desc) => {
+    await using t = await start();
+    const error = await failureOf(run(t.api, { volume: 'w', rw: [1] }, entry), ApiError);
+    expect(error).toMatchObject({ code, desc, transient: false });
+    expect(t.attached()).toEqual([]);
+  });
+});
+
+describe('arguments that the client would not send', () => {
+  test.each([
+    ['VolumesReassign', { volume: 'v' }, 'VolumesReassign: the argument must be a list.'],
+    ['VolumesReassign', undefined, 'VolumesReassign: the argument must be a list.'],
+    ['VolumesReassign', ['v'], 'VolumesReassign: the argument must be an object.'],
+    ['VolumesReassign', [[]], 'VolumesReassign: the argument must be an object.'],
+    ['VolumesReassign', [{ rw: [1] }], 'VolumesReassign: "volume" is missing.'],
+    ['VolumesReassign', [{ volume: 5, rw: [1] }], 'VolumesReassign: "volume" must be a string.'],
+    ['VolumesReassign', [{ volume: 'v', snapshot: 's', ro: [1] }], 'VolumesReassign: there is no "volume".'],
+    ['VolumesReassign', [{ snapshot: 's', rw: [1] }], 'VolumesReassign: there is no "rw".'],
+    ['VolumesReassign', [{ volume: 'v', rw: [0] }], 'VolumesReassign: "rw" must be a list of client IDs.'],
+    ['VolumesReassign', [{ volume: 'v', ro: 1 }], 'VolumesReassign: "ro" must be a list of client IDs.'],
+    [
+      'VolumesReassign',
+      [{ volume: 'v', detach: 'some' }],
+      'VolumesReassign: "detach" must be a list of client IDs.',
+    ],
+    ['VolumesReassignWait', [], 'VolumesReassignWait: the argument must be an object.'],
+    ['VolumesReassignWait', {}, 'VolumesReassignWait: "reassign" is missing.'],
+    ['VolumesReassignWait', { reassign: {} }, 'VolumesReassignWait: "reassign" must be a list.'],
+    [
+      'VolumesReassignWait',
+      { reassign: [], attachTimeout: -1 },
+      'VolumesReassignWait: "attachTimeout" must be a whole number from 0 on.',
+    ],
+    ['VolumesReassignWait', { reassign: [], timeout: 1 }, 'VolumesReassignWait: there is no "timeout".'],
+  ])('%s %j', async (path, json, desc) => {
+    await using t = await start();
+    const error = await failureOf(t.api.call('POST', path, { json }), ApiError);
+    expect(error).toMatchObject({ status: 400, code: 'invalidParam', desc });
+    expect(t.attached()).toEqual([]);
+  });
+});
+
+describe('open devices', () => {
+  const detach = (api: Api, force?: boolean) =>
+    api.volumesReassign([{ volume: 'v', detach: [1], ...(force === undefined ? {} : { force }) }]);
+
+  test('are not detached until they are released', async () => {
+    await using t = await start({ attachments: [{ volume: 'v' }] });
+    t.fake.open('v');
+    for (const force of [undefined, false]) {
+      expect(await failureOf(detach(t.api, force), ApiError)).toMatchObject({
+        status: 409,
+        code: 'busy',
+        desc: "Volume 'v' is open at client 1.",
+        transient: false,
+      });
+    }
+    expect(t.attached()).toEqual(['v 1 rw volume 0']);
+    t.fake.release('v');
+    await detach(t.api);
+    expect(t.attached()).toEqual([]);
+  });
+
+  test('are detached by force, and no longer open when they come again', async () => {
+    await using t = await start({ attachments: [{ volume: 'v' }] });
+    t.fake.open('v');
+    await detach(t.api, true);
+    expect(t.attached()).toEqual([]);
+    await t.api.volumesReassign([{ volume: 'v', rw: [1] }]);
+    await detach(t.api);
+    expect(t.attached()).toEqual([]);
+  });
+
+  test('each client for itself', async () => {
+    await using t = await start({ attachments: [{ volume: 'v' }, { volume: 'v', client: 2 }] });
+    t.fake.open('v', 2);
+    expect(await failureOf(t.api.volumesReassign([{ volume: 'v', detach: 'all' }]), ApiError)).toMatchObject({
+      code: 'busy',
+      desc: "Volume 'v' is open at client 2.",
+    });
+    expect(t.attached()).toHaveLength(2);
+    await detach(t.api);
+    expect(t.attached()).toEqual(['v 2 rw volume 0']);
+    t.fake.release('v', 2);
+    await t.api.volumesReassign([{ volume: 'v', detach: 'all' }]);
+    expect(t.attached()).toEqual([]);
+  });
+
+  test('snapshots as well', async () => {
+    await using t = await start({ clientId: 9, attachments: [{ volume: 's' }] });
+    t.fake.open('s');
+    const error = await failureOf(t.api.volumesReassign([{ snapshot: 's', detach: [9] }]), ApiError);
+    expect(error.desc).toBe("Snapshot 's' is open at client 9.");
+  });
+
+  test('stay open under another name', async () => {
+    await using t = await start({ attachments: [{ volume: 'v' }] });
+    t.fake.open('v');
+    await t.api.volumeUpdate('v', { rename: 'x' });
+    const error = await failureOf(t.api.volumesReassign([{ volume: 'x', detach: [1] }]), ApiError);
+    expect(error).toMatchObject({ code: 'busy', desc: "Volume 'x' is open at client 1." });
+  });
+
+  test('a volume that is not there cannot be opened', async () => {
+    await using fake = await FakeStorPool.start({ attachments: [{ volume: 'gone' }] });
+    fake.open('gone');
+    expect(() => fake.open('nope')).toThrowError("'nope' does not exist");
+  });
+});
+
+test('a transient snapshot cannot be attached', async () => {
+  await using t = await start({ snapshots: [{ name: 'passing', transient: true }] });
+  const attach = t.api.volumesReassign([{ snapshot: 'passing', ro: [1] }]);
+  expect(await failureOf(attach, ApiError)).toMatchObject({
+    code: 'invalidParam',
+    desc: "VolumesReassign: 'passing' is transient and cannot be attached.",
+  });
+});
+
+test('what is open at a client that does not have it attached stops nobody', async () => {
+  await using t = await start();
+  t.fake.open('v');
+  await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
+  await t.api.volumesReassign([{ volume: 'v', rw: [1] }]);
+  await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
+  expect(t.attached()).toEqual([]);
+});

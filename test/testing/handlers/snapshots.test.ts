@@ -1,0 +1,127 @@
+import { describe, expect, test, vi } from 'vitest';
+import { api, fake, refuses, snapshot, volume } from './cluster.js';
+
+describe('snapshotCreate', () => {
+  test('with a name', async () => {
+    const result = await api.snapshotCreate('small', {
+      name: 'new',
+      bind: true,
+      targetDeleteDate: 5,
+      tags: { a: 'b' },
+    });
+    expect(result).toEqual({ ok: true, generation: 2, snapshotGlobalId: snapshot('new')?.globalId });
+    expect(snapshot('new')).toMatchObject({
+      size: 512,
+      onVolume: 'small',
+      parentName: 'base',
+      templateName: 't',
+      autoName: false,
+      bound: true,
+      targetDeleteDate: 5,
+      tags: { a: 'b' },
+    });
+    expect(volume('small')?.parentName).toBe('new');
+  });
+
+  test('with a name that the service makes up, another one each time', async () => {
+    const first = await api.snapshotCreate('v');
+    const second = await api.snapshotCreate('v');
+    expect(first.autoName).toMatch(/^\*/u);
+    expect(second.autoName).not.toBe(first.autoName);
+    expect(snapshot(first.autoName ?? '')).toMatchObject({ autoName: true, bound: false, onVolume: 'v' });
+    expect(snapshot(second.autoName ?? '')?.parentName).toBe(first.autoName);
+  });
+
+  test('to be deleted some time later', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_500 });
+    await api.snapshotCreate('v', { name: 'new', deleteAfter: 60 });
+    expect(snapshot('new')?.targetDeleteDate).toBe(1_800_000_060);
+    await api.snapshotCreate('v', { name: 'kept', deleteAfter: 0 });
+    expect(snapshot('kept')).not.toHaveProperty('targetDeleteDate');
+  });
+
+  test.each<[string, Record<string, unknown>, string, string]>([
+    ['gone', {}, 'objectDoesNotExist', "Volume 'gone' does not exist."],
+    ['v', { name: 's' }, 'objectExists', "Snapshot 's' already exists."],
+    ['v', { name: '#s' }, 'invalidParam', "'#s' is not a name for a snapshot."],
+    ['v', { name: '~a.b.c' }, 'invalidParam', "'~a.b.c' is not a name for a snapshot."],
+    ['v', { bind: 1 }, 'invalidParam', 'VolumeSnapshot: "bind" must be true or false.'],
+    [
+      'v',
+      { deleteAfter: -1 },
+      'invalidParam',
+      'VolumeSnapshot: "deleteAfter" must be a whole number from 0 on.',
+    ],
+    ['v', { tags: 'a' }, 'invalidParam', 'VolumeSnapshot: "tags" must be an object of strings.'],
+    ['v', { size: 512 }, 'invalidParam', 'VolumeSnapshot: there is no "size".'],
+  ])('refuses %s %j', async (name, json, code, desc) => {
+    await refuses(() => api.call('POST', `VolumeSnapshot/${name}`, { json }), code, desc);
+  });
+});
+
+describe('snapshotDelete', () => {
+  test('what is based on it is then based on its parent', async () => {
+    await api.snapshotCreate('small', { name: 'one' });
+    await api.snapshotCreate('small', { name: 'two' });
+    await api.snapshotDelete('one');
+    expect(snapshot('one')).toBeUndefined();
+    expect(snapshot('two')?.parentName).toBe('base');
+    await api.snapshotDelete('two');
+    expect(volume('small')?.parentName).toBe('base');
+    await api.snapshotDelete('base');
+    expect(volume('small')?.parentName).toBe('');
+    expect(fake.snapshots.map(({ name }) => name)).toEqual(['s']);
+  });
+
+  test('not while it is attached', async () => {
+    await api.volumesReassign([{ snapshot: 's', ro: [2] }]);
+    await refuses(() => api.snapshotDelete('s'), 'busy', "Snapshot 's' is in use at client 2.");
+  });
+});
+
+describe('snapshotUpdate', () => {
+  test('renames; attachments and children go with it', async () => {
+    await api.volumesReassign([{ snapshot: 'base', ro: [1] }]);
+    await api.snapshotCreate('small', { name: 'child' });
+    expect(await api.snapshotUpdate('base', { rename: 'root' })).toEqual({ ok: true, generation: 4 });
+    expect(snapshot('base')).toBeUndefined();
+    expect(snapshot('child')?.parentName).toBe('root');
+    expect(fake.attachments).toMatchObject([{ volume: 'root', snapshot: true }]);
+  });
+
+  test('changes only what is given', async () => {
+    await api.snapshotUpdate('base', { rename: 'base', tags: { a: 'b' } });
+    expect(snapshot('base')).toMatchObject({ size: 1024, templateName: 'u', tags: { a: 'b' } });
+    expect(snapshot('base')).not.toHaveProperty('bound');
+    expect(snapshot('base')).not.toHaveProperty('targetDeleteDate');
+    await api.snapshotUpdate('base', { bind: true, placeAll: 'ssd' });
+    expect(snapshot('base')).toMatchObject({ bound: true, placeAll: 'ssd', tags: { a: 'b' } });
+    await api.snapshotUpdate('base', { bind: false });
+    expect(snapshot('base')?.bound).toBe(false);
+  });
+
+  test('the time of its deletion', async () => {
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_500 });
+    await api.snapshotUpdate('s', { deleteAfter: 60 });
+    expect(snapshot('s')?.targetDeleteDate).toBe(1_800_000_060);
+    await api.snapshotUpdate('s', { deleteAfter: 0 });
+    expect(snapshot('s')?.targetDeleteDate).toBe(0);
+    await api.snapshotUpdate('s', { targetDeleteDate: 7 });
+    expect(snapshot('s')?.targetDeleteDate).toBe(7);
+  });
+
+  test.each<[string, Record<string, unknown>, string, string]>([
+    ['gone', {}, 'objectDoesNotExist', "Snapshot 'gone' does not exist."],
+    ['base', { rename: 's' }, 'objectExists', "Snapshot 's' already exists."],
+    ['base', { rename: '**' }, 'invalidParam', "'**' is not a name for a snapshot."],
+    ['base', { size: 512 }, 'invalidParam', 'SnapshotUpdate: there is no "size".'],
+    [
+      'base',
+      { targetDeleteDate: 'soon' },
+      'invalidParam',
+      'SnapshotUpdate: "targetDeleteDate" must be a whole number from 0 on.',
+    ],
+  ])('refuses %s %j', async (name, json, code, desc) => {
+    await refuses(() => api.call('POST', `SnapshotUpdate/${name}`, { json }), code, desc);
+  });
+});

@@ -1,0 +1,82 @@
+// A process that takes the lock, keeps it, blocks, writes and releases as it is told.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { lock as plainLock } from 'proper-lockfile';
+import { SPLockedJSONDB } from 'storpool-spopenstack';
+import { act } from '../../lib/act.mjs';
+import { presentLocker } from '../../lib/locker.mjs';
+import { now } from '../../lib/stats.mjs';
+
+const { file, lock, user } = JSON.parse(process.argv[2]);
+const locker = await presentLocker();
+if (user !== undefined) {
+  // Only now, since this user may not be allowed to read the package.
+  process.setgroups(user.groups);
+  process.setgid(user.gid);
+  process.setuid(user.uid);
+}
+
+const warnings = [];
+class Watched extends SPLockedJSONDB {
+  warn(message) {
+    warnings.push(message);
+  }
+}
+const db = new Watched(file, lock);
+let hold;
+let unlockPlain;
+
+act({
+  whoAmI: () => ({ locker, pid: process.pid, uid: process.getuid(), clock: Date.now() }),
+
+  /** Takes the lock and keeps it. */
+  hold: async () => {
+    const start = now();
+    return new Promise((resolve, reject) => {
+      const ended = db.withLock(
+        () =>
+          new Promise((release) => {
+            hold = { release, ended, inside: AsyncLocalStorage.snapshot() };
+            resolve({ wait: now() - start, at: now() });
+          }),
+      );
+      ended.catch(reject);
+    });
+  },
+  release: async () => {
+    const { release, ended } = hold;
+    hold = undefined;
+    release();
+    await ended;
+    return { at: now() };
+  },
+  /** In the hold, if there is one. */
+  add: ({ key, value }) => (hold ? hold.inside(() => db.add(key, value)) : db.add(key, value)),
+  get: () => (hold ? hold.inside(() => db.get()) : db.get()),
+
+  /** Takes the lock and releases it. */
+  pass: async () => {
+    const start = now();
+    return db.withLock(() => ({ wait: now() - start, at: now() }));
+  },
+  /** Changes one key after the other, until it is killed. */
+  changeForEver: async () => {
+    for (let n = 0; ; n++) await db.add('busy', { n });
+  },
+
+  /** Nothing in this process goes on meanwhile, no timer and no input. */
+  block: ({ ms }) => {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+    return { at: now() };
+  },
+
+  /** As any program that uses proper-lockfile and knows nothing of us. */
+  plainHold: async ({ stale }) => {
+    const start = now();
+    const options = { realpath: false, stale, retries: { forever: true, minTimeout: 20, maxTimeout: 20 } };
+    unlockPlain = await plainLock(file, { ...options, onCompromised: () => undefined });
+    return { wait: now() - start, at: now() };
+  },
+  plainRelease: () => unlockPlain(),
+
+  warnings: () => warnings,
+});

@@ -1,0 +1,52 @@
+import { progressNowAndThen } from '../../lib/progress.mjs';
+
+/** What a program finds: figures, and violations, of which none is allowed. */
+export class Report {
+  #name;
+  #figures = {};
+  #violations = [];
+  #checks = 0;
+  #skipped;
+
+  constructor(name) {
+    this.#name = name;
+  }
+
+  progress(message) {
+    progressNowAndThen(`${this.#name}: ${message}`);
+  }
+
+  figure(name, value) {
+    this.#figures[name] = value;
+  }
+
+  check(holds, violation) {
+    this.#checks++;
+    if (!holds) this.violation(violation);
+    return holds;
+  }
+
+  violation(text) {
+    this.#violations.push(text);
+  }
+
+  /** The whole program cannot run here. */
+  skip(reason) {
+    this.#skipped = reason;
+  }
+
+  verdict() {
+    // A run that has looked at nothing has proved nothing.
+    if (this.#checks === 0 && this.#skipped === undefined) this.violation('nothing was checked');
+    const ok = this.#violations.length === 0;
+    const skipped = this.#skipped === undefined ? {} : { skipped: this.#skipped };
+    return {
+      program: this.#name,
+      ok,
+      ...skipped,
+      checks: this.#checks,
+      figures: this.#figures,
+      violations: this.#violations,
+    };
+  }
+}
