@@ -46,11 +46,11 @@ function changed(known: readonly AttachmentState[], entry: ReassignEntry): reado
   const volume = entry.volume ?? entry.snapshot;
   const snapshot = entry.snapshot !== undefined;
   const { rw = [], ro = [], detach = [] } = entry;
-  const touched = new Set<number>([...rw, ...ro, ...(detach === 'all' ? [] : detach)]);
+  const touched = new Set([...rw, ...ro, ...(detach === 'all' ? [] : detach)].map(Number));
   const others = known.filter(
     (one) => one.volume !== volume || one.snapshot !== snapshot || !touched.has(one.client),
   );
-  const added = (clients: readonly number[], rights: 'rw' | 'ro') =>
-    clients.map((client) => ({ volume, snapshot, client, rights }));
+  const added = (clients: readonly (number | string)[], rights: 'rw' | 'ro') =>
+    clients.map((client) => ({ volume, snapshot, client: Number(client), rights }));
   return [...others, ...added(rw, 'rw'), ...added(ro, 'ro')];
 }

@@ -214,5 +214,5 @@ const openKey = (name: string, client: number) => `${client}/${name}`;
 
 export function checkClient(id: number): number {
   if (isClientId(id)) return id;
-  throw new TypeError(`${String(id)} is not a client ID, a number from 1 on`);
+  throw new TypeError(`${String(id)} is not a client ID, a number from 1 to 4095`);
 }

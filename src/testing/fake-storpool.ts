@@ -203,7 +203,7 @@ export class FakeStorPool {
 
   /** Resolves when the clients have caught up: those that are offline are back, and the links are there. */
   async #clientsReady({ reassign, attachTimeout }: ReassignWait): Promise<void> {
-    const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro]);
+    const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro].map(Number));
     await this.#cluster.clients.untilOnline(clients, (attachTimeout ?? Number.POSITIVE_INFINITY) * 1000);
     if (this.#deviceDelay > 0) await sleep(this.#deviceDelay);
   }

@@ -1,6 +1,7 @@
 import { CALLS } from '../../api/calls.js';
 import type { ApiCallName } from '../call-name.js';
 import type { FakeCluster } from '../cluster.js';
+import { invalid } from '../refusal.js';
 import { iSCSIConfigChange } from './iscsi.js';
 import { volumesReassign, volumesReassignWait } from './reassign.js';
 import type { Route } from './route.js';
@@ -17,7 +18,7 @@ import {
 /** Carries out one call; of a call that changes something it gives what its answer has besides `ok`. */
 type Handler = (cluster: FakeCluster, name: string, body: unknown) => unknown;
 
-const HANDLERS: Record<ApiCallName, Handler> = {
+const HANDLERS: Partial<Record<ApiCallName, Handler>> = {
   attachmentsList: ({ attachments }) => attachments,
   volumesList: ({ volumes }) => volumes,
   snapshotsList: ({ snapshots }) => snapshots,
@@ -47,7 +48,9 @@ const HANDLERS: Record<ApiCallName, Handler> = {
 
 /** The `data` of the answer. */
 export function carryOut(cluster: FakeCluster, { call, name }: Route, body: unknown): unknown {
-  const result = HANDLERS[call](cluster, name, body);
+  const handler = HANDLERS[call];
+  if (handler === undefined) throw invalid(`The fake does not carry out ${call}.`);
+  const result = handler(cluster, name, body);
   if (CALLS[call].method === 'GET') return result;
   cluster.generation++;
   return { ok: true, generation: cluster.generation, ...(result as object | undefined) };

@@ -40,12 +40,14 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
   const kind = snapshot ? 'snapshot' : 'volume';
   const found: Volume | Snapshot = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
   const { name } = found;
-  const { rw = [], ro = [], detach = [], force = false } = entry;
+  const { detach = [], force = false } = entry;
+  const rw = (entry.rw ?? []).map(Number);
+  const ro = (entry.ro ?? []).map(Number);
   const staying = [...rw, ...ro];
   const leaving =
     detach === 'all'
       ? cluster.attachmentsOf(kind, name).flatMap(({ client }) => (staying.includes(client) ? [] : [client]))
-      : detach;
+      : detach.map(Number);
 
   const named = [...leaving, ...staying];
   if (named.length === 0 && detach !== 'all')

@@ -32,7 +32,7 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
   const volume = cluster.create<Volume>('volume', {
     ...policyOf(settings ?? (source || {})),
     ...rest,
-    name,
+    name: name as string,
     size: bytes,
     templateName: template ?? (source ? source.templateName : ''),
     parentName: baseOn === undefined && source ? source.name : '',
