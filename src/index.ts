@@ -1,14 +1,9 @@
-export {
-  Api,
-  type ApiCallOptions,
-  type ApiOptions,
-  type ApiRawCallOptions,
-  type AttachmentsListOptions,
-} from './api/api.js';
+export { Api } from './api/api.js';
 export { ApiArgumentError } from './api/errors/api-argument-error.js';
 export { ApiConnectionError } from './api/errors/api-connection-error.js';
 export { ApiError, type ApiErrorReply } from './api/errors/api-error.js';
 export { ApiResponseError, type ApiResponseErrorCode } from './api/errors/api-response-error.js';
+export type { ApiCallOptions, ApiOptions, ApiRawCallOptions } from './api/options.js';
 export type * from './api/types.js';
 export { AttachDB } from './attach/attach-db.js';
 export { AttachError, type AttachErrorCode } from './attach/attach-error.js';

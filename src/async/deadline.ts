@@ -1,5 +1,5 @@
 import { onAbort } from './abort.js';
-import { callAfter } from './sleep.js';
+import { startTimer } from './sleep.js';
 
 /** How long a caller is willing to wait: until its own signal is aborted, or the time is up. */
 export class Patience {
@@ -11,7 +11,7 @@ export class Patience {
 
   /** @param timeout - milliseconds */
   constructor(timeout: number, caller?: AbortSignal) {
-    this.#timer = callAfter(timeout, () => {
+    this.#timer = startTimer(timeout, () => {
       this.over = true;
       this.#controller.abort();
     });

@@ -1,4 +1,4 @@
-import type { ApiCallOptions } from '../api/api.js';
+import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import { untilAborted } from '../async/abort.js';
 import { existing } from './existing.js';

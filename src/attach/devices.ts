@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onAbort } from '../async/abort.js';
-import { callAfter } from '../async/sleep.js';
+import { startTimer } from '../async/sleep.js';
 
 /** How often the directory is listed while somebody has waited for less than {@link FREQUENT_FOR}. Milliseconds. */
 const FREQUENT = 10;
@@ -101,7 +101,7 @@ function untilComplete(
       settle();
     };
     const wait = { missing, waited: 0, onComplete: () => end(resolve) };
-    const deadline = callAfter(timeout, () => {
+    const deadline = startTimer(timeout, () => {
       // What came just before the time was up counts.
       poll.look();
       if (missing.size > 0) end(resolve);

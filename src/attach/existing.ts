@@ -1,6 +1,6 @@
-import type { ApiCallOptions } from '../api/api.js';
 import { ApiError } from '../api/errors/api-error.js';
 import { isName } from '../api/names.js';
+import type { ApiCallOptions } from '../api/options.js';
 import type { AttachDBApi, Named } from './options.js';
 import type { WantedVolume } from './plan.js';
 

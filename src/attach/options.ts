@@ -1,4 +1,4 @@
-import type { ApiCallOptions } from '../api/api.js';
+import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
 import type { LockOptions } from '../store/lock-options.js';
