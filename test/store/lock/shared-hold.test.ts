@@ -240,7 +240,7 @@ describe('changes', () => {
   function countWrites(): () => number {
     let writes = 0;
     mend = tamperWithDisk(({ name, path: where }) => {
-      if (name === 'handle.truncate' && where === fname) writes++;
+      if (name === 'file.truncate' && where === fname) writes++;
       return undefined;
     });
     return () => writes;
@@ -267,7 +267,7 @@ describe('changes', () => {
 
   test('are acknowledged when they are on the disk, and all fail with the write', async () => {
     mend = tamperWithDisk(({ name, path: where }) => {
-      if (name === 'handle.datasync' && where === fname) throw systemError('EIO');
+      if (name === 'file.datasync' && where === fname) throw systemError('EIO');
       return undefined;
     });
     const codes = await Promise.all(['a', 'b', 'c'].map((key) => db.add(key, 1).catch(codeOf)));
