@@ -1,22 +1,23 @@
-export {
-  Api,
-  type ApiCallOptions,
-  type ApiOptions,
-  type ApiRawCallOptions,
-  type AttachmentsListOptions,
-} from './api/api.js';
+export { Api } from './api/api.js';
 export { ApiArgumentError } from './api/errors/api-argument-error.js';
 export { ApiConnectionError } from './api/errors/api-connection-error.js';
 export { ApiError, type ApiErrorReply } from './api/errors/api-error.js';
 export { ApiResponseError, type ApiResponseErrorCode } from './api/errors/api-response-error.js';
+export type { ApiCallOptions, ApiOptions, ApiRawCallOptions } from './api/options.js';
 export type * from './api/types.js';
 export { AttachDB } from './attach/attach-db.js';
-export type { AttachDBApi, Named } from './attach/attach-db-api.js';
 export { AttachError, type AttachErrorCode } from './attach/attach-error.js';
 export { type DeviceWaitOptions, waitForDevices } from './attach/devices.js';
-export type { AttachDBOptions, Logger, SyncOptions } from './attach/options.js';
+export type { AttachDBApi, AttachDBOptions, Logger, Named, SyncOptions } from './attach/options.js';
 export type { AttachmentState, DetachPlan, SyncPlan, WantedVolume } from './attach/plan.js';
-export type { AttachedVolume, KeptVolume, SyncReport } from './attach/report.js';
+export type {
+  Attached,
+  AttachedVolume,
+  Detached,
+  KeptVolume,
+  OwnRequest,
+  SyncReport,
+} from './attach/report.js';
 export type { AttachRequest, AttachRequestFields, Rights } from './attach/request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';

@@ -61,15 +61,10 @@ export function checkList(data: unknown, member: string, what: string): void {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** As it is, and as JSON, an address or HTML may spell it. */
+/** As it is, and as JSON spells it. */
 function hideSecret(text: string, secret: string): string {
-  const json = JSON.stringify(secret).slice(1, -1);
-  const forms = [json, inHtml(json), inHtml(secret), encodeURIComponent(secret), secret];
-  return forms.reduce((hidden, form) => hidden.replaceAll(form, HIDDEN), text);
+  return text.replaceAll(JSON.stringify(secret).slice(1, -1), HIDDEN).replaceAll(secret, HIDDEN);
 }
-
-const inHtml = (text: string) =>
-  text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 
 /** The same JSON, without the secret in any text, name or number. */
 function hideIn(value: unknown, secret: string): unknown {

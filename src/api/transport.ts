@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http';
 import { onAbort } from '../async/abort.js';
-import { callAfter } from '../async/sleep.js';
+import { startTimer } from '../async/sleep.js';
 import { ApiConnectionError } from './errors/api-connection-error.js';
 import { ApiResponseError } from './errors/api-response-error.js';
 
@@ -26,9 +26,6 @@ export interface HttpReply {
   status: number;
   body: Buffer;
 }
-
-/** Put into one when there are so many: each takes hundreds of bytes besides what it holds, and that may be one. */
-const MANY_CHUNKS = 1000;
 
 /** One connection a request: the service closes it after its reply. */
 const agent = new Agent({ keepAlive: false });
@@ -70,15 +67,14 @@ export function send(req: HttpRequest): Promise<HttpReply> {
           `${what}: no whole reply within ${timeout} ms; is the management service at work? Else raise timeout`,
         ),
       );
-    const timer = callAfter(timeout, onTimeout);
+    const timer = startTimer(timeout, onTimeout);
     const stopListening = onAbort(signal, () => fail(signal?.reason));
 
     outgoing.on('error', (error: NodeJS.ErrnoException) => fail(asTyped(error, what)));
     outgoing.on('response', (incoming) => {
       const status = incoming.statusCode as number;
       const chunks: Buffer[] = [];
-      let latest: Buffer[] = [];
-      let size = Number(incoming.headers['content-length'] ?? 0);
+      let size = 0;
       const refuseTooLarge = () =>
         fail(
           new ApiResponseError(
@@ -87,19 +83,13 @@ export function send(req: HttpRequest): Promise<HttpReply> {
             status,
           ),
         );
-      if (size > maxReplySize) return refuseTooLarge();
-      size = 0;
+      if (Number(incoming.headers['content-length'] ?? 0) > maxReplySize) return refuseTooLarge();
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size > maxReplySize) refuseTooLarge();
-        else if (latest.push(chunk) >= MANY_CHUNKS) {
-          chunks.push(Buffer.concat(latest));
-          latest = [];
-        }
+        else chunks.push(chunk);
       });
-      incoming.on('end', () =>
-        finish(() => resolve({ status, body: Buffer.concat([...chunks, ...latest]) })),
-      );
+      incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
       // A reset is told to the request first; what is left for the reply is that it ends too early.
       incoming.on('error', (cause) =>
         fail(

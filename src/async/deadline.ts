@@ -1,5 +1,5 @@
 import { onAbort } from './abort.js';
-import { callAfter } from './sleep.js';
+import { startTimer } from './sleep.js';
 
 /** When a wait ends: after a time, or as soon as the caller's own signal is aborted. */
 export class Deadline {
@@ -14,7 +14,7 @@ export class Deadline {
    * @param caller - its reason becomes that of {@link signal}
    */
   constructor(timeout: number, caller?: AbortSignal) {
-    this.#timer = callAfter(timeout, () => {
+    this.#timer = startTimer(timeout, () => {
       this.isOver = true;
       this.#controller.abort();
     });

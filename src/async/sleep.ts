@@ -4,7 +4,7 @@ import { onAbort } from './abort.js';
 export const MAX_TIMER = 2 ** 31 - 1;
 
 /** Calls back after `ms` milliseconds; never, if they are more than a timer can count. */
-export const callAfter = (ms: number, callback: () => void): NodeJS.Timeout | undefined =>
+export const startTimer = (ms: number, callback: () => void): NodeJS.Timeout | undefined =>
   ms > MAX_TIMER ? undefined : setTimeout(callback, ms);
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onAbort } from '../async/abort.js';
-import { callAfter } from '../async/sleep.js';
+import { startTimer } from '../async/sleep.js';
 
 /** How often the directory is listed while somebody has waited for less than {@link FREQUENT_FOR}. Milliseconds. */
 const FREQUENT = 10;
@@ -101,7 +101,7 @@ function untilComplete(
       settle();
     };
     const wait = { missing, waited: 0, onComplete: () => end(resolve) };
-    const deadline = callAfter(timeout, () => {
+    const deadline = startTimer(timeout, () => {
       // What came just before the time was up counts.
       poll.look();
       if (missing.size > 0) end(resolve);
@@ -118,5 +118,31 @@ function list(dir: string): ReadonlySet<string> | undefined {
     return new Set(readdirSync(dir));
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
+  }
+}
+
+/** The devices of this host. */
+export class Devices {
+  readonly #dir: string;
+  readonly #timeout: number;
+
+  /** @param timeout - milliseconds */
+  constructor(dir: string, timeout: number) {
+    this.#dir = dir;
+    this.#timeout = timeout;
+  }
+
+  path(volume: string): string {
+    return join(this.#dir, volume);
+  }
+
+  /** As {@link waitForDevices}. */
+  find(names: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
+    return waitForDevices(this.#dir, names, { timeout: this.#timeout, signal });
+  }
+
+  /** What to say when {@link find} did not find it. */
+  missing(volume: string): string {
+    return `${volume} is attached, but ${this.path(volume)} did not appear within ${this.#timeout} ms; is the storpool_block service running on this host?`;
   }
 }

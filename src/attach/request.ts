@@ -39,3 +39,9 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
   }
   return request as AttachRequest;
 }
+
+/** The volume that an entry of the cache is for, whatever else is wrong with it. */
+export function volumeOf(entry: unknown): string | undefined {
+  const { volume } = (entry ?? {}) as { volume?: unknown };
+  return typeof volume === 'string' ? volume : undefined;
+}

@@ -40,8 +40,7 @@ export class SPLockedFile {
   /** @throws {@link SPLockedFileError} `EINVAL` for a lock option that makes no sense. */
   constructor(fname: string, lock: LockOptions = {}) {
     this.fname = fname;
-    const warn = (message: string) => this.warn(message);
-    this.#context = { fname, options: resolveLockOptions(lock), warn };
+    this.#context = { fname, options: resolveLockOptions(lock), warn: (message) => this.#warn(message) };
   }
 
   /**
@@ -187,6 +186,15 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
+  /** A logger that fails must not fail a call whose work is done. */
+  #warn(message: string): void {
+    try {
+      this.warn(message);
+    } catch (error) {
+      process.emitWarning(`${message} (the logger failed: ${String(error)})`, 'SPLockedFileWarning');
+    }
+  }
+
   #sharedHold(): SharedHold {
     if (this.#joinable?.isOpen) return this.#joinable;
     this.#joinable = new SharedHold();
@@ -259,7 +267,7 @@ export class SPLockedFile {
       const intact = findIntact(lock, (copy) => parseContent(copy, this.fname));
       if (intact === undefined) throw torn;
       const kept = await restore(lock, bytes, intact.bytes, this.fname);
-      this.warn(
+      this.#warn(
         `${this.fname} was torn (${bytes.length} bytes, not JSON${kept}); it is restored from ${backupPath(lock.path)} of ${intact.written.toISOString()}. What programs that keep no such copy changed since then is lost`,
       );
       return intact;

@@ -1,16 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CALLS } from '../../src/api/calls.js';
-import {
-  Api,
-  ApiArgumentError,
-  type ApiCallOptions,
-  ApiConnectionError,
-  ApiError,
-  ApiResponseError,
-  type ReassignEntry,
-} from '../../src/index.js';
+import { Api, ApiArgumentError, type ApiCallOptions, ApiResponseError } from '../../src/index.js';
 import { failureOf } from './failure.js';
-import { parts, type RawServer, rawServer, refuse, succeed } from './raw-server.js';
+import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
 
 let data: unknown;
 let server: RawServer;
@@ -269,66 +261,6 @@ describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: resu
   );
 });
 
-describe('the name of an object', () => {
-  const named: [string, 'volume' | 'snapshot', (api: Api, name: string) => Promise<unknown>][] = [
-    ['volumeList', 'volume', (api, name) => api.volumeList(name)],
-    ['volumeInfo', 'volume', (api, name) => api.volumeInfo(name)],
-    ['volumeUpdate', 'volume', (api, name) => api.volumeUpdate(name, {})],
-    ['volumeRevert', 'volume', (api, name) => api.volumeRevert(name, { toSnapshot: 's' })],
-    ['volumeDelete', 'volume', (api, name) => api.volumeDelete(name)],
-    ['snapshotCreate', 'volume', (api, name) => api.snapshotCreate(name)],
-    ['snapshotList', 'snapshot', (api, name) => api.snapshotList(name)],
-    ['snapshotDelete', 'snapshot', (api, name) => api.snapshotDelete(name)],
-    ['snapshotUpdate', 'snapshot', (api, name) => api.snapshotUpdate(name, {})],
-  ];
-  const hostile: unknown[] = [
-    '',
-    '.',
-    '..',
-    '../x',
-    'a/b',
-    'a\r\nX-Header: 1',
-    '%2e',
-    'a?b',
-    'x'.repeat(10_000),
-    undefined,
-    null,
-    5,
-    ['v'],
-  ];
-
-  test.each(named)('%s rejects what is none, without a request', async (_label, kind, run) => {
-    for (const name of hostile) {
-      const error = await failureOf(run(client(), name as string), ApiArgumentError);
-      expect(error.code).toBe('EINVAL');
-      expect(error.message).toContain(`is not the name of a ${kind}`);
-    }
-    expect(server.requests).toEqual([]);
-  });
-
-  test.each(named)('%s takes __proto__ for the name that it is', async (_label, _kind, run) => {
-    data = [{ name: '__proto__' }];
-    await run(client(), '__proto__');
-    expect(parts(server.requests[0]).line).toContain('/__proto__ HTTP/1.1');
-  });
-
-  test('a reassignment with a bad entry is not sent at all', async () => {
-    const entries = [
-      { volume: 'v', rw: [1] },
-      { volume: '../x', rw: [1] },
-    ] as ReassignEntry[];
-    await failureOf(client().volumesReassign(entries), ApiArgumentError);
-    await failureOf(client().volumesReassignWait({ reassign: entries }), ApiArgumentError);
-    expect(server.requests).toEqual([]);
-  });
-});
-
-test('a snapshot whose name the service makes up', async () => {
-  data = { ok: true, autoName: '*1' };
-  expect(await client().snapshotCreate('v')).toEqual(data);
-  expect(parts(server.requests[0]).body).toBe('{}');
-});
-
 describe('results that are not what the call gives', () => {
   const lists = CASES.filter(({ call }) => 'listOf' in CALLS[call]);
 
@@ -351,101 +283,5 @@ describe('results that are not what the call gives', () => {
       code: 'EBADREPLY',
       message: `GET ${path}: the reply's data has an entry without a "${member}" (entry 0)`,
     });
-  });
-});
-
-describe('errors name the call', () => {
-  test('a refusal', async () => {
-    await using refusing = await rawServer(refuse(404, { name: 'objectDoesNotExist', descr: "no 'v'" }));
-    const api = new Api({ port: refusing.port, auth: 'token' });
-    const error = await failureOf(api.volumeList('v', { clusterName: 'c2' }), ApiError);
-    expect(error).toMatchObject({
-      status: 404,
-      code: 'objectDoesNotExist',
-      message: "GET Volume/v: objectDoesNotExist: no 'v'",
-    });
-  });
-
-  test('a refused connection', async () => {
-    const api = new Api({ port: 1, auth: 'token', transientRetries: 0 });
-    const error = await failureOf(api.volumeDelete('v'), ApiConnectionError);
-    expect(error.message).toMatch(/^POST \/ctrl\/1\.0\/VolumeDelete\/v at 127\.0\.0\.1:1: /u);
-  });
-});
-
-describe('call()', () => {
-  test('a GET carries its argument in the query', async () => {
-    data = 'raw';
-    const json = { a: [1, null, { b: null, c: 'x y&z#/жълт' }], d: undefined };
-    expect(await client().call('GET', 'Any/Path', { json: { ...json, a: json.a.slice(2) } })).toBe('raw');
-    expect(parts(server.requests[0])).toMatchObject({
-      line: `GET /ctrl/1.0/Any/Path?json=${encodeURIComponent('{"a":[{"c":"x y&z#/жълт"}]}')} HTTP/1.1`,
-      body: '',
-    });
-  });
-
-  test.each([undefined, null])('without an argument (%s) there is neither query nor body', async (json) => {
-    data = 1;
-    await client().call('GET', 'X', { json });
-    await client().call('POST', 'X', { json });
-    await client().call('POST', 'X');
-    expect(server.requests.map((request) => parts(request))).toMatchObject([
-      { line: 'GET /ctrl/1.0/X HTTP/1.1', body: '' },
-      { line: 'POST /ctrl/1.0/X HTTP/1.1', body: '' },
-      { line: 'POST /ctrl/1.0/X HTTP/1.1', body: '' },
-    ]);
-  });
-
-  test.each([false, 0, ''])('%j is an argument', async (json) => {
-    data = 1;
-    await client().call('POST', 'X', { json });
-    expect(parts(server.requests[0]).body).toBe(JSON.stringify(json));
-  });
-
-  test('has a multi-cluster form only where it is said to', async () => {
-    data = 1;
-    await client(true).call('GET', 'X');
-    await client(true).call('GET', 'X', { multiCluster: true });
-    await client().call('GET', 'X', { multiCluster: true });
-    await client(true).call('GET', 'X', { multiCluster: true, clusterName: 'c' });
-    expect(server.requests.map((request) => parts(request).line)).toEqual([
-      'GET /ctrl/1.0/X HTTP/1.1',
-      'GET /ctrl/1.0/MultiCluster/X HTTP/1.1',
-      'GET /ctrl/1.0/X HTTP/1.1',
-      'GET /ctrl/1.0/RemoteCommand/c/MultiCluster/X HTTP/1.1',
-    ]);
-  });
-
-  test('its result is not checked', async () => {
-    data = { not: 'a list' };
-    expect(await client().call('GET', 'VolumesList')).toEqual(data);
-  });
-
-  test.each(['DELETE', 'get', '', undefined, 'GET / HTTP/1.1\r\n'])(
-    'the method %j is none',
-    async (method) => {
-      const error = await failureOf(client().call(method as 'GET', 'X'), ApiArgumentError);
-      expect(error).toMatchObject({
-        code: 'EINVAL',
-        message: `${String(method)} is not a method of the API: use GET or POST`,
-      });
-      expect(server.requests).toEqual([]);
-    },
-  );
-
-  test.each(['', '/X', '..', 'Volume/../X', 'Volume/%2e%2e/X', 'X?json=1', 'X\r\nY: 1', 'a b'])(
-    'the path %j is none',
-    async (path) => {
-      const error = await failureOf(client().call('GET', path), ApiArgumentError);
-      expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
-      expect(error.message).toContain('is not the path of an API call');
-      expect(server.requests).toEqual([]);
-    },
-  );
-
-  test.each([undefined, null, 5, {}, ['X']])('the path %j is no text', async (path) => {
-    const error = await failureOf(client().call('GET', path as string), ApiArgumentError);
-    expect(error.code).toBe('EINVAL');
-    expect(server.requests).toEqual([]);
   });
 });
