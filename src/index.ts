@@ -6,12 +6,18 @@ export { ApiResponseError, type ApiResponseErrorCode } from './api/errors/api-re
 export type { AllClustersOptions, ApiCallOptions, ApiOptions, ApiRawCallOptions } from './api/options.js';
 export type * from './api/types.js';
 export { AttachDB } from './attach/attach-db.js';
-export type { AttachDBApi, Named } from './attach/attach-db-api.js';
 export { AttachError, type AttachErrorCode } from './attach/attach-error.js';
 export { type DeviceWaitOptions, waitForDevices } from './attach/devices.js';
-export type { AttachDBOptions, Logger, SyncOptions } from './attach/options.js';
+export type { AttachDBApi, AttachDBOptions, Logger, Named, SyncOptions } from './attach/options.js';
 export type { AttachmentState, DetachPlan, SyncPlan, WantedVolume } from './attach/plan.js';
-export type { AttachedVolume, KeptVolume, SyncReport } from './attach/report.js';
+export type {
+  Attached,
+  AttachedVolume,
+  Detached,
+  KeptVolume,
+  OwnRequest,
+  SyncReport,
+} from './attach/report.js';
 export type { AttachRequest, AttachRequestFields, Rights } from './attach/request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';

@@ -20,3 +20,18 @@ function allowManyListeners(signal: AbortSignal): void {
     // The signal of another implementation, jsdom's for example: it has no limit.
   }
 }
+
+/**
+ * Starts something and waits for it no longer than until the signal is aborted, even if it does not listen to the
+ * signal itself. What becomes of it later is ignored.
+ *
+ * @throws the signal's reason
+ */
+export function untilAborted<T>(start: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return start();
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const stopListening = onAbort(signal, () => reject(signal.reason));
+    (async () => start())().then(resolve, reject).finally(stopListening);
+  });
+}

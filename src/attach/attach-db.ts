@@ -1,74 +1,79 @@
-import { join } from 'node:path';
 import { Api } from '../api/api.js';
 import { isClientId } from '../api/names.js';
-import type { ReassignEntry } from '../api/types.js';
 import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
-import { debugOutput } from '../observe/debug.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
+import { warnOnce } from '../observe/warn-once.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
-import type { AttachDBApi } from './attach-db-api.js';
 import { AttachError } from './attach-error.js';
-import { Attachments } from './attachments.js';
-import { detach } from './detach.js';
-import { waitForDevices } from './devices.js';
-import { readExistence } from './existing.js';
-import type { AttachDBOptions, Logger, SyncOptions } from './options.js';
 import {
-  type DetachPlan,
-  planForUnknown,
-  type SyncCall,
-  type SyncPlan,
-  syncNeeds,
-  syncPlan,
-  type WantedVolume,
-} from './plan.js';
-import type { SyncReport } from './report.js';
-import { type AttachRequest, type AttachRequestFields, checkRequest } from './request.js';
-import { SyncGroup } from './sync-group.js';
-
-const debug = debugOutput('storpool:attachdb');
-
-/** What calls share that share a hold of the lock. */
-interface Shared {
-  attachments: Attachments;
-  inThisHold: <T>(fn: () => Promise<T>) => Promise<T>;
-}
-
-/** Sends one entry of a reassignment. */
-type Reassign = (entry: ReassignEntry) => Promise<void>;
+  AttachProgress,
+  type Attempt,
+  attachOnce,
+  detachOnce,
+  planSync,
+  SyncProgress,
+  syncOnce,
+} from './carry-out.js';
+import { Cluster, KnownAttachments } from './cluster.js';
+import { Devices } from './devices.js';
+import {
+  type AttachDBApi,
+  type AttachDBOptions,
+  checkCount,
+  checkLogger,
+  type Logger,
+  type SyncOptions,
+} from './options.js';
+import { checkAttachable, type SyncCall, type SyncPlan, wantedBy } from './plan.js';
+import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
+import {
+  type AttachRequest,
+  type AttachRequestFields,
+  checkReqId,
+  completeRequest,
+  misspelledMembers,
+} from './request.js';
+import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
 
 /**
  * The attachment cache of this host, and what brings the cluster in line with it.
+ *
+ * `attach()` and `detach()` do what a shim wants in one call each. `add()`, `sync()` and `remove()` are the calls of
+ * the reference.
  *
  * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   readonly #log: Logger;
   readonly #configSource: SPConfigOptions | SPConfig;
-  readonly #deviceDir: string;
-  readonly #deviceTimeout: number;
-  readonly #detachRetries: number;
-  readonly #detachRetryDelay: number;
+  readonly #injected: AttachDBApi | undefined;
+  readonly #devices: Devices;
+  readonly #policy: AttemptPolicy;
   readonly #forceShared: boolean;
+  readonly #known = new WeakMap<object, KnownAttachments>();
   #config: SPConfig | undefined;
-  #api: AttachDBApi | undefined;
-  /** Those who wait for the lock and can still be joined. */
-  #group: SyncGroup<Shared> | undefined;
+  #api: Api | undefined;
 
   /** @throws TypeError when there is no logger or an option makes no sense. */
   constructor(options: AttachDBOptions) {
-    super(options.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options.lock);
-    this.#log = checkLogger(options.log);
+    super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
+    this.#log = checkLogger(options?.log);
     this.#configSource =
       options.overrideConfig === undefined
         ? (options.config ?? {})
         : { overrideConfig: copyOf(options.overrideConfig) };
-    this.#api = options.api;
-    this.#deviceDir = options.deviceDir ?? '/dev/storpool';
-    this.#deviceTimeout = checkCount('deviceTimeout', options.deviceTimeout ?? 10_000);
-    this.#detachRetries = checkCount('detachRetries', options.detachRetries ?? 10);
-    this.#detachRetryDelay = checkCount('detachRetryDelay', options.detachRetryDelay ?? 200);
+    this.#injected = options.api;
+    this.#devices = new Devices(
+      options.deviceDir ?? '/dev/storpool',
+      checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
+    );
+    this.#policy = {
+      openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
+      openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
+      // An injected api has a policy of its own.
+      transientRetries: options.api === undefined ? 5 : 0,
+    };
     this.#forceShared = options.forceShared ?? false;
   }
 
@@ -93,15 +98,16 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws {@link SPConfigError}
    */
   api(): Api {
-    this.#api ??= Api.fromConfig(this.config());
     // Whoever injects something less knows what it can do.
-    return this.#api as Api;
+    if (this.#injected !== undefined) return this.#injected as Api;
+    this.#api ??= Api.fromConfig(this.config());
+    return this.#api;
   }
 
   /**
    * This host's client ID, `SP_OURID` of the configuration.
    *
-   * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a number.
+   * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID.
    */
   clientId(): number {
     const id = this.config().get('SP_OURID', '').trim();
@@ -115,7 +121,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
 
   /** The path at which the device of an attached volume or snapshot appears. */
   devicePath(volume: string): string {
-    return join(this.#deviceDir, volume);
+    return this.#devices.path(volume);
   }
 
   /**
@@ -147,36 +153,107 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    *
    * Reference: `add(key, value)`.
    *
+   * `id` and `type` are filled in where they are missing, because the Python services read them from each entry.
+   *
    * A snapshot with the rights 2 is taken, as in the reference; every `sync()` that comes to it then fails with
    * `ESNAPSHOTRW`, until it is removed.
    *
-   * @throws {@link AttachError} `EBADREQUEST` for what is no request.
+   * @throws {@link AttachError} `EBADREQUEST` for what is no request, or has the `id` of another.
    */
   override async add(
     reqId: string,
     request: AttachRequest | AttachRequestFields,
     options?: WithLockOptions,
   ): Promise<void> {
-    await super.add(reqId, checkRequest(reqId, request, 'to be added'), options);
+    await super.add(reqId, this.#complete(reqId, request, 'to be added'), options);
+  }
+
+  /**
+   * Puts a request into the cache, attaches its volume to this host and waits for the device. Other requests in the
+   * cache are left alone.
+   *
+   * The lock is held for the cache and the cluster, not while it waits. Whatever it throws, `detach(reqId)` takes back
+   * what it has done.
+   *
+   * Reference: `add()` and `sync(req_id, None)` of one driver.
+   *
+   * @returns where the device is
+   * @throws {@link AttachError} `ENOVOLUME` when the cluster has no such volume: the request is then not in the cache.
+   * `ENODEVICE` when the device does not appear within `deviceTimeout`: the volume is attached, and the request cached.
+   * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume outside of the prefix, and for a request ID that is cached for
+   * another volume) and `ENOCLIENTID`, before anything is done. Besides {@link SPLockedFileError},
+   * {@link SPConfigError} and what the API throws.
+   */
+  async attach(
+    reqId: string,
+    request: AttachRequest | AttachRequestFields,
+    { signal }: SyncOptions = {},
+  ): Promise<Attached> {
+    signal?.throwIfAborted();
+    const complete = this.#complete(reqId, request, 'to be attached');
+    const wanted = wantedBy(reqId, complete);
+    checkAttachable(wanted, this.volumePrefix());
+    const { volume, snapshot, rights } = wanted;
+    return traced(
+      'storpool:attach',
+      { reqId, volume, snapshot, rights, clientId: this.clientId() },
+      async () => {
+        const progress = new AttachProgress();
+        const { alreadyAttached } = await this.#attempts(
+          `attach(${reqId})`,
+          (attempt) => attachOnce(reqId, complete, progress, attempt),
+          signal,
+        );
+        const found = await this.#devices.find([volume], signal);
+        if (found.has(volume))
+          return { volume, snapshot, rights, device: this.devicePath(volume), alreadyAttached };
+        const remedy = `detach(${JSON.stringify(reqId)}) takes it back`;
+        throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
+      },
+    );
+  }
+
+  /**
+   * Detaches the volume of a cached request from this host, and removes the request from the cache in the same hold of
+   * the lock. A volume that other cached requests need stays attached.
+   *
+   * While the volume is open it is tried again (`detachRetries`, `detachRetryDelay`), without the lock in between; the
+   * last attempt is forced. After an error the request is still in the cache.
+   *
+   * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
+   * reference had before 3.0.
+   *
+   * @returns what became of the volume. An unknown request is no error, because a driver may disconnect twice.
+   * @throws {@link AttachError} `ENOCLIENTID`, `EBADREQUEST`; {@link SPLockedFileError}, {@link SPConfigError} and what
+   * the API throws.
+   */
+  async detach(reqId: string, { signal }: SyncOptions = {}): Promise<Detached> {
+    signal?.throwIfAborted();
+    checkReqId(reqId);
+    const context: DetachEvent = { reqId, clientId: this.clientId() };
+    return traced('storpool:detach', context, async () => {
+      const detached = await this.#attempts(
+        `detach(${reqId})`,
+        (attempt) => detachOnce(reqId, attempt),
+        signal,
+      );
+      Object.assign(context, detached);
+      return detached;
+    });
   }
 
   /**
    * Attaches to this host what the cached requests want and it does not have, drops requests for volumes
-   * that are no more, and detaches one volume if it is named; all that under the lock. Then waits for the
-   * devices.
+   * that the cluster does not have, and detaches one volume if it is named; then waits for the devices.
    *
-   * A request for a volume that the cluster does not have is no error: it leaves the cache, and stands in
-   * `staleRequests` of the report.
+   * A request for a volume that the cluster does not have is no error: it leaves the cache, and is listed in
+   * `staleRequests` of the report. `own` says what became of the call's own request.
+   *
+   * While the volume to be detached is open, and after a transient failure of the API, the whole is tried again,
+   * without the lock in between, and planned anew. Inside of `withLock()` the pauses are under that lock.
    *
    * Between `sync(reqId, volume)` and `remove(reqId)` the request is still cached, and a `sync()` of another
-   * service may attach the volume again. Hold the lock around both where that matters:
-   *
-   * ```ts
-   * await db.withLock(async () => {
-   *   await db.sync(reqId, volume);
-   *   await db.remove(reqId);
-   * });
-   * ```
+   * service may attach the volume again. `detach()` does both in one hold of the lock.
    *
    * Reference: `sync(req_id, detached)`.
    *
@@ -187,29 +264,14 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
     signal?.throwIfAborted();
-    const call = this.#call(reqId, detached);
-    const { plan, outcome } = await this.#underLock(async (attachments) => {
-      const plan = await this.#plan(call, attachments, signal);
-      if (plan.unknownRequest) {
-        this.#log.warn(
-          `Request ${reqId} is not in ${this.fname}: ${detached} is left as it is, since nothing is known of who needs it`,
-        );
-      }
-      const reassign = async (entry: ReassignEntry) => {
-        // Nothing is changed in the cluster once somebody else may hold the lock.
-        await this.checkLock();
-        await attachments.reassign(entry, signal);
-      };
-      for (const wanted of plan.attach) await this.#attach(wanted, call, reassign);
-      await this.removeKeys(plan.staleRequests);
-      const outcome = await this.#detach(plan.detach, call, reassign, signal);
-      return { plan, outcome };
-    }, signal);
-    const devices = await this.#waitForDevices(plan, outcome.detached, call, signal);
-    const attached = plan.attach.map(({ volume, snapshot, rights }) => {
-      return { volume, snapshot, rights, device: devices.get(volume) ?? null };
-    });
-    return { attached, staleRequests: plan.staleRequests, ...outcome };
+    const call = syncCall(reqId, detached);
+    const progress = new SyncProgress();
+    const outcome = await this.#attempts(
+      `sync(${reqId})`,
+      (attempt) => syncOnce(call, progress, attempt, this.#forceShared),
+      signal,
+    );
+    return reportOf(outcome, this.#devices, this.#log, signal);
   }
 
   /**
@@ -218,150 +280,68 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws what `sync()` throws before it changes anything.
    */
   async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
-    const call = this.#call(reqId, detached);
-    return this.withLock(() => this.#plan(call, this.#attachments(), signal), { signal });
-  }
-
-  /** As in the base class. */
-  override withLock<T>(fn: () => T | Promise<T>, options?: WithLockOptions): Promise<T> {
-    // Who comes after this call must not get in before it.
-    if (!this.holdsLock) this.#group = undefined;
-    return super.withLock(fn, options);
+    const call = syncCall(reqId, detached);
+    const { plan } = await this.#attempts(`plan(${reqId})`, (attempt) => planSync(call, attempt), signal);
+    return plan;
   }
 
   protected override warn(message: string): void {
     this.#log.warn(message);
   }
 
-  #call(reqId: string, detached: string | null | undefined): SyncCall {
-    return { reqId, detached: detached ?? null, clientId: this.clientId(), prefix: this.volumePrefix() };
-  }
-
-  /**
-   * Runs a function under the lock, which all calls that wait for it at that time share, and what is known of the
-   * attachments.
-   */
-  #underLock<T>(fn: (attachments: Attachments) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn(this.#attachments()), { signal });
-    this.#group ??= new SyncGroup();
-    const group = this.#group;
-    const run = () => {
-      if (this.#group === group) this.#group = undefined;
-      return group.run({ attachments: this.#attachments(), inThisHold: this.shareHold() });
-    };
-    return group.join(
-      ({ attachments, inThisHold }) => inThisHold(() => fn(attachments)),
-      (wait) => super.withLock(run, { signal: wait }),
-      signal,
-    );
-  }
-
-  #attachments(): Attachments {
-    return new Attachments(() => this.api(), { clientId: this.clientId(), prefix: this.volumePrefix() });
-  }
-
-  async #plan(call: SyncCall, attachments: Attachments, signal: AbortSignal | undefined): Promise<SyncPlan> {
-    const cached = await this.getShared();
-    if (!Object.hasOwn(cached, call.reqId)) {
-      if (call.detached !== null) return planForUnknown();
-      throw new AttachError(
-        'EUNKNOWNREQUEST',
-        `Request ${call.reqId} is not in ${this.fname}: add() it before sync()`,
-      );
+  #complete(reqId: string, request: unknown, what: string): AttachRequest {
+    checkReqId(reqId);
+    const complete = completeRequest(reqId, request, what);
+    for (const [given, meant] of misspelledMembers(complete)) {
+      const message = `A request ${what} has the member ${given}, which means nothing here: is ${meant} meant?`;
+      warnOnce((text) => this.warn(text), `member ${given}`, message);
     }
-    const requests = new Map(
-      Object.entries(cached).map(([id, request]) => [id, checkRequest(id, request, `in ${this.fname}`)]),
-    );
-    const needs = syncNeeds(requests, await attachments.read(signal), call);
-    const plan = syncPlan(needs, await readExistence(this.api(), needs.missing, signal));
-    debug('sync(%j, %j): %O', call.reqId, call.detached, plan);
-    return plan;
+    return complete;
   }
 
-  async #attach(
-    { volume, snapshot, rights }: WantedVolume,
-    { reqId, clientId }: SyncCall,
-    reassign: Reassign,
-  ): Promise<void> {
-    const clients = [clientId];
-    const volumeEntry = rights === 2 ? { volume, rw: clients } : { volume, ro: clients };
-    await traced('storpool:attach', { reqId, volume, snapshot, rights, clientId }, () =>
-      reassign(snapshot ? { snapshot: volume, ro: clients } : volumeEntry),
-    );
-  }
-
-  async #detach(
-    target: DetachPlan | null,
-    { reqId, clientId }: SyncCall,
-    reassign: Reassign,
+  /** Each attempt takes the lock for itself, and reads the cache and the attachments anew. */
+  #attempts<T>(
+    what: string,
+    run: (attempt: Attempt) => Promise<T | StillOpen>,
     signal: AbortSignal | undefined,
-  ): Promise<Pick<SyncReport, 'detached' | 'forced' | 'kept'>> {
-    if (target === null) return { detached: null, forced: false, kept: null };
-    const { volume, snapshot, neededBy } = target;
-    const policy = {
-      clientId,
-      retries: this.#detachRetries,
-      delay: this.#detachRetryDelay,
-      mayForce: neededBy.length === 0 || this.#forceShared,
+  ): Promise<T> {
+    const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
+    const api = this.#injected ?? this.api();
+    const options = {
+      ...(this.#injected === undefined && { transientRetries: 0 }),
+      ...(signal && { signal }),
     };
-    const context: DetachEvent = { reqId, volume, snapshot, clientId };
-    const outcome = await traced('storpool:detach', context, async () => {
-      context.outcome = await detach(target, policy, reassign, signal);
-      return context.outcome;
-    });
-    if (outcome === 'kept') {
-      this.#log.warn(
-        `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,
+    const cache = {
+      fname: this.fname,
+      read: () => this.getShared(),
+      put: (reqId: string, request: AttachRequest) => super.add(reqId, request),
+      drop: (reqIds: readonly string[]) => this.removeKeys(reqIds),
+    };
+    const underLock = (isLast: boolean) =>
+      this.withSharedLock(
+        async (hold) => {
+          const known = this.#known.get(hold) ?? new KnownAttachments();
+          this.#known.set(hold, known);
+          const cluster = new Cluster(api, host, known, () => this.checkLock(), options);
+          const careful = (await this.restoredNote()) !== undefined;
+          return run({ cache, cluster, log: this.#log, isLast, careful });
+        },
+        { signal },
       );
-      return { detached: null, forced: false, kept: { volume, neededBy } };
-    }
-    return { detached: volume, forced: outcome === 'forced', kept: null };
-  }
-
-  /**
-   * Waits for the devices of what was just attached, and of the volume that the call is for: another process
-   * may have attached it a moment ago on behalf of this one's request, and be waiting itself.
-   *
-   * @returns the paths of the devices that are there
-   */
-  async #waitForDevices(
-    plan: SyncPlan,
-    detached: string | null,
-    call: SyncCall,
-    signal: AbortSignal | undefined,
-  ): Promise<Map<string, string>> {
-    const attached = plan.attach.filter(({ volume }) => volume !== detached);
-    // Who detaches something has no use for a device.
-    const own =
-      call.detached === null ? plan.alreadyAttached.filter((one) => one.requests.includes(call.reqId)) : [];
-    const names = [...attached, ...own].map(({ volume }) => volume);
-    const found = await waitForDevices(this.#deviceDir, names, { timeout: this.#deviceTimeout, signal });
-    for (const { volume } of attached) {
-      if (!found.has(volume)) {
-        this.#log.warn(
-          `${volume} is attached, but ${this.devicePath(volume)} did not appear within ${this.#deviceTimeout} ms; is the storpool_block service running on this host?`,
-        );
-      }
-    }
-    for (const { volume } of own) {
-      if (!found.has(volume)) this.#log.debug?.(`${volume} was attached before, but it has no device yet`);
-    }
-    return new Map([...found].map((name) => [name, this.devicePath(name)]));
+    const warnWaiting = (error: Error) =>
+      this.#log.warn(`${what} waits for the API and tries again for up to 31 s: ${error.message}`);
+    return inAttempts(underLock, this.#policy, warnWaiting, signal);
   }
 }
 
-function checkLogger(log: Logger): Logger {
-  if (typeof log?.warn === 'function') return log;
+function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
+  checkReqId(reqId);
+  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
   throw new TypeError(
-    'AttachDB needs a logger: give { log } with a warn(message) method, console for example',
+    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
   );
 }
 
 /** What is no object is left for {@link SPConfig} to refuse. */
 const copyOf = <T>(settings: T): T =>
   typeof settings === 'object' && !Array.isArray(settings) && settings !== null ? { ...settings } : settings;
-
-function checkCount(name: string, value: number): number {
-  if (typeof value === 'number' && value >= 0) return value;
-  throw new TypeError(`${name} is ${String(value)}: give a number from 0 on`);
-}

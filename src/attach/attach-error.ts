@@ -1,12 +1,23 @@
 /**
- * What is wrong with a call of {@link AttachDB}: the request is not in the cache (`EUNKNOWNREQUEST`), this
- * host has no usable `SP_OURID` (`ENOCLIENTID`), a snapshot was to be attached read/write (`ESNAPSHOTRW`), or
- * an entry of the cache is not a request (`EBADREQUEST`).
+ * What is wrong with a call of {@link AttachDB}:
+ *
+ * - `EUNKNOWNREQUEST`: the request is not in the cache.
+ * - `ENOCLIENTID`: this host has no usable `SP_OURID`.
+ * - `ESNAPSHOTRW`: a snapshot was to be attached read/write.
+ * - `EBADREQUEST`: a request makes no sense, or its volume lies outside of the prefix.
+ * - `ENOVOLUME`: the cluster does not have the volume or snapshot.
+ * - `ENODEVICE`: the volume is attached, but its device did not appear in time.
  */
-export type AttachErrorCode = 'EUNKNOWNREQUEST' | 'ENOCLIENTID' | 'ESNAPSHOTRW' | 'EBADREQUEST';
+export type AttachErrorCode =
+  | 'EUNKNOWNREQUEST'
+  | 'ENOCLIENTID'
+  | 'ESNAPSHOTRW'
+  | 'EBADREQUEST'
+  | 'ENOVOLUME'
+  | 'ENODEVICE';
 
 /**
- * A request that cannot be carried out. Nothing was attached or detached.
+ * A request that cannot be carried out. Nothing was attached or detached, but for `ENODEVICE`.
  *
  * Reference: the bare exceptions that `AttachDB.sync()` raises.
  */

@@ -120,3 +120,29 @@ function list(dir: string): ReadonlySet<string> | undefined {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
   }
 }
+
+/** The devices of this host. */
+export class Devices {
+  readonly #dir: string;
+  readonly #timeout: number;
+
+  /** @param timeout - milliseconds */
+  constructor(dir: string, timeout: number) {
+    this.#dir = dir;
+    this.#timeout = timeout;
+  }
+
+  path(volume: string): string {
+    return join(this.#dir, volume);
+  }
+
+  /** As {@link waitForDevices}. */
+  find(names: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
+    return waitForDevices(this.#dir, names, { timeout: this.#timeout, signal });
+  }
+
+  /** What to say when {@link find} did not find it. */
+  missing(volume: string): string {
+    return `${volume} is attached, but ${this.path(volume)} did not appear within ${this.#timeout} ms; is the storpool_block service running on this host?`;
+  }
+}

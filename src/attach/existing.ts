@@ -1,6 +1,7 @@
 import { ApiError } from '../api/errors/api-error.js';
 import { isName } from '../api/names.js';
-import { type AttachDBApi, callOptions, type Named } from './attach-db-api.js';
+import type { ApiCallOptions } from '../api/options.js';
+import type { AttachDBApi, Named } from './options.js';
 import type { WantedVolume } from './plan.js';
 
 /**
@@ -10,21 +11,24 @@ import type { WantedVolume } from './plan.js';
  */
 const MOST_BY_NAME = 64;
 /** So many of them at a time: each is a connection to a service that has other hosts to serve. */
-const AT_ONCE = 16;
+const SIDE_BY_SIDE = 16;
 
-/** Asks the cluster which of the volumes and snapshots it has, all that is to be read side by side. */
-export async function readExistence(
+/** Makes one call of the API with the options that all of them get. */
+type Call = <T>(call: (...options: [ApiCallOptions?]) => Promise<T>) => Promise<T>;
+
+/** Asks the cluster which of the volumes and snapshots it has, side by side. */
+export async function existing(
   api: AttachDBApi,
   wanted: readonly WantedVolume[],
-  signal: AbortSignal | undefined,
+  call: Call,
 ): Promise<(wanted: WantedVolume) => boolean> {
   const names = (snapshot: boolean) =>
     wanted
       .filter((one) => one.snapshot === snapshot && isName(snapshot ? 'snapshot' : 'volume', one.volume))
       .map(({ volume }) => volume);
   const [volumes, snapshots] = await Promise.all([
-    present(names(false), api.volumeList?.bind(api), (...options) => api.volumesList(...options), signal),
-    present(names(true), api.snapshotList?.bind(api), (...options) => api.snapshotsList(...options), signal),
+    present(names(false), api.volumeList?.bind(api), (...options) => api.volumesList(...options), call),
+    present(names(true), api.snapshotList?.bind(api), (...options) => api.snapshotsList(...options), call),
   ]);
   return ({ volume, snapshot }) => (snapshot ? snapshots : volumes).has(volume);
 }
@@ -33,17 +37,17 @@ async function present(
   names: readonly string[],
   readOne: AttachDBApi['volumeList'],
   readAll: AttachDBApi['volumesList'],
-  signal: AbortSignal | undefined,
+  call: Call,
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0) return new Set();
   const found =
     readOne === undefined || names.length > MOST_BY_NAME
-      ? await readAll(...callOptions(signal))
-      : await readEach(names, (name) => readIfThere(readOne, name, signal));
+      ? await call(readAll)
+      : await readEach(names, (name) => call((...options) => readOne(name, ...options)));
   return new Set(found.map(({ name }) => name));
 }
 
-/** Reads side by side, {@link AT_ONCE} at a time. */
+/** Reads side by side, {@link SIDE_BY_SIDE} at a time, until one fails. */
 async function readEach(
   names: readonly string[],
   read: (name: string) => Promise<readonly Named[]>,
@@ -54,24 +58,20 @@ async function readEach(
   const readOn = async () => {
     for (const name of left) {
       if (failed) return;
-      found.push(...(await read(name)));
+      found.push(...(await unlessMissing(read(name))));
     }
   };
   const stop = (error: unknown) => {
     failed = true;
     throw error;
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, () => readOn().catch(stop)));
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, () => readOn().catch(stop)));
   return found;
 }
 
-async function readIfThere(
-  readOne: NonNullable<AttachDBApi['volumeList']>,
-  name: string,
-  signal: AbortSignal | undefined,
-): Promise<readonly Named[]> {
+async function unlessMissing(read: Promise<readonly Named[]>): Promise<readonly Named[]> {
   try {
-    return await readOne(name, ...callOptions(signal));
+    return await read;
   } catch (error) {
     if (error instanceof ApiError && error.code === 'objectDoesNotExist') return [];
     throw error;

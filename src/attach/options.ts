@@ -1,6 +1,8 @@
+import type { ApiCallOptions } from '../api/options.js';
+import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
 import type { LockOptions } from '../store/lock-options.js';
-import type { AttachDBApi } from './attach-db-api.js';
+import type { AttachmentState } from './plan.js';
 
 /** What {@link AttachDB} tells an operator. `console` is one. */
 export interface Logger {
@@ -8,6 +10,32 @@ export interface Logger {
   warn(message: string): void;
   /** Something that may help to understand what happened. */
   debug?(message: string): void;
+}
+
+/** A volume or snapshot, as far as its existence goes. */
+export interface Named {
+  /** Its name. */
+  name: string;
+}
+
+/**
+ * The calls that {@link AttachDB} makes: what a test has to mock.
+ *
+ * `volumeList` and `snapshotList` may be missing; the lists are read instead.
+ */
+export interface AttachDBApi {
+  /** All attachments of the cluster. */
+  attachmentsList(options?: ApiCallOptions): Promise<readonly AttachmentState[]>;
+  /** All volumes. */
+  volumesList(options?: ApiCallOptions): Promise<readonly Named[]>;
+  /** All snapshots. */
+  snapshotsList(options?: ApiCallOptions): Promise<readonly Named[]>;
+  /** One volume, in a list; an {@link ApiError} `objectDoesNotExist` if there is none. */
+  volumeList?(volume: string, options?: ApiCallOptions): Promise<readonly Named[]>;
+  /** One snapshot, in a list; an {@link ApiError} `objectDoesNotExist` if there is none. */
+  snapshotList?(snapshot: string, options?: ApiCallOptions): Promise<readonly Named[]>;
+  /** Attaches and detaches: one entry a call. */
+  volumesReassign(entries: readonly ReassignEntry[], options?: ApiCallOptions): Promise<unknown>;
 }
 
 /** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
@@ -21,29 +49,48 @@ export interface AttachDBOptions {
   /** Where to read the settings, or the settings already read. Default: this host's configuration. */
   config?: SPConfigOptions | SPConfig | undefined;
   /**
-   * What to send the calls through: a mock in tests, or an `Api` with options of its own, as
-   * `Api.fromConfig(config, { timeout: 30_000 })`. Default: an `Api` made from the configuration.
+   * What to send the calls through: a mock in tests, or an `Api` with options of its own, for example
+   * `Api.fromConfig(config, { timeout: 30_000 })`. It keeps its own retries, which then take place while the lock is
+   * held. Default: an `Api` made from the configuration, whose calls are retried without the lock.
    */
   api?: AttachDBApi | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
   deviceDir?: string | undefined;
   /** How long to wait for a device. Default: `10_000`. */
   deviceTimeout?: number | undefined;
-  /** How often to try again to detach a volume that is open; the last of them is forced. Default: `10`. */
+  /** How often to try again to detach a volume that is open; the last attempt is forced. Default: `10`. */
   detachRetries?: number | undefined;
-  /** The time between those attempts. Default: `200`. */
+  /** The time between those attempts, in which the lock is free. Default: `200`. */
   detachRetryDelay?: number | undefined;
   /**
-   * Whether a volume may be pulled away by force while another cached request still needs it, as the
-   * reference does. Default: `false`: it is kept, with a warning.
+   * Whether `sync()` may detach a volume by force while another cached request still needs it, as the reference
+   * does. Default: `false`: it is kept, with a warning.
    */
   forceShared?: boolean | undefined;
   /** How the cache is locked. */
   lock?: LockOptions | undefined;
 }
 
-/** What {@link AttachDB.sync} takes. */
+/** What {@link AttachDB.sync}, {@link AttachDB.attach}, {@link AttachDB.detach} and {@link AttachDB.plan} take. */
 export interface SyncOptions {
-  /** Ends all waits and calls at once; `sync()` then throws the signal's reason. */
+  /**
+   * Ends all waits and calls at once; the call then throws the signal's reason. Where that is an `Error` without a
+   * `cause` and the call was waiting to try again, its `cause` says what had failed.
+   */
   signal?: AbortSignal | undefined;
+}
+
+/** @throws TypeError when there is no logger. */
+export function checkLogger(log: Logger): Logger {
+  if (typeof log?.warn === 'function') return log;
+  throw new TypeError(
+    'AttachDB needs a logger: give { log } with a warn(message) method, console for example',
+  );
+}
+
+/** @throws TypeError naming the option. */
+export function checkCount(name: string, value: number): number {
+  if (typeof value === 'number' && value >= 0) return value;
+  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
+  throw new TypeError(`${name} is ${shown}: give a number from 0 on`);
 }

@@ -1,6 +1,9 @@
 import { AttachError } from './attach-error.js';
 import type { AttachRequest, Rights } from './request.js';
 
+/** The cached requests by their IDs. */
+export type Requests = ReadonlyMap<string, AttachRequest>;
+
 /** An attachment, as far as a plan needs to know it. */
 export interface AttachmentState {
   /** The name of the volume or snapshot. */
@@ -9,7 +12,7 @@ export interface AttachmentState {
   snapshot: boolean;
   /** The ID of the client that has it. */
   client: number;
-  /** In the words of the API. */
+  /** As the API spells them. */
   rights: 'rw' | 'ro';
 }
 
@@ -41,16 +44,16 @@ export interface Host {
   prefix: string;
 }
 
-/** The call that is planned: `sync(reqId, detached)` on that host. */
-export interface SyncCall extends Host {
+/** The call `sync(reqId, detached)`. */
+export interface SyncCall {
   reqId: string;
   detached: string | null;
+  /** The cache may be old: attach nothing in the name of other requests. */
+  careful?: boolean;
 }
 
 /** What is known once the cache and the attachments are read, but not yet which volumes exist. */
 export interface SyncNeeds {
-  /** The whole cache. */
-  requests: ReadonlyMap<string, AttachRequest>;
   /** To be attached, if the cluster has it. */
   missing: WantedVolume[];
   alreadyAttached: WantedVolume[];
@@ -85,25 +88,18 @@ export const planForUnknown = (): SyncPlan => ({
  *
  * Nothing else that is attached is ever detached or given lower rights: services in several containers share
  * a host, and not all of them share the cache.
+ *
+ * @param ours - the attachments of this host
  */
-export function syncNeeds(
-  requests: ReadonlyMap<string, AttachRequest>,
-  attachments: readonly AttachmentState[],
-  { reqId, detached, clientId, prefix }: SyncCall,
-): SyncNeeds {
-  const wanted = wantedVolumes(
-    [...requests].filter(([id, { volume }]) => id !== reqId || volume !== detached),
-  );
-  const ours = attachments.filter(isOurs({ clientId, prefix }));
-  const namesOf = (some: readonly AttachmentState[]) => new Set(some.map(({ volume }) => volume));
-  const [atAll, toWrite] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
-  const isAttached = ({ volume, rights }: WantedVolume) => (rights === 1 ? atAll : toWrite).has(volume);
-  const target = ours.find(({ volume }) => volume === detached);
+export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], call: SyncCall): SyncNeeds {
+  const kept = [...requests].filter(([id, request]) => !isGivenUp(call, id, request));
+  const wanted = wantedVolumes(call.careful ? kept.filter(([id]) => id === call.reqId) : kept);
+  const isAttached = attachedAmong(ours);
+  const target = ours.find(({ volume }) => volume === call.detached);
   return {
-    requests,
     missing: wanted.filter((one) => !isAttached(one)),
     alreadyAttached: wanted.filter(isAttached),
-    detach: target === undefined ? null : detachPlan(target, wanted),
+    detach: target === undefined ? null : detachPlan(target, kept),
   };
 }
 
@@ -113,21 +109,41 @@ export function syncNeeds(
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
  */
 export function syncPlan(
-  { requests, missing, alreadyAttached, detach }: SyncNeeds,
+  requests: Requests,
+  { missing, alreadyAttached, detach }: SyncNeeds,
+  call: SyncCall,
   exists: (wanted: WantedVolume) => boolean,
 ): SyncPlan {
   const attach = missing.filter(exists);
-  for (const { volume, snapshot, rights, requests: wantedBy } of attach) {
-    if (snapshot && rights === 2) {
-      throw new AttachError(
-        'ESNAPSHOTRW',
-        `Snapshot ${volume} cannot be attached read/write, as it is asked for (requests: ${wantedBy.join(', ')}); ask for rights 1, or for a volume made from it`,
-      );
-    }
-  }
+  for (const one of attach) checkRights(one);
   const stale = new Set(missing.filter((one) => !exists(one)).map(({ volume }) => volume));
-  const staleRequests = [...requests].filter(([, { volume }]) => stale.has(volume)).map(([id]) => id);
+  const staleRequests = [...requests]
+    .filter(([id, request]) => stale.has(request.volume) && !isGivenUp(call, id, request))
+    .map(([id]) => id);
   return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
+}
+
+/**
+ * Whether `attach()` can attach it and `detach()` could take it back.
+ *
+ * @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST`
+ */
+export function checkAttachable(wanted: WantedVolume, prefix: string): void {
+  checkRights(wanted);
+  if (wanted.volume.startsWith(prefix)) return;
+  throw new AttachError(
+    'EBADREQUEST',
+    `Request ${wanted.requests.join()} is for ${wanted.volume}, whose name does not begin with ${prefix}, so that detach() could not take it back; is SP_OPENSTACK_VOLUME_PREFIX right?`,
+  );
+}
+
+/** @throws {@link AttachError} `ESNAPSHOTRW` for a snapshot that is wanted read/write. */
+function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void {
+  if (!snapshot || rights === 1) return;
+  throw new AttachError(
+    'ESNAPSHOTRW',
+    `Snapshot ${volume} cannot be attached read/write, as it is asked for (requests: ${requests.join(', ')}); ask for rights 1, or for a volume made from it`,
+  );
 }
 
 /** Whether an attachment is one of this host, of a volume of this OpenStack. */
@@ -136,20 +152,47 @@ export const isOurs =
   ({ volume, client }: AttachmentState) =>
     client === clientId && volume.startsWith(prefix);
 
+/** Whether this host has a volume with at least the rights that are wanted. */
+export function attachedAmong(ours: readonly AttachmentState[]) {
+  const namesOf = (some: readonly AttachmentState[]) => new Set(some.map(({ volume }) => volume));
+  const [attached, writable] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
+  return ({ volume, rights }: Pick<WantedVolume, 'volume' | 'rights'>) =>
+    (rights === 1 ? attached : writable).has(volume);
+}
+
+/** What one request wants. */
+export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachRequest): WantedVolume => ({
+  volume,
+  snapshot: Boolean(volsnap),
+  rights,
+  requests: [reqId],
+});
+
+/** The entry of the call's own request for the volume that it gives up. */
+const isGivenUp = ({ reqId, detached }: SyncCall, id: string, { volume }: AttachRequest) =>
+  id === reqId && volume === detached;
+
 /** Each volume once, where it is first asked for, as the request with the highest rights wants it. */
 function wantedVolumes(requests: Iterable<[string, AttachRequest]>): WantedVolume[] {
   const wanted = new Map<string, WantedVolume>();
-  for (const [id, { volume, rights, volsnap }] of requests) {
-    const one = wanted.get(volume) ?? { volume, snapshot: Boolean(volsnap), rights, requests: [] };
-    if (one.rights < rights) Object.assign(one, { snapshot: Boolean(volsnap), rights });
+  for (const [id, request] of requests) {
+    const one = wanted.get(request.volume);
+    if (one === undefined) {
+      wanted.set(request.volume, wantedBy(id, request));
+      continue;
+    }
+    const { snapshot, rights } = wantedBy(id, request);
+    if (one.rights < rights) Object.assign(one, { snapshot, rights });
     one.requests.push(id);
-    wanted.set(volume, one);
   }
   return [...wanted.values()];
 }
 
-const detachPlan = ({ volume, snapshot }: AttachmentState, wanted: WantedVolume[]): DetachPlan => ({
+const detachPlan = (
+  { volume, snapshot }: AttachmentState,
+  kept: readonly [string, AttachRequest][],
+): DetachPlan => ({
   volume,
   snapshot,
-  neededBy: wanted.find((one) => one.volume === volume)?.requests ?? [],
+  neededBy: kept.filter(([, request]) => request.volume === volume).map(([id]) => id),
 });

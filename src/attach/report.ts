@@ -1,3 +1,6 @@
+import type { Devices } from './devices.js';
+import type { Logger } from './options.js';
+import type { WantedVolume } from './plan.js';
 import type { Rights } from './request.js';
 
 /** A volume or snapshot that `sync()` has attached. */
@@ -20,16 +23,97 @@ export interface KeptVolume {
   neededBy: string[];
 }
 
+/** What became of the request that `sync()` was called for. */
+export interface OwnRequest {
+  /** The volume or snapshot that it is for. */
+  volume: string;
+  /**
+   * - `attached`: this call attached it.
+   * - `alreadyAttached`: it was attached with at least these rights.
+   * - `stale`: the cluster does not have it; the request has left the cache.
+   * - `detaching`: this call gives it up; `detached`, `forced` and `kept` of the report say what came of it.
+   */
+  state: 'attached' | 'alreadyAttached' | 'stale' | 'detaching';
+  /** The path of its device; `null` if it did not appear in time, or is not waited for (`stale`, `detaching`). */
+  device: string | null;
+}
+
 /** What one `sync()` did. */
 export interface SyncReport {
   /** What was attached, for this and for other cached requests. */
   attached: AttachedVolume[];
-  /** The requests that left the cache since the cluster does not have their volumes. */
+  /** The requests that left the cache because the cluster does not have their volumes. */
   staleRequests: string[];
   /** The volume that was detached. */
   detached: string | null;
-  /** Whether it was pulled away by force. */
+  /** Whether it was detached by force. */
   forced: boolean;
   /** The volume that was to be detached but stays, if there is one. */
   kept: KeptVolume | null;
+  /** What became of the call's own request; `null` when it is not in the cache. */
+  own: OwnRequest | null;
+  /** The other requests that need the volume that was detached, if there are any. */
+  neededBy?: string[];
+}
+
+/** What `attach()` gives: where the device is. */
+export interface Attached {
+  /** The name of the volume or snapshot. */
+  volume: string;
+  /** Whether it is a snapshot. */
+  snapshot: boolean;
+  /** As the request asks for: 1 is read-only, 2 is read/write. */
+  rights: Rights;
+  /** The path of its device, which is there. */
+  device: string;
+  /** Whether this host had it before, with at least these rights. */
+  alreadyAttached: boolean;
+}
+
+/** What `detach()` did. */
+export interface Detached {
+  /** The volume or snapshot of the request; `null` when the request was not in the cache. */
+  volume: string | null;
+  /**
+   * - `detached`: it is detached.
+   * - `forced`: it is detached by force, because it stayed open.
+   * - `shared`: it stays attached, because other cached requests need it.
+   * - `notAttached`: this host did not have it, or it lies outside of the prefix.
+   * - `unknownRequest`: the request is not in the cache, and nothing was done.
+   *
+   * But for `unknownRequest`, the request has left the cache.
+   */
+  outcome: 'detached' | 'forced' | 'shared' | 'notAttached' | 'unknownRequest';
+  /** The IDs of the other requests that need the volume. */
+  neededBy: string[];
+}
+
+/** What came of a `sync()`, before it is known which devices are there. */
+export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> {
+  attached: WantedVolume[];
+  staleRequests: string[];
+  own: Omit<OwnRequest, 'device'> | null;
+}
+
+/** The report of a `sync()`, once the devices of what it attached are there. */
+export async function reportOf(
+  { attached, own, ...rest }: SyncOutcome,
+  devices: Devices,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<SyncReport> {
+  const volumes = attached.map(({ volume }) => volume).filter((volume) => volume !== rest.detached);
+  // Another process may have attached it a moment ago for this very request, and be waiting itself.
+  const ownVolume = own?.state === 'alreadyAttached' && rest.detached === null ? [own.volume] : [];
+  const found = await devices.find([...volumes, ...ownVolume], signal);
+  for (const volume of volumes) if (!found.has(volume)) log.warn(devices.missing(volume));
+  for (const volume of ownVolume) if (!found.has(volume)) log.debug?.(devices.missing(volume));
+  const device = (volume: string) => (found.has(volume) ? devices.path(volume) : null);
+  return {
+    ...rest,
+    attached: attached.map(({ volume, snapshot, rights }) => {
+      return { volume, snapshot, rights, device: device(volume) };
+    }),
+    own: own && { ...own, device: device(own.volume) },
+  };
 }

@@ -37,18 +37,23 @@ export interface AttachEvent extends Operation {
   clientId: number;
 }
 
-/** `storpool:detach`: detaching a volume or snapshot from this host. */
+/** `storpool:detach`: one `detach()`, or one attempt of `sync()` to detach a volume or snapshot from this host. */
 export interface DetachEvent extends Operation {
   /** The request that the call is for. */
   reqId: string;
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
+  /** The name of the volume or snapshot, as soon as it is known; `null` when the request is not in the cache. */
+  volume?: string | null;
+  /** Whether it is a snapshot, as soon as it is known. */
+  snapshot?: boolean;
   /** The client ID of this host. */
   clientId: number;
-  /** Once it has succeeded. `kept`: it is open and other requests need it. */
-  outcome?: 'detached' | 'forced' | 'kept';
+  /**
+   * Once it has ended. `open`: it is open, and there is another attempt. `kept`: it is open and must not be forced.
+   * The others are those of `detach()`.
+   */
+  outcome?: 'detached' | 'forced' | 'kept' | 'open' | 'shared' | 'notAttached' | 'unknownRequest';
+  /** `detach()` only: the other requests that need the volume. */
+  neededBy?: string[];
 }
 
 /**

@@ -1,126 +1,223 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type DetachPolicy, detach } from '../../src/attach/detach.js';
-import { ApiConnectionError, ApiError, type ReassignEntry } from '../../src/index.js';
+// detach(): the volume of a cached request from this host, and the request out of the cache.
+import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/index.js';
+import { FakeStorPool } from '../../src/testing/index.js';
+import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+const { path, log, make, cache, writeCache } = useAttachDB();
 
-const VOLUME = { volume: 'v', snapshot: false, neededBy: [] };
-const POLICY: DetachPolicy = { clientId: 7, retries: 3, delay: 200, mayForce: true };
-const refusal = (name: string, descr: string) => new ApiError(409, { error: { name, descr } });
-const OPEN = refusal('busy', "Volume 'v' is open at client 7.");
+const detached = { volume: 'os--v', outcome: 'detached', neededBy: [] };
 
-/** Sends entries to an API that answers with these errors first. */
-function api(...errors: Error[]) {
-  const sent: { entry: ReassignEntry; at: number }[] = [];
-  const start = Date.now();
-  const reassign = async (entry: ReassignEntry) => {
-    sent.push({ entry, at: Date.now() - start });
-    const error = errors[sent.length - 1];
-    if (error) throw error;
-  };
-  return { sent, reassign };
-}
+test('detaches the volume and removes the request', async () => {
+  writeCache({ a: request('os--v'), b: request('os--w') });
+  const api = workingApi([], [attachment('os--v'), attachment('os--w')]);
+  expect(await make({ api }).detach('a')).toEqual(detached);
+  expect(api.volumesReassign.mock.calls).toEqual([[[{ volume: 'os--v', detach: [1], force: false }]]]);
+  expect(cache()).toEqual({ b: request('os--w') });
+  expect(log.warn).not.toHaveBeenCalled();
+});
 
-async function run(
-  errors: Error[],
-  {
-    plan = VOLUME,
-    signal,
-    ...policy
-  }: Partial<DetachPolicy> & { plan?: typeof VOLUME; signal?: AbortSignal } = {},
-) {
-  const { sent, reassign } = api(...errors);
-  const outcome = detach(plan, { ...POLICY, ...policy }, reassign, signal).catch((error: unknown) => ({
-    error,
-  }));
-  await vi.runAllTimersAsync();
-  return { sent, outcome: await outcome };
-}
+test('a snapshot', async () => {
+  writeCache({ a: request('os--v', { volsnap: true, rights: 1 }) });
+  const api = workingApi([], [attachment('os--v', { snapshot: true, rights: 'ro' })]);
+  expect(await make({ api }).detach('a')).toEqual(detached);
+  expect(api.volumesReassign.mock.calls).toEqual([[[{ snapshot: 'os--v', detach: [1], force: false }]]]);
+});
 
-const entry = (force: boolean) => ({ volume: 'v', detach: [7], force });
+test('takes two round trips', async () => {
+  await using fake = await FakeStorPool.start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
+  writeCache({ a: request('os--v') });
+  await make({ overrideConfig: fake.config }).detach('a');
+  expect(fake.requests.map((one) => one.path)).toEqual([
+    '/ctrl/1.0/AttachmentsList',
+    '/ctrl/1.0/VolumesReassign',
+  ]);
+});
 
-describe('detach', () => {
-  test('a volume that nobody has open', async () => {
-    expect(await run([])).toEqual({ sent: [{ entry: entry(false), at: 0 }], outcome: 'detached' });
+test('the request leaves the cache in the same hold', async () => {
+  writeCache({ a: request('os--v') });
+  const api = workingApi(['os--v'], [attachment('os--v')]);
+  const [db, other] = [make({ api }), make({ api })];
+  let synced: Promise<unknown> = Promise.resolve();
+  api.volumesReassign.mockImplementationOnce(async () => {
+    api.attachments.pop();
+    // Another service that comes right now must not find the request, and attach its volume again.
+    synced = other.sync('a').catch((error: { code: string }) => error.code);
+  });
+  await db.detach('a');
+  expect(await synced).toBe('EUNKNOWNREQUEST');
+  expect(api.attachments).toEqual([]);
+});
+
+describe('a volume that other requests need', () => {
+  test('stays attached, without a question to the cluster', async () => {
+    writeCache({ a: request('os--v'), b: request('os--v', { rights: 1 }), c: request('os--w') });
+    const api = mockApi();
+    expect(await make({ api }).detach('a')).toEqual({ volume: 'os--v', outcome: 'shared', neededBy: ['b'] });
+    expect(api.attachmentsList).not.toHaveBeenCalled();
+    expect(Object.keys(cache())).toEqual(['b', 'c']);
   });
 
-  test('a snapshot', async () => {
-    const { sent, outcome } = await run([], { plan: { volume: 's', snapshot: true, neededBy: [] } });
-    expect(sent.map(({ entry }) => entry)).toEqual([{ snapshot: 's', detach: [7], force: false }]);
-    expect(outcome).toBe('detached');
+  test('also with forceShared', async () => {
+    writeCache({ a: request('os--v'), b: request('os--v') });
+    const db = make({ api: mockApi(), forceShared: true });
+    expect(await db.detach('a')).toMatchObject({ outcome: 'shared' });
   });
 
-  test.each(['busy', 'invalidParam'])('waits while it is open (%s)', async (name) => {
-    const open = refusal(name, "Volume 'v' is open at client 7.");
-    expect(await run([open, open])).toEqual({
-      sent: [0, 200, 400].map((at) => ({ entry: entry(false), at })),
-      outcome: 'detached',
-    });
+  test('and whose entries make no sense otherwise', async () => {
+    writeCache({ a: request('os--v'), b: { volume: 'os--v', rights: 9 }, c: null } as never);
+    expect(await make({ api: mockApi() }).detach('a')).toMatchObject({ outcome: 'shared', neededBy: ['b'] });
   });
 
-  test('the last attempt is by force', async () => {
-    expect(await run([OPEN, OPEN, OPEN])).toEqual({
-      sent: [0, 200, 400, 600].map((at) => ({ entry: entry(at === 600), at })),
-      outcome: 'forced',
-    });
+  test('is detached with the last of them', async () => {
+    writeCache({ a: request('os--v'), b: request('os--v') });
+    const api = workingApi([], [attachment('os--v')]);
+    const db = make({ api });
+    expect(await Promise.all([db.detach('a'), db.detach('b')])).toMatchObject([
+      { outcome: 'shared', neededBy: ['b'] },
+      detached,
+    ]);
   });
+});
 
-  test('unless it must not be: then it is kept', async () => {
-    expect(await run([OPEN, OPEN, OPEN, OPEN, OPEN], { mayForce: false })).toEqual({
-      sent: [0, 200, 400, 600].map((at) => ({ entry: entry(false), at })),
-      outcome: 'kept',
-    });
-  });
-
-  test('without retries the first attempt is the last', async () => {
-    expect(await run([], { retries: 0 })).toEqual({
-      sent: [{ entry: entry(true), at: 0 }],
-      outcome: 'forced',
-    });
-    expect(await run([OPEN], { retries: 0, mayForce: false })).toEqual({
-      sent: [{ entry: entry(false), at: 0 }],
-      outcome: 'kept',
-    });
-  });
-
-  test('an open volume that even force does not get is an error', async () => {
-    const { sent, outcome } = await run([OPEN, OPEN, OPEN, OPEN]);
-    expect(outcome).toEqual({ error: OPEN });
-    expect((outcome as { error: unknown }).error).toBe(OPEN);
-    expect(sent).toHaveLength(4);
-  });
-
+describe('what is not attached', () => {
   test.each([
-    ['busy for another reason', refusal('busy', 'the cluster is busy')],
-    ['another parameter', refusal('invalidParam', 'No such client')],
-    ['another error with that text', refusal('objectDoesNotExist', 'is open at')],
-    ['no description', new ApiError(409, { error: { name: 'busy' } })],
-    ['no answer', new ApiConnectionError('ETIMEDOUT', 'busy: is open at client 7')],
-    ['an error of a mock', Object.assign(new Error('is open at'), { code: 'busy', desc: 'is open at' })],
-  ])('%s is thrown at once', async (_label, error) => {
-    const { sent, outcome } = await run([error]);
-    expect((outcome as { error: unknown }).error).toBe(error);
-    expect(sent).toHaveLength(1);
+    ['at all', []],
+    ['to this host', [attachment('os--v', { client: 2 })]],
+  ])('%s', async (_where, attachments) => {
+    writeCache({ a: request('os--v') });
+    const api = workingApi([], [...attachments]);
+    expect(await make({ api }).detach('a')).toEqual({
+      volume: 'os--v',
+      outcome: 'notAttached',
+      neededBy: [],
+    });
+    expect(api.volumesReassign).not.toHaveBeenCalled();
+    expect(cache()).toEqual({});
   });
 
-  test('another error is thrown after retries as well', async () => {
-    const other = refusal('notAuthorized', 'no');
-    const { sent, outcome } = await run([OPEN, other]);
-    expect((outcome as { error: unknown }).error).toBe(other);
-    expect(sent).toHaveLength(2);
+  test('by us, because its name is outside of the prefix: it is left alone, with a warning', async () => {
+    writeCache({ a: request('vm-1') });
+    const api = workingApi([], [attachment('vm-1')]);
+    expect(await make({ api }).detach('a')).toMatchObject({ outcome: 'notAttached' });
+    expect(api.attachments).toHaveLength(1);
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('vm-1 is left as it is'));
+  });
+});
+
+test('an unknown request is no error: a driver may disconnect twice', async () => {
+  const api = mockApi();
+  const db = make({ api });
+  for (const reqId of ['nobody', '__proto__']) {
+    expect(await db.detach(reqId)).toEqual({ volume: null, outcome: 'unknownRequest', neededBy: [] });
+  }
+  expect(log.warn).toHaveBeenCalledTimes(2);
+  expect(log.warn).toHaveBeenCalledWith(
+    expect.stringMatching(/Request nobody is not in .*openstack-attach\.json/),
+  );
+  expect(api.attachmentsList).not.toHaveBeenCalled();
+});
+
+test('a cached request that makes no sense is an error that names it', async () => {
+  writeCache({ a: { rights: 2 } } as never);
+  await expect(make({ api: mockApi() }).detach('a')).rejects.toMatchObject({ code: 'EBADREQUEST' });
+  expect(cache()).toHaveProperty('a');
+});
+
+describe('a volume that is open', () => {
+  const open = (options: Parameters<typeof make>[0] = {}) => {
+    writeCache({ a: request('os--v') });
+    const api = workingApi(['os--v'], [attachment('os--v')]);
+    return { api, db: make({ api, detachRetries: 3, detachRetryDelay: 1, ...options }) };
+  };
+  const forces = ({ api }: ReturnType<typeof open>) =>
+    api.volumesReassign.mock.calls.map(([[entry]]) => entry?.force);
+
+  test('is tried again', async () => {
+    const tried = open();
+    tried.api.volumesReassign.mockRejectedValueOnce(isOpen()).mockRejectedValueOnce(isOpen('invalidParam'));
+    expect(await tried.db.detach('a')).toEqual(detached);
+    expect(forces(tried)).toEqual([false, false, false]);
+    expect(cache()).toEqual({});
   });
 
-  test('the wait can be aborted', async () => {
-    const controller = new AbortController();
-    const reason = new Error('enough');
-    const { sent, reassign } = api(OPEN, OPEN);
-    const detached = detach(VOLUME, { ...POLICY, delay: 60_000 }, reassign, controller.signal);
-    const outcome = expect(detached).rejects.toBe(reason);
-    await vi.advanceTimersByTimeAsync(10);
-    controller.abort(reason);
-    await outcome;
-    expect(sent).toHaveLength(1);
-    expect(vi.getTimerCount()).toBe(0);
+  test('is detached by force in the end, with a warning', async () => {
+    const tried = open();
+    for (let nr = 0; nr < 3; nr++) tried.api.volumesReassign.mockRejectedValueOnce(isOpen());
+    expect(await tried.db.detach('a')).toEqual({ ...detached, outcome: 'forced' });
+    expect(forces(tried)).toEqual([false, false, false, true]);
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(/os--v is detached by force.*request a/),
+    );
+    expect(cache()).toEqual({});
   });
+
+  test('and busy even by force, is an error; the request is still cached', async () => {
+    const tried = open({ detachRetries: 1 });
+    tried.api.volumesReassign.mockRejectedValue(isOpen());
+    await expect(tried.db.detach('a')).rejects.toMatchObject({ code: 'busy' });
+    expect(forces(tried)).toEqual([false, true]);
+    expect(cache()).toHaveProperty('a');
+  });
+
+  test('leaves the lock to others between the attempts', async () => {
+    const tried = open({ detachRetries: 10, detachRetryDelay: 40 });
+    tried.api.volumesReassign.mockRejectedValueOnce(isOpen());
+    const other = make({ api: mockApi() });
+    const ended: string[] = [];
+    const detaching = tried.db.detach('a').then(() => ended.push('detached'));
+    await expect.poll(() => tried.api.volumesReassign.mock.calls.length, { interval: 1 }).toBe(1);
+    await other.add('b', request('os--w')).then(() => ended.push('added'));
+    await detaching;
+    expect(ended).toEqual(['added', 'detached']);
+  });
+
+  test('and that somebody else asks for meanwhile, stays attached', async () => {
+    const tried = open({ detachRetries: 1 });
+    tried.api.volumesReassign.mockImplementationOnce(async () => {
+      void make({ api: mockApi() }).add('b', request('os--v'));
+      throw isOpen();
+    });
+    const policy = await tried.db.detach('a');
+    expect(policy).toEqual({ volume: 'os--v', outcome: 'shared', neededBy: ['b'] });
+    expect(forces(tried)).toEqual([false]);
+    expect(cache()).toEqual({ b: expect.objectContaining({ volume: 'os--v' }) });
+  });
+
+  test('another error is raised after retries as well, and the request is still cached', async () => {
+    const tried = open();
+    tried.api.volumesReassign
+      .mockRejectedValueOnce(isOpen())
+      .mockRejectedValueOnce(new ApiError(403, { error: { name: 'notAuthorized', descr: 'no' } }));
+    await expect(tried.db.detach('a')).rejects.toMatchObject({ code: 'notAuthorized' });
+    expect(cache()).toHaveProperty('a');
+  });
+
+  test('inside of withLock() the pauses are under that lock', async () => {
+    const tried = open({ detachRetryDelay: 30 });
+    tried.api.volumesReassign.mockRejectedValueOnce(isOpen());
+    const ended: string[] = [];
+    let added: Promise<unknown> = Promise.resolve();
+    await tried.db.withLock(async () => {
+      added = make({ api: mockApi() })
+        .add('b', request('os--w'))
+        .then(() => ended.push('added'));
+      await tried.db.detach('a').then(() => ended.push('detached'));
+    });
+    await added;
+    expect(ended).toEqual(['detached', 'added']);
+  });
+});
+
+test('the volume of a request that was never attached through this object', async () => {
+  await using fake = await FakeStorPool.start({
+    volumes: ['os--v'],
+    attachments: [{ volume: 'os--v' }],
+    deviceDir: path('other-dev'),
+  });
+  writeCache({ a: request('os--v') });
+  fake.open('os--v');
+  const db = make({ overrideConfig: fake.config, detachRetries: 2, detachRetryDelay: 1 });
+  expect(await db.detach('a')).toEqual({ ...detached, outcome: 'forced' });
+  expect(fake.attachments).toEqual([]);
 });

@@ -1,12 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { type SyncCall, syncNeeds, syncPlan } from '../../src/attach/plan.js';
+import { checkAttachable, isOurs, type SyncCall, syncNeeds, syncPlan } from '../../src/attach/plan.js';
 import type { AttachmentState, AttachRequest } from '../../src/index.js';
 
 const call = (changes: Partial<SyncCall> = {}): SyncCall => ({
   reqId: 'a',
   detached: null,
-  clientId: 1,
-  prefix: 'os',
   ...changes,
 });
 const request = (volume: string, rights: 1 | 2 = 2, volsnap?: boolean): AttachRequest => ({
@@ -30,7 +28,6 @@ test('nothing that was not asked for is ever detached or given lower rights', ()
   const cached = requests({ a: request('os--a', 1) });
   const needs = syncNeeds(cached, attachments, call());
   expect(needs).toEqual({
-    requests: cached,
     missing: [],
     alreadyAttached: [{ volume: 'os--a', snapshot: false, rights: 1, requests: ['a'] }],
     detach: null,
@@ -54,13 +51,10 @@ test('the request with the highest rights decides; the first of equals says what
   ]);
 });
 
-test('read-only is not enough for read/write, another host is not this one', () => {
+test('read-only is not enough for read/write', () => {
   const cached = requests({ a: request('os--v', 2), b: request('os--w', 1) });
-  const attachments = [attachment('os--v', { rights: 'ro' }), attachment('os--w', { client: 2 })];
-  expect(syncNeeds(cached, attachments, call()).missing.map(({ volume }) => volume)).toEqual([
-    'os--v',
-    'os--w',
-  ]);
+  const ours = [attachment('os--v', { rights: 'ro' }), attachment('os--w', { rights: 'ro' })];
+  expect(syncNeeds(cached, ours, call()).missing.map(({ volume }) => volume)).toEqual(['os--v']);
 });
 
 describe('detaching', () => {
@@ -82,46 +76,59 @@ describe('detaching', () => {
     expect(needs.detach?.snapshot).toBe(true);
   });
 
-  test.each([
-    ['is not attached', []],
-    ['is attached elsewhere', [attachment('os--v', { client: 2 })]],
-  ])('does nothing when the volume %s', (_what, attachments) => {
-    expect(syncNeeds(cached, attachments, call({ detached: 'os--v' })).detach).toBeNull();
+  test('does nothing when the volume is not attached', () => {
+    expect(syncNeeds(cached, [attachment('os--w')], call({ detached: 'os--v' })).detach).toBeNull();
+  });
+});
+
+test.each([
+  [attachment('os--v'), true],
+  [attachment('os--v', { client: 2 }), false],
+  [attachment('vm'), false],
+])('%j is of this host and this OpenStack: %s', (one, expected) => {
+  expect(isOurs({ clientId: 1, prefix: 'os' })(one)).toBe(expected);
+});
+
+describe('a cache that may be old', () => {
+  const cached = requests({ a: request('os--v', 1), b: request('os--v'), c: request('os--w') });
+
+  test('has nothing attached in the name of other requests', () => {
+    const { missing } = syncNeeds(cached, [], call({ careful: true }));
+    expect(missing).toEqual([{ volume: 'os--v', snapshot: false, rights: 1, requests: ['a'] }]);
   });
 
-  test('does nothing outside the prefix', () => {
-    const foreign = requests({ a: request('vm') });
-    expect(syncNeeds(foreign, [attachment('vm')], call({ detached: 'vm' })).detach).toBeNull();
+  test('still says who else needs what is detached', () => {
+    const needs = syncNeeds(cached, [attachment('os--v')], call({ careful: true, detached: 'os--v' }));
+    expect(needs.detach?.neededBy).toEqual(['b']);
   });
 });
 
 describe('what the cluster does not have', () => {
-  const needs = syncNeeds(
-    requests({ a: request('os--v'), b: request('os--v', 1), c: request('os--w') }),
-    [],
-    call(),
-  );
+  const cached = requests({ a: request('os--v'), b: request('os--v', 1), c: request('os--w') });
+  const planOf = (exists: (wanted: { volume: string }) => boolean, changes: Partial<SyncCall> = {}) =>
+    syncPlan(cached, syncNeeds(cached, [], call(changes)), call(changes), exists);
 
   test('is stale, with every request for it', () => {
-    const plan = syncPlan(needs, ({ volume }) => volume === 'os--w');
+    const plan = planOf(({ volume }) => volume === 'os--w');
     expect(plan.attach.map(({ volume }) => volume)).toEqual(['os--w']);
     expect(plan.staleRequests).toEqual(['a', 'b']);
   });
 
   test('may be all', () => {
-    expect(syncPlan(needs, none)).toMatchObject({ attach: [], staleRequests: ['a', 'b', 'c'] });
+    expect(planOf(none)).toMatchObject({ attach: [], staleRequests: ['a', 'b', 'c'] });
+  });
+
+  test("leaves alone the call's own request for the volume that it gives up", () => {
+    expect(planOf(none, { detached: 'os--v' }).staleRequests).toEqual(['b', 'c']);
   });
 });
 
 describe('a snapshot read/write', () => {
-  const needs = syncNeeds(
-    requests({ a: request('os--s', 2, true), b: request('os--s', 1, true) }),
-    [],
-    call(),
-  );
+  const cached = requests({ a: request('os--s', 2, true), b: request('os--s', 1, true) });
+  const needs = syncNeeds(cached, [], call());
 
   test('is refused, naming it and the requests', () => {
-    expect(() => syncPlan(needs, all)).toThrowError(
+    expect(() => syncPlan(cached, needs, call(), all)).toThrowError(
       expect.objectContaining({
         name: 'AttachError',
         code: 'ESNAPSHOTRW',
@@ -131,6 +138,29 @@ describe('a snapshot read/write', () => {
   });
 
   test('is stale like anything else when it is not there', () => {
-    expect(syncPlan(needs, none).staleRequests).toEqual(['a', 'b']);
+    expect(syncPlan(cached, needs, call(), none).staleRequests).toEqual(['a', 'b']);
+  });
+});
+
+describe('checkAttachable()', () => {
+  const wanted = { volume: 'os--v', snapshot: false, rights: 2 as const, requests: ['a'] };
+
+  test('takes a volume with the prefix', () => {
+    expect(() => checkAttachable(wanted, 'os')).not.toThrow();
+  });
+
+  test('refuses a snapshot read/write', () => {
+    expect(() => checkAttachable({ ...wanted, snapshot: true }, 'os')).toThrowError(
+      expect.objectContaining({ code: 'ESNAPSHOTRW' }),
+    );
+  });
+
+  test('refuses a name outside of the prefix', () => {
+    expect(() => checkAttachable({ ...wanted, volume: 'vm' }, 'os')).toThrowError(
+      expect.objectContaining({
+        code: 'EBADREQUEST',
+        message: expect.stringMatching(/^Request a is for vm,/),
+      }),
+    );
   });
 });

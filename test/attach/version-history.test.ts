@@ -87,6 +87,7 @@ describe('1.0.3', () => {
       detached: null,
       forced: false,
       kept: null,
+      own: null,
     });
     expect(attachedNames(cluster.fake)).toEqual(['os--v']);
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(/Request nobody is not in/));

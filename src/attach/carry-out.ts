@@ -1,0 +1,257 @@
+import { ApiError } from '../api/errors/api-error.js';
+import { debugOutput } from '../observe/debug.js';
+import { type DetachEvent, traced } from '../observe/tracing.js';
+import { AttachError } from './attach-error.js';
+import type { Cluster } from './cluster.js';
+import type { Logger } from './options.js';
+import {
+  attachedAmong,
+  type DetachPlan,
+  planForUnknown,
+  type SyncCall,
+  type SyncPlan,
+  syncNeeds,
+  syncPlan,
+  type WantedVolume,
+  wantedBy,
+} from './plan.js';
+import type { Attached, Detached, OwnRequest, SyncOutcome, SyncReport } from './report.js';
+import { type AttachRequest, checkRequest, volumeOf } from './request.js';
+import { StillOpen } from './retry.js';
+
+const debug = debugOutput('storpool:attachdb');
+
+/** The cache, while it is locked. */
+export interface LockedCache {
+  /** Names the file in messages. */
+  readonly fname: string;
+  /** All entries; nobody has checked yet that they are requests. */
+  read(): Promise<Readonly<Record<string, unknown>>>;
+  put(reqId: string, request: AttachRequest): Promise<void>;
+  drop(reqIds: readonly string[]): Promise<void>;
+}
+
+/** One attempt at what a call asks for, under the lock and without a pause. */
+export interface Attempt {
+  readonly cache: LockedCache;
+  readonly cluster: Cluster;
+  readonly log: Logger;
+  /** Whether a volume that is open now gets no further attempt. */
+  readonly isLast: boolean;
+  /** The cache was restored from a copy that may be old, and no operator has looked yet. */
+  readonly careful: boolean;
+}
+
+/** What the attempts of one `sync()` have done so far. */
+export class SyncProgress {
+  /** What was sent to be attached; after a failure nobody knows what came of it. */
+  readonly sent = new Map<string, WantedVolume>();
+  readonly attached = new Set<string>();
+  readonly staleRequests: string[] = [];
+}
+
+/** What the attempts of one `attach()` have done so far. */
+export class AttachProgress {
+  /** What became of a request that failed on the way is not known. */
+  sent = false;
+}
+
+/** The plan of a `sync()`, and the volume of its own request. Changes nothing. */
+export async function planSync(
+  call: SyncCall,
+  { cache, cluster, careful }: Pick<Attempt, 'cache' | 'cluster' | 'careful'>,
+): Promise<{ plan: SyncPlan; ownVolume: string | null }> {
+  const cached = await cache.read();
+  if (!Object.hasOwn(cached, call.reqId)) {
+    if (call.detached !== null) return { plan: planForUnknown(), ownVolume: null };
+    throw new AttachError(
+      'EUNKNOWNREQUEST',
+      `Request ${call.reqId} is not in ${cache.fname}: add() it before sync()`,
+    );
+  }
+  const requests = new Map(
+    Object.entries(cached).map(([id, request]) => [id, checkRequest(id, request, `in ${cache.fname}`)]),
+  );
+  const cautious = { ...call, careful };
+  const needs = syncNeeds(requests, await cluster.attachments(), cautious);
+  const plan = syncPlan(requests, needs, cautious, await cluster.existing(needs.missing));
+  debug('sync(%j, %j): %O', call.reqId, call.detached, plan);
+  return { plan, ownVolume: requests.get(call.reqId)?.volume ?? null };
+}
+
+/**
+ * One attempt of `sync()`.
+ *
+ * @returns a {@link StillOpen} when the volume to be detached is open and may have another attempt
+ */
+export async function syncOnce(
+  call: SyncCall,
+  progress: SyncProgress,
+  attempt: Attempt,
+  forceShared: boolean,
+): Promise<SyncOutcome | StillOpen> {
+  const { cache, cluster, log } = attempt;
+  const { reqId, detached } = call;
+  const { plan, ownVolume } = await planSync(call, attempt);
+  if (plan.unknownRequest) {
+    log.warn(
+      `Request ${reqId} is not in ${cache.fname}: ${detached} is left as it is, because who needs it is not known`,
+    );
+  }
+  for (const wanted of plan.attach) {
+    // A cluster that is slow to show it is not asked twice.
+    if (progress.attached.has(wanted.volume)) continue;
+    progress.sent.set(wanted.volume, wanted);
+    const { volume, snapshot, rights } = wanted;
+    const context = { reqId, volume, snapshot, rights, clientId: cluster.host.clientId };
+    await traced('storpool:attach', context, () => cluster.attach(wanted));
+    progress.attached.add(volume);
+  }
+  if (plan.staleRequests.length > 0) {
+    await cache.drop(plan.staleRequests);
+    progress.staleRequests.push(...plan.staleRequests);
+    log.warn(
+      `The requests ${plan.staleRequests.join(', ')} have left ${cache.fname}, because the cluster does not have their volumes`,
+    );
+  }
+  const outcome = await detachPlanned(plan.detach, call, attempt, forceShared);
+  if (outcome instanceof StillOpen) return outcome;
+  for (const { volume } of plan.alreadyAttached) {
+    if (progress.sent.has(volume)) progress.attached.add(volume);
+  }
+  const attached = [...progress.sent.values()].filter(({ volume }) => progress.attached.has(volume));
+  const { staleRequests } = progress;
+  const own = ownVolume === null ? null : { volume: ownVolume, state: ownState(call, ownVolume, progress) };
+  return { attached, staleRequests, own, ...outcome };
+}
+
+function ownState(
+  { reqId, detached }: SyncCall,
+  volume: string,
+  { attached, staleRequests }: SyncProgress,
+): OwnRequest['state'] {
+  if (volume === detached) return 'detaching';
+  if (staleRequests.includes(reqId)) return 'stale';
+  return attached.has(volume) ? 'attached' : 'alreadyAttached';
+}
+
+async function detachPlanned(
+  target: DetachPlan | null,
+  { reqId }: SyncCall,
+  { cluster, log, isLast, careful }: Attempt,
+  forceShared: boolean,
+): Promise<Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> | StillOpen> {
+  if (target === null) return { detached: null, forced: false, kept: null };
+  const { volume, snapshot, neededBy } = target;
+  const mayForce = !careful && (neededBy.length === 0 || forceShared);
+  const context: DetachEvent = { reqId, volume, snapshot, clientId: cluster.host.clientId };
+  const outcome = await traced('storpool:detach', context, async () => {
+    const done = await tryDetach(cluster, target, isLast && mayForce);
+    context.outcome = done instanceof StillOpen ? (isLast ? 'kept' : 'open') : done;
+    return done;
+  });
+  if (outcome instanceof StillOpen) {
+    if (!isLast) return outcome;
+    const why = neededBy.length > 0 ? `needed by ${neededBy.join(', ')}` : 'the cache may be old';
+    log.warn(`${volume} stays attached though request ${reqId} no longer needs it: it is open, and ${why}`);
+    return { detached: null, forced: false, kept: { volume, neededBy } };
+  }
+  if (outcome === 'forced') warnForced(log, volume, reqId);
+  if (neededBy.length === 0) return { detached: volume, forced: outcome === 'forced', kept: null };
+  log.warn(`${volume} is detached for request ${reqId}, though ${neededBy.join(', ')} still need it`);
+  return { detached: volume, forced: outcome === 'forced', kept: null, neededBy };
+}
+
+/** One attempt of `attach()`. It looks at its own request alone. */
+export async function attachOnce(
+  reqId: string,
+  request: AttachRequest,
+  progress: AttachProgress,
+  { cache, cluster }: Attempt,
+): Promise<Pick<Attached, 'alreadyAttached'>> {
+  const wanted = wantedBy(reqId, request);
+  const { volume } = wanted;
+  const cached = await cache.read();
+  const before = Object.hasOwn(cached, reqId) ? volumeOf(cached[reqId]) : undefined;
+  if (before !== undefined && before !== volume) {
+    throw new AttachError(
+      'EBADREQUEST',
+      `Request ${reqId} is for ${before} in ${cache.fname}, not for ${volume}: detach(${JSON.stringify(reqId)}) first, or use another ID`,
+    );
+  }
+  const [ours, exists] = await Promise.all([cluster.attachments(), cluster.existing([wanted])]);
+  const isAttached = attachedAmong(ours)(wanted);
+  if (!isAttached && !exists(wanted)) {
+    await cache.drop([reqId]);
+    throw new AttachError(
+      'ENOVOLUME',
+      `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${volume}: request ${reqId} is not carried out`,
+    );
+  }
+  // Whatever happens from here on, detach() finds the request and takes the attachment back.
+  await cache.put(reqId, request);
+  const alreadyAttached = isAttached && !progress.sent;
+  if (!isAttached) {
+    progress.sent = true;
+    await cluster.attach(wanted);
+  }
+  return { alreadyAttached };
+}
+
+/**
+ * One attempt of `detach()`.
+ *
+ * @returns a {@link StillOpen} when the volume is open and may have another attempt
+ */
+export async function detachOnce(
+  reqId: string,
+  { cache, cluster, log, isLast, careful }: Attempt,
+): Promise<Detached | StillOpen> {
+  const cached = await cache.read();
+  if (!Object.hasOwn(cached, reqId)) {
+    log.warn(`Request ${reqId} is not in ${cache.fname}: there is nothing to detach`);
+    return { volume: null, outcome: 'unknownRequest', neededBy: [] };
+  }
+  const { volume } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
+  const neededBy = Object.keys(cached).filter((id) => id !== reqId && volumeOf(cached[id]) === volume);
+  const end = async (outcome: Detached['outcome']): Promise<Detached> => {
+    await cache.drop([reqId]);
+    return { volume, outcome, neededBy };
+  };
+  if (neededBy.length > 0) return end('shared');
+  if (!volume.startsWith(cluster.host.prefix)) {
+    log.warn(`${volume} is left as it is: its name does not begin with ${cluster.host.prefix}`);
+    return end('notAttached');
+  }
+  const target = (await cluster.attachments()).find((one) => one.volume === volume);
+  if (target === undefined) return end('notAttached');
+  const outcome = await tryDetach(cluster, target, isLast && !careful);
+  if (!(outcome instanceof StillOpen)) {
+    if (outcome === 'forced') warnForced(log, volume, reqId);
+    return end(outcome);
+  }
+  if (!isLast) return outcome;
+  log.warn(
+    `${volume} stays attached: it is open, and ${cache.fname} may be old, so it is not detached by force`,
+  );
+  throw outcome.error;
+}
+
+async function tryDetach(
+  cluster: Cluster,
+  target: { volume: string; snapshot: boolean },
+  force: boolean,
+): Promise<'detached' | 'forced' | StillOpen> {
+  try {
+    await cluster.detach(target, force);
+    return force ? 'forced' : 'detached';
+  } catch (error) {
+    if (!force && error instanceof ApiError && error.isOpen) return new StillOpen(target.volume, error);
+    throw error;
+  }
+}
+
+const warnForced = (log: Logger, volume: string, reqId: string) =>
+  log.warn(
+    `${volume} is detached by force for request ${reqId}, because it stayed open: what was not written is lost`,
+  );

@@ -1,0 +1,111 @@
+import type { ApiCallOptions } from '../api/options.js';
+import type { ReassignEntry } from '../api/types.js';
+import { untilAborted } from '../async/abort.js';
+import { existing } from './existing.js';
+import type { AttachDBApi } from './options.js';
+import { type AttachmentState, type Host, isOurs, type WantedVolume } from './plan.js';
+
+/** Milliseconds after which the attachments are read again: others than we may change them too. */
+const MAX_AGE = 1000;
+
+/** The attachments of this host, which calls that share a hold of the lock read once between them. */
+export class KnownAttachments {
+  #known: readonly AttachmentState[] = [];
+  #readAt = Number.NEGATIVE_INFINITY;
+
+  async read(
+    list: () => Promise<readonly AttachmentState[]>,
+    host: Host,
+  ): Promise<readonly AttachmentState[]> {
+    const now = performance.now();
+    if (now - this.#readAt > MAX_AGE) {
+      this.#known = (await list()).filter(isOurs(host));
+      this.#readAt = now;
+    }
+    return this.#known;
+  }
+
+  /** Follows a change of the cluster. If that fails nobody knows what is attached. */
+  async change(entry: ReassignEntry, send: () => Promise<unknown>): Promise<void> {
+    const readAt = this.#readAt;
+    this.#readAt = Number.NEGATIVE_INFINITY;
+    await send();
+    this.#known = changed(this.#known, entry);
+    this.#readAt = readAt;
+  }
+}
+
+/** What one attempt asks of the cluster. */
+export class Cluster {
+  readonly host: Host;
+  readonly #api: AttachDBApi;
+  readonly #known: KnownAttachments;
+  readonly #checkLock: () => Promise<void>;
+  readonly #options: ApiCallOptions;
+
+  /**
+   * @param checkLock - throws when the lock is no longer ours: then nothing may be changed
+   * @param options - of each call; empty ones are left out, so that mocks see the arguments that matter and no more
+   */
+  constructor(
+    api: AttachDBApi,
+    host: Host,
+    known: KnownAttachments,
+    checkLock: () => Promise<void>,
+    options: ApiCallOptions,
+  ) {
+    this.#api = api;
+    this.host = host;
+    this.#known = known;
+    this.#checkLock = checkLock;
+    this.#options = options;
+  }
+
+  /** This host's attachments of volumes and snapshots of this OpenStack. */
+  attachments(): Promise<readonly AttachmentState[]> {
+    return this.#known.read(
+      () => this.#call((...options) => this.#api.attachmentsList(...options)),
+      this.host,
+    );
+  }
+
+  /** Which of these the cluster has. */
+  existing(wanted: readonly WantedVolume[]): Promise<(one: WantedVolume) => boolean> {
+    return existing(this.#api, wanted, (call) => this.#call(call));
+  }
+
+  attach({ volume, snapshot, rights }: Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'>): Promise<void> {
+    const clients = [this.host.clientId];
+    if (snapshot) return this.#reassign({ snapshot: volume, ro: clients });
+    return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
+  }
+
+  detach({ volume, snapshot }: { volume: string; snapshot: boolean }, force: boolean): Promise<void> {
+    const change = { detach: [this.host.clientId], force };
+    return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change });
+  }
+
+  async #reassign(entry: ReassignEntry): Promise<void> {
+    await this.#checkLock();
+    await this.#known.change(entry, () =>
+      this.#call((...options) => this.#api.volumesReassign([entry], ...options)),
+    );
+  }
+
+  /** An injected api may not listen to the signal. */
+  #call<T>(call: (...options: [ApiCallOptions?]) => Promise<T>): Promise<T> {
+    const options: [ApiCallOptions?] = Object.keys(this.#options).length === 0 ? [] : [this.#options];
+    return untilAborted(() => call(...options), this.#options.signal);
+  }
+}
+
+/** The attachments after a reassignment that this library makes: of one client, one way. */
+function changed(known: readonly AttachmentState[], entry: ReassignEntry): readonly AttachmentState[] {
+  const volume = entry.volume ?? entry.snapshot;
+  const snapshot = entry.snapshot !== undefined;
+  const client = entry.rw?.[0] ?? entry.ro?.[0];
+  const others = known.filter((one) => one.volume !== volume || one.snapshot !== snapshot);
+  return client === undefined
+    ? others
+    : [...others, { volume, snapshot, client: Number(client), rights: entry.rw ? 'rw' : 'ro' }];
+}

@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { ApiError, type AttachDBApi, AttachError } from '../../src/index.js';
+import { mockApi, request, useAttachDB } from '../lib/attach-db.js';
+
+const { make, cache, device } = useAttachDB();
+
+describe('what is read', () => {
+  test('nothing for a request that is unknown', async () => {
+    const api = mockApi();
+    const db = make({ api });
+    await expect(db.sync('a')).rejects.toThrow(AttachError);
+    await db.sync('a', 'os--v');
+    await expect(db.sync('__proto__')).rejects.toMatchObject({ code: 'EUNKNOWNREQUEST' });
+    expect(api.attachmentsList).not.toHaveBeenCalled();
+  });
+
+  test('only the attachments when all is attached', async () => {
+    const api = mockApi();
+    api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: false, client: 1, rights: 'rw' }]);
+    device('os--v');
+    const db = make({ api });
+    await db.add('a', request('os--v'));
+    expect(await db.sync('a')).toMatchObject({ attached: [] });
+    expect(api.volumeList).not.toHaveBeenCalled();
+    expect(api.volumesReassign).not.toHaveBeenCalled();
+  });
+
+  test('with a mock that lacks what is not needed', async () => {
+    const { attachmentsList, volumeList, volumesReassign } = mockApi();
+    const api = { attachmentsList, volumeList, volumesReassign } as unknown as AttachDBApi;
+    const db = make({ api });
+    await db.add('a', request('os--v'));
+    expect(await db.sync('a')).toMatchObject({ attached: [{ volume: 'os--v' }] });
+    await db.add('s', request('os--s', { volsnap: true, rights: 1 }));
+    await expect(db.sync('s')).rejects.toThrow('snapshotsList is not a function');
+  });
+
+  test('of volumes and snapshots, only those that are to be attached', async () => {
+    const api = mockApi();
+    const db = make({ api });
+    await db.add('a', request('os--v'));
+    await db.add('s', request('os--s', { volsnap: true, rights: 1 }));
+    await db.sync('a');
+    expect(api.volumeList.mock.calls).toEqual([['os--v']]);
+    expect(api.snapshotList.mock.calls).toEqual([['os--s']]);
+  });
+
+  test('the whole list for many, without asking for names that cannot be', async () => {
+    const api = mockApi();
+    const names = Array.from({ length: 80 }, (_, at) => `os--${at}`);
+    api.volumesList.mockResolvedValue(names.map((name) => ({ name })));
+    const db = make({ api });
+    for (const name of [...names, 'os--../etc', 'os--a/b']) await db.add(`r${name}`, request(name));
+    const { attached, staleRequests } = await db.sync('ros--1');
+    expect(attached).toHaveLength(80);
+    expect(staleRequests).toEqual(['ros--../etc', 'ros--a/b']);
+    expect(api.volumesList).toHaveBeenCalledOnce();
+    expect(api.volumeList).not.toHaveBeenCalled();
+  });
+
+  test('by name for some dozens, a few at a time', async () => {
+    const api = mockApi();
+    let now = 0;
+    let most = 0;
+    api.volumeList.mockImplementation(async (name) => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now--;
+      return name === 'os--7' ? [] : [{ name }];
+    });
+    const db = make({ api });
+    for (let at = 0; at < 40; at++) await db.add(`r${at}`, request(`os--${at}`));
+    const { attached, staleRequests } = await db.sync('r1');
+    expect(attached).toHaveLength(39);
+    expect(staleRequests).toEqual(['r7']);
+    expect(most).toBe(16);
+    expect(api.volumesList).not.toHaveBeenCalled();
+  });
+
+  test('an error while reading is raised, and nothing is changed', async () => {
+    const api = mockApi();
+    api.volumeList.mockRejectedValue(new ApiError(500, { error: { name: 'internalError', descr: 'oops' } }));
+    const db = make({ api });
+    await db.add('a', request('os--v'));
+    await expect(db.sync('a')).rejects.toMatchObject({ code: 'internalError' });
+    expect(api.volumesReassign).not.toHaveBeenCalled();
+    expect(cache()).toMatchObject({ a: request('os--v') });
+  });
+});

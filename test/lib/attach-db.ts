@@ -1,0 +1,102 @@
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { beforeEach, vi } from 'vitest';
+import {
+  ApiError,
+  AttachDB,
+  type AttachDBApi,
+  type AttachDBOptions,
+  type AttachmentState,
+  type AttachRequest,
+  type ReassignEntry,
+} from '../../src/index.js';
+import { useTempDir } from './temp-dir.js';
+
+export const settings = {
+  SP_OURID: '1',
+  SP_AUTH_TOKEN: '123',
+  SP_API_HTTP_HOST: '127.0.0.1',
+  SP_API_HTTP_PORT: '81',
+};
+
+/** A cluster that has everything and attaches nothing by itself. */
+export const mockApi = () => ({
+  attachmentsList: vi.fn<AttachDBApi['attachmentsList']>().mockResolvedValue([]),
+  volumesList: vi.fn().mockRejectedValue(new Error('not to be read')),
+  snapshotsList: vi.fn().mockRejectedValue(new Error('not to be read')),
+  volumeList: vi.fn(async (name: string) => [{ name }]),
+  snapshotList: vi.fn(async (name: string) => [{ name }]),
+  volumesReassign: vi.fn<AttachDBApi['volumesReassign']>().mockResolvedValue({}),
+});
+
+/** A cluster that does what it is asked to. */
+export function workingApi(volumes: readonly string[], attachments: AttachmentState[] = []) {
+  const has = async (name: string) => (volumes.includes(name) ? [{ name }] : []);
+  const change = async ([entry]: readonly ReassignEntry[]) => {
+    if (entry === undefined) return;
+    const volume = entry.volume ?? entry.snapshot;
+    const at = attachments.findIndex((one) => one.volume === volume);
+    if (at >= 0) attachments.splice(at, 1);
+    const [rw, ro] = [entry.rw?.[0], entry.ro?.[0]];
+    const client = rw ?? ro;
+    const snapshot = entry.snapshot !== undefined;
+    if (client !== undefined)
+      attachments.push({ volume, snapshot, client: Number(client), rights: rw ? 'rw' : 'ro' });
+  };
+  return {
+    ...mockApi(),
+    attachments,
+    attachmentsList: vi.fn<AttachDBApi['attachmentsList']>(async () => structuredClone(attachments)),
+    volumeList: vi.fn(has),
+    snapshotList: vi.fn(has),
+    volumesReassign: vi.fn<AttachDBApi['volumesReassign']>(change),
+  };
+}
+
+export const request = (volume: string, changes: Partial<AttachRequest> = {}): AttachRequest => ({
+  volume,
+  rights: 2,
+  volsnap: false,
+  ...changes,
+});
+
+export const attachment = (volume: string, changes: Partial<AttachmentState> = {}): AttachmentState => ({
+  volume,
+  snapshot: false,
+  client: 1,
+  rights: 'rw',
+  ...changes,
+});
+
+/** How the API says that a client has the volume open. */
+export const isOpen = (name = 'busy') =>
+  new ApiError(409, { error: { name, descr: 'Volume is open at client 1' } });
+
+/** A cache, a device directory and a logger of its own for each test. */
+export function useAttachDB() {
+  const path = useTempDir();
+  const log = { warn: vi.fn(), debug: vi.fn() };
+  beforeEach(() => {
+    mkdirSync(path('dev'));
+    writeFileSync(path('openstack-attach.json'), '{}');
+    log.warn.mockReset();
+    log.debug.mockReset();
+  });
+  const fname = () => path('openstack-attach.json');
+  return {
+    path,
+    log,
+    fname,
+    make: (options: Partial<AttachDBOptions> = {}) =>
+      new AttachDB({
+        log,
+        fname: fname(),
+        deviceDir: path('dev'),
+        deviceTimeout: 20,
+        overrideConfig: settings,
+        ...options,
+      }),
+    cache: (): Record<string, AttachRequest> => JSON.parse(readFileSync(fname(), 'utf8')),
+    writeCache: (requests: Record<string, AttachRequest>) => writeFileSync(fname(), JSON.stringify(requests)),
+    device: (name: string) => symlinkSync('/dev/null', path(`dev/${name}`)),
+  };
+}
