@@ -1,29 +1,34 @@
 import { onAbort } from './abort.js';
 import { startTimer } from './sleep.js';
 
-/** How long a caller is willing to wait: until its own signal is aborted, or the time is up. */
-export class Patience {
+/** When a wait ends: after a time, or as soon as the caller's own signal is aborted. */
+export class Deadline {
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #stopListening: () => void;
-  /** Whether it was the time. */
-  over = false;
+  /** Whether the time is up. */
+  isOver = false;
 
-  /** @param timeout - milliseconds */
+  /**
+   * @param timeout - milliseconds
+   * @param caller - its reason becomes that of {@link signal}
+   */
   constructor(timeout: number, caller?: AbortSignal) {
     this.#timer = startTimer(timeout, () => {
-      this.over = true;
+      this.isOver = true;
       this.#controller.abort();
     });
-    if (caller?.aborted) this.#controller.abort();
-    this.#stopListening = onAbort(caller, () => this.#controller.abort());
+    if (caller?.aborted) this.#controller.abort(caller.reason);
+    this.#stopListening = onAbort(caller, () => this.#controller.abort(caller?.reason));
   }
 
+  /** Aborted when the wait ends. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  end(): void {
+  /** Nobody waits any more. */
+  clear(): void {
     clearTimeout(this.#timer);
     this.#stopListening();
   }

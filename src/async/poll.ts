@@ -9,7 +9,10 @@ const LONGEST_PAUSE = 25;
  *
  * @throws the signal's reason when it is aborted.
  */
-export async function poll<T>(attempt: () => Promise<T | undefined>, signal: AbortSignal): Promise<T> {
+export async function poll<T>(
+  attempt: () => T | undefined | Promise<T | undefined>,
+  signal: AbortSignal,
+): Promise<T> {
   for (let pause = FIRST_PAUSE; ; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     const result = await attempt();
     if (result !== undefined) return result;

@@ -1,16 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
-import { Patience } from '../async/deadline.js';
-import { sidecarPath } from './file/backup.js';
+import { Deadline } from '../async/deadline.js';
+import { backupPath } from './file/backup.js';
 import { formatContent, parseContent } from './file/content.js';
-import { findIntact, restore, writeSafely } from './file/crash-safe-write.js';
-import { codeOf, disk, ignoreMissing } from './file/disk.js';
-import { readContent } from './file/in-place.js';
-import type { LockContext } from './lock/both-locks.js';
-import type { FileLock } from './lock/file-lock.js';
-import { Hold, inside, openHold, outsideOfEnded } from './lock/reentrancy.js';
+import { findIntact, readContent, restore, writeSafely } from './file/crash-safe-write.js';
+import { codeOf, disk, ifThere } from './file/disk.js';
+import { type FileLock, type LockContext, lockTimedOut, withFileLock } from './lock/acquire.js';
+import { currentHold, type Hold, runInHold } from './lock/reentrancy.js';
 import { type Job, SharedHold } from './lock/shared-hold.js';
-import { timedOut, withFileLock } from './lock/with-file-lock.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
@@ -43,8 +40,7 @@ export class SPLockedFile {
   /** @throws {@link SPLockedFileError} `EINVAL` for a lock option that makes no sense. */
   constructor(fname: string, lock: LockOptions = {}) {
     this.fname = fname;
-    const warn = (message: string) => this.warn(message);
-    this.#context = { fname, options: resolveLockOptions(lock), warn };
+    this.#context = { fname, options: resolveLockOptions(lock), warn: (message) => this.#warn(message) };
   }
 
   /**
@@ -60,22 +56,13 @@ export class SPLockedFile {
    * timeout, or the system's code when the file cannot be opened or locked.
    */
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
-    const { signal } = options;
+    const { signal, timeout = this.#context.options.timeout } = options;
     signal?.throwIfAborted();
-    const outer = openHold(this);
+    const outer = currentHold(this);
+    if (outer !== undefined) return this.#withinHold(outer, fn, timeout, signal);
     // Who comes after this call must not get in before it.
-    if (outer === undefined) this.#joinable = undefined;
-    return outsideOfEnded(async () => {
-      if (outer === undefined) {
-        return withFileLock(this.#context, (lock) => new Hold(this, lock).run(fn), options);
-      }
-      const end = await this.#turnInside(outer, options);
-      try {
-        return await new Hold(this, outer.lock).run(fn);
-      } finally {
-        end();
-      }
-    });
+    this.#joinable = undefined;
+    return withFileLock(this.#context, (lock) => runInHold(this, lock, fn), timeout, signal);
   }
 
   /**
@@ -98,29 +85,28 @@ export class SPLockedFile {
     item: I,
     options: WithLockOptions = {},
   ): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn([item], openHold(this) as Hold), options);
+    if (this.holdsLock) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
     const { signal, timeout = this.#context.options.timeout } = options;
     signal?.throwIfAborted();
-    const patience = new Patience(timeout, signal);
+    const deadline = new Deadline(timeout, signal);
     try {
       return await new Promise<T>((resolve, reject) => {
         const inOwnContext = AsyncLocalStorage.snapshot();
         const job: Job = {
           work: fn,
           item,
-          run: (lock, items) => inOwnContext(() => new Hold(this, lock).run(() => fn(items as I[], lock))),
+          run: (lock, items) => inOwnContext(() => runInHold(this, lock, () => fn(items as I[], lock))),
           settle: (outcome) =>
             outcome.status === 'fulfilled' ? resolve(outcome.value as T) : reject(outcome.reason),
         };
         const hold = this.#sharedHold();
         hold.add(job);
-        onAbort(patience.signal, async () => {
-          const reason = patience.over ? await timedOut(this.fname, timeout) : signal?.reason;
-          if (hold.leave(job, reason)) reject(reason);
-        });
+        onAbort(deadline.signal, () =>
+          hold.leave(job, deadline.isOver ? lockTimedOut(this.fname, timeout) : deadline.signal.reason),
+        );
       });
     } finally {
-      patience.end();
+      deadline.clear();
     }
   }
 
@@ -182,13 +168,7 @@ export class SPLockedFile {
 
   /** Whether this asynchronous context is inside of `withLock()`. */
   protected get holdsLock(): boolean {
-    return openHold(this) !== undefined;
-  }
-
-  /** Lets others into the hold of this asynchronous context, each in a context of its own. */
-  protected shareHold(): <T>(fn: () => Promise<T>) => Promise<T> {
-    const hold = openHold(this) as Hold;
-    return (fn) => inside(hold, fn);
+    return currentHold(this) !== undefined;
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */
@@ -196,9 +176,9 @@ export class SPLockedFile {
     return this.#withFile((lock) => this.#check(lock));
   }
 
-  /** What is written in `FILE.restored`, which says that the file may be an old one; only to be asked under the lock. */
+  /** What is written in `FILE.restored`, which says that the file may be an old one; for use inside of a hold. */
   protected restoredNote(): Promise<string | undefined> {
-    return this.#withFile((lock) => disk.readFile(`${lock.path}.restored`).catch(ignoreMissing));
+    return this.#withFile(async (lock) => ifThere(() => disk.readSystemFile(`${lock.path}.restored`)));
   }
 
   /** Told of what an operator should know of and no caller can act on. */
@@ -206,35 +186,52 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
+  /** A logger that fails must not fail a call whose work is done. */
+  #warn(message: string): void {
+    try {
+      this.warn(message);
+    } catch (error) {
+      process.emitWarning(`${message} (the logger failed: ${String(error)})`, 'SPLockedFileWarning');
+    }
+  }
+
   #sharedHold(): SharedHold {
     if (this.#joinable?.isOpen) return this.#joinable;
     this.#joinable = new SharedHold();
     this.#joinable.serve((serve, signal) =>
-      withFileLock(this.#context, serve, { signal, timeout: Number.POSITIVE_INFINITY }),
+      withFileLock(this.#context, serve, Number.POSITIVE_INFINITY, signal),
     );
     return this.#joinable;
   }
 
   /** Those who are inside of the same hold may keep one another waiting, too. */
-  async #turnInside(outer: Hold, { signal, timeout }: WithLockOptions): Promise<() => void> {
-    if (outer.inner.unused) return outer.inner.take();
-    const ms = timeout ?? this.#context.options.timeout;
-    const patience = new Patience(ms, signal);
+  async #withinHold<T>(
+    { lock, mutex }: Hold,
+    fn: () => T | Promise<T>,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const deadline = new Deadline(timeout, signal);
     try {
-      return await outer.inner.take(patience.signal);
-    } catch {
-      signal?.throwIfAborted();
+      await mutex.acquire(deadline.signal);
+    } catch (reason) {
+      if (!deadline.isOver) throw reason;
       throw new SPLockedFileError(
         'ELOCKED',
-        `${this.fname} could not be had within ${ms} ms: other calls inside of the same withLock() are before this one`,
+        `Timed out after ${timeout} ms waiting for another call inside of the same withLock() of ${this.fname}`,
       );
     } finally {
-      patience.end();
+      deadline.clear();
+    }
+    try {
+      return await runInHold(this, lock, fn);
+    } finally {
+      mutex.release();
     }
   }
 
   #withFile<T>(fn: (lock: FileLock) => Promise<T>, options?: WithLockOptions): Promise<T> {
-    return this.withLock(() => fn((openHold(this) as Hold).lock), options);
+    return this.withLock(() => fn((currentHold(this) as Hold).lock), options);
   }
 
   #write(bytes: Buffer, options?: WithLockOptions): Promise<void> {
@@ -245,16 +242,19 @@ export class SPLockedFile {
 
   async #read(lock: FileLock): Promise<Buffer> {
     await this.#check(lock);
-    lock.content ??= await readContent(lock.handle, this.fname);
-    return lock.content;
+    return readContent(lock, this.fname);
   }
 
   /** Somebody who came in between must not have changed what this hold has read. */
   async #check(lock: FileLock): Promise<void> {
     const tookAgain = await lock.check();
-    if (!tookAgain || lock.content === undefined) return;
-    if (!lock.content.equals(await readContent(lock.handle, this.fname))) {
-      throw lock.lose('another program changed the file while this one could not refresh its lock directory');
+    const before = lock.content;
+    if (!tookAgain || before === undefined) return;
+    lock.content = undefined;
+    if (!before.equals(readContent(lock, this.fname))) {
+      throw lock.markCompromised(
+        'another program changed the file while this one could not refresh its lock directory',
+      );
     }
   }
 
@@ -264,11 +264,11 @@ export class SPLockedFile {
       return { bytes, value: parseContent(bytes, this.fname) };
     } catch (torn) {
       if (codeOf(torn) !== 'ECORRUPT') throw torn;
-      const intact = await findIntact(lock, (copy) => parseContent(copy, this.fname));
+      const intact = findIntact(lock, (copy) => parseContent(copy, this.fname));
       if (intact === undefined) throw torn;
       const kept = await restore(lock, bytes, intact.bytes, this.fname);
-      this.warn(
-        `${this.fname} was torn (${bytes.length} bytes, not JSON${kept}); it is restored from ${sidecarPath(lock.path)} of ${intact.written.toISOString()}. What programs that keep no such copy changed since then is lost`,
+      this.#warn(
+        `${this.fname} was torn (${bytes.length} bytes, not JSON${kept}); it is restored from ${backupPath(lock.path)} of ${intact.written.toISOString()}. What programs that keep no such copy changed since then is lost`,
       );
       return intact;
     }

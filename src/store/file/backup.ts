@@ -1,15 +1,13 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { debugOutput } from '../../observe/debug.js';
-import { CREATE, codeOf, disk, ignoreMissing, isDenied, type OpenFile, replacing } from './disk.js';
+import { CREATE, codeOf, disk, ifThere, isDenied, type OpenFile, READ, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
-const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
-
 /** The complete copy beside a file, which a torn one is restored from. */
-export const sidecarPath = (path: string) => `${path}.backup`;
+export const backupPath = (path: string) => `${path}.backup`;
 /** One name is enough, since it is written under the lock; what a killed process left there is replaced. */
 const temporaryPath = (path: string) => `${path}.backup.tmp`;
 
@@ -19,66 +17,64 @@ const temporaryPath = (path: string) => `${path}.backup.tmp`;
  *
  * @param check - called before the old copy is replaced, which stays if it throws
  */
-export async function writeSidecar(
+export async function writeBackup(
   path: string,
   file: OpenFile,
   bytes: Buffer,
   check?: () => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryPath(path);
-  const handle = await replacing(temporary, () => disk.open(temporary, CREATE, 0o600));
+  const copy = replacing(temporary, () => disk.open(temporary, CREATE, 0o600));
   try {
-    await adopt(handle, file);
-    await writeAll(handle, bytes);
-    await handle.datasync();
+    adopt(copy, file);
+    writeAll(copy, bytes);
+    await copy.datasync();
     await check?.();
   } catch (error) {
-    await handle.close();
-    await disk.unlink(temporary).catch(ignoreMissing);
+    copy.close();
+    ifThere(() => disk.unlink(temporary));
     throw error;
   }
-  await handle.close();
-  await disk.rename(temporary, sidecarPath(path));
+  copy.close();
+  disk.rename(temporary, backupPath(path));
   await flushDirectory(dirname(path));
 }
 
-/** What the sidecar holds and when it was written, or `undefined` where there is none. */
-export async function readSidecar(path: string): Promise<{ bytes: Buffer; written: Date } | undefined> {
-  // Without O_NONBLOCK, opening a pipe that somebody put there would wait for ever.
-  const flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-  const handle = await disk.open(sidecarPath(path), flags).catch(ignoreMissing);
-  if (handle === undefined) return undefined;
+/** What the copy holds and when it was written, or `undefined` where there is none. */
+export function readBackup(path: string): { bytes: Buffer; written: Date } | undefined {
+  const copy = ifThere(() => disk.open(backupPath(path), READ));
+  if (copy === undefined) return undefined;
   try {
-    const stats = await handle.stat();
-    return stats.isFile() ? { bytes: await readAll(handle), written: stats.mtime } : undefined;
+    const stats = copy.stat();
+    return stats.isFile() ? { bytes: readAll(copy), written: stats.mtime } : undefined;
   } finally {
-    await handle.close();
+    copy.close();
   }
 }
 
 /** Gives a new file the group and the mode of another; the group first, so that no other group ever gets in. */
-async function adopt(handle: OpenFile, from: OpenFile): Promise<void> {
-  const [ours, theirs] = await Promise.all([handle.stat(), from.stat()]);
-  if (ours.gid !== theirs.gid) {
+function adopt(file: OpenFile, from: OpenFile): void {
+  const theirs = from.stat();
+  if (file.stat().gid !== theirs.gid) {
     try {
-      await handle.chown(-1, theirs.gid);
+      file.chown(-1, Number(theirs.gid));
     } catch (error) {
       if (!isDenied(error)) throw error;
-      debug('this user may not give the sidecar the group %d of the file', theirs.gid);
+      debug('this user may not give the copy the group %d of the file', theirs.gid);
     }
   }
-  await handle.chmod(theirs.mode & 0o777);
+  file.chmod(Number(theirs.mode) & 0o777);
 }
 
 /** Until then the rename is only in memory. */
 async function flushDirectory(dir: string): Promise<void> {
-  const handle = await disk.open(dir, O_RDONLY | O_DIRECTORY);
+  const directory = disk.open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    await handle.sync();
+    await directory.sync();
   } catch (error) {
     // Some file systems cannot flush a directory, nor need they.
     if (codeOf(error) !== 'EINVAL') throw error;
   } finally {
-    await handle.close();
+    directory.close();
   }
 }

@@ -1,11 +1,12 @@
 import * as fs from 'node:fs';
+import { constants } from 'node:os';
 import { promisify } from 'node:util';
 
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 
 /**
- * An open file. Only flushing goes through the thread pool: everything else reaches no further than the
+ * An open file. Only flushing waits, and goes through the thread pool: everything else reaches no further than the
  * memory of the kernel, and takes a tenth of the time that the way through the pool would.
  */
 export class OpenFile {
@@ -15,35 +16,31 @@ export class OpenFile {
     this.fd = fd;
   }
 
-  async stat(): Promise<fs.Stats> {
-    return fs.fstatSync(this.fd);
-  }
-
-  /** What tells this file from all others; as a plain number an inode may lose digits. */
-  async place(): Promise<{ ino: bigint; dev: bigint }> {
+  /** With bigints, since an inode has more digits than a number. */
+  stat(): fs.BigIntStats {
     return fs.fstatSync(this.fd, { bigint: true });
   }
 
   /** @returns the number of bytes read */
-  async read(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
+  read(bytes: Buffer, offset: number, length: number, position: number): number {
     return fs.readSync(this.fd, bytes, offset, length, position);
   }
 
   /** @returns the number of bytes written */
-  async write(bytes: Buffer, offset: number, length: number, position: number): Promise<number> {
+  write(bytes: Buffer, offset: number, length: number, position: number): number {
     return fs.writeSync(this.fd, bytes, offset, length, position);
   }
 
-  async truncate(size: number): Promise<void> {
+  truncate(size: number): void {
     fs.ftruncateSync(this.fd, size);
   }
 
-  async chmod(mode: number): Promise<void> {
+  chmod(mode: number): void {
     fs.fchmodSync(this.fd, mode);
   }
 
   /** @param uid - -1 leaves it as it is */
-  async chown(uid: number, gid: number): Promise<void> {
+  chown(uid: number, gid: number): void {
     fs.fchownSync(this.fd, uid, gid);
   }
 
@@ -56,7 +53,7 @@ export class OpenFile {
     return fsync(this.fd);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     fs.closeSync(this.fd);
   }
 }
@@ -66,26 +63,35 @@ export class OpenFile {
  * place: tests let each of them fail in turn, and replay them to see what a power cut would leave.
  */
 export const disk = {
-  open: async (path: string, flags: string | number, mode?: number) =>
-    new OpenFile(fs.openSync(path, flags, mode)),
-  readFile: async (path: string) => fs.readFileSync(path, 'utf8'),
-  realpath: async (path: string) => fs.realpathSync.native(path),
-  rename: async (from: string, to: string) => fs.renameSync(from, to),
-  rmdir: async (path: string) => fs.rmdirSync(path),
-  stat: async (path: string) => fs.statSync(path, { bigint: true }),
-  unlink: async (path: string) => fs.unlinkSync(path),
+  open: (path: string, flags: string | number, mode?: number) => new OpenFile(fs.openSync(path, flags, mode)),
+  /** For what the kernel makes up; other files may be pipes, or endless. */
+  readSystemFile: (path: string) => fs.readFileSync(path, 'utf8'),
+  realpath: (path: string) => fs.realpathSync.native(path),
+  rename: (from: string, to: string) => fs.renameSync(from, to),
+  rmdir: (path: string) => fs.rmdirSync(path),
+  stat: (path: string) => fs.statSync(path, { bigint: true }),
+  unlink: (path: string) => fs.unlinkSync(path),
   /** Makes a file that was not there before, not even as a link. */
-  create: async (path: string, content: string | Buffer, mode: number) =>
+  create: (path: string, content: string | Buffer, mode: number) =>
     fs.writeFileSync(path, content, { flag: 'wx', mode }),
 };
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
 
 /** The flags for a file that must not be there before, not even as a link. */
 export const CREATE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+/** The flags for a file of ours where somebody may have put a link or a pipe, on which opening waits. */
+export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+
+/** The name of a system error by its number, as `EDQUOT` for 122, which Node.js 20 does not name. */
+export const errnoName = (errno: number): string =>
+  Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
 
 /** The system's code of an error, as `ENOENT`. */
-export const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+export function codeOf(error: unknown): string | undefined {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  return code?.startsWith?.('Unknown system error') ? errnoName(-Number(errno)) : code;
+}
 
 /** Whether the error says that this user may not. */
 export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '');
@@ -93,18 +99,23 @@ export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].include
 /** Whether the error says that the file system, or this user's share of it, has no room. */
 export const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
 
-/** For a thing that may be missing: gives `undefined` then, and throws any other error. */
-export function ignoreMissing(error: unknown): undefined {
-  if (codeOf(error) !== 'ENOENT') throw error;
+/** Gives `undefined` for a thing that is missing. */
+export function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
 
 /** Makes a new file in the place of what an earlier process may have left there. */
-export async function replacing<T>(path: string, make: () => Promise<T>): Promise<T> {
+export function replacing<T>(path: string, make: () => T): T {
   try {
-    return await make();
+    return make();
   } catch (error) {
     if (codeOf(error) !== 'EEXIST') throw error;
-    await disk.unlink(path).catch(ignoreMissing);
+    ifThere(() => disk.unlink(path));
     return make();
   }
 }

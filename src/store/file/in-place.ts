@@ -1,44 +1,29 @@
-import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { codeOf, type OpenFile } from './disk.js';
-
-/**
- * All bytes of an open file.
- *
- * @throws {@link SPLockedFileError} with the system's code, naming the file
- */
-export async function readContent(handle: OpenFile, fname: string): Promise<Buffer> {
-  try {
-    return await readAll(handle);
-  } catch (cause) {
-    const message = `Cannot read ${fname}: ${(cause as Error).message}; nothing was changed`;
-    throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
-  }
-}
+import type { OpenFile } from './disk.js';
 
 /** All bytes of an open file. */
-export async function readAll(handle: OpenFile): Promise<Buffer> {
-  const { size } = await handle.stat();
+export function readAll(file: OpenFile): Buffer {
+  const size = Number(file.stat().size);
   const bytes = Buffer.allocUnsafe(size);
   let at = 0;
   while (at < size) {
-    const bytesRead = await handle.read(bytes, at, size - at, at);
+    const bytesRead = file.read(bytes, at, size - at, at);
     if (bytesRead === 0) break;
     at += bytesRead;
   }
   return bytes.subarray(0, at);
 }
 
-/** Writes bytes from the beginning of an open file on. */
-export async function writeAll(handle: OpenFile, bytes: Buffer): Promise<void> {
+/** Writes bytes into an open file, from a position on. */
+export function writeAll(file: OpenFile, bytes: Buffer, position = 0): void {
   let at = 0;
   while (at < bytes.length) {
-    at += await handle.write(bytes, at, bytes.length - at, at);
+    at += file.write(bytes, at, bytes.length - at, position + at);
   }
 }
 
 /** Puts new bytes in place of all that an open file holds, and on the disk. */
-export async function replaceAll(handle: OpenFile, bytes: Buffer): Promise<void> {
-  await handle.truncate(0);
-  await writeAll(handle, bytes);
-  await handle.datasync();
+export async function replaceAll(file: OpenFile, bytes: Buffer): Promise<void> {
+  file.truncate(0);
+  writeAll(file, bytes);
+  await file.datasync();
 }

@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
 import { debugOutput } from '../../observe/debug.js';
-import { disk, ignoreMissing, replacing } from '../file/disk.js';
+import { disk, ifThere, READ, replacing } from '../file/disk.js';
+import { readAll } from '../file/in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -27,27 +28,38 @@ export const recordPath = (path: string) => `${path}.holder`;
 /** What tells a directory from one made later at the same place. */
 export const identity = ({ ino, birthtimeNs }: BigIntStats) => `${ino}:${birthtimeNs}`;
 
-let bootIdRead: Promise<string> | undefined;
+/** Beyond that it is no record. Bytes. */
+const LARGEST_RECORD = 4096;
 
-/** The ID of the running kernel, empty where there is none to be read; then no record is trusted. */
-export function bootId(): Promise<string> {
-  bootIdRead ??= disk.readFile('/proc/sys/kernel/random/boot_id').then(
-    (text) => text.trim(),
-    () => '',
-  );
+let bootIdRead: string | undefined;
+
+/** The ID of the running kernel, empty where it cannot be read; then no record is trusted. */
+export function bootId(): string {
+  try {
+    bootIdRead ??= disk.readSystemFile('/proc/sys/kernel/random/boot_id').trim();
+  } catch {
+    bootIdRead = '';
+  }
   return bootIdRead;
 }
 
 /** The record beside the lock directory of that file, if a whole one is there. */
-export async function readRecord(path: string): Promise<HolderRecord | undefined> {
+export function readRecord(path: string): HolderRecord | undefined {
   try {
-    const record: Partial<HolderRecord> = JSON.parse(await disk.readFile(recordPath(path)));
-    const { pid, host, bootId, since, kernelLock, directory } = record;
-    const whole =
-      typeof pid === 'number' &&
-      [host, bootId, since, directory].every((text) => typeof text === 'string') &&
-      typeof kernelLock === 'boolean';
-    return whole ? (record as HolderRecord) : undefined;
+    const file = disk.open(recordPath(path), READ);
+    try {
+      const stats = file.stat();
+      if (!stats.isFile() || stats.size > LARGEST_RECORD) throw new Error('it is something else');
+      const record: Partial<HolderRecord> = JSON.parse(readAll(file).toString());
+      const { pid, host, bootId, since, kernelLock, directory } = record;
+      const isWhole =
+        typeof pid === 'number' &&
+        [host, bootId, since, directory].every((member) => typeof member === 'string') &&
+        typeof kernelLock === 'boolean';
+      return isWhole ? (record as HolderRecord) : undefined;
+    } finally {
+      file.close();
+    }
   } catch (error) {
     debug('no record of the holder of %s: %s', path, (error as Error).message);
     return undefined;
@@ -58,23 +70,21 @@ export async function readRecord(path: string): Promise<HolderRecord | undefined
  * Writes down who we are. Without a record those who come after us wait until our directory is stale, should
  * we be killed; no more than that is lost if it cannot be written.
  */
-export async function writeRecord(path: string, directory: string, kernelLock: boolean): Promise<void> {
+export function writeRecord(path: string, directory: string, kernelLock: boolean): void {
   const record: HolderRecord = {
     pid: process.pid,
     host: hostname(),
-    bootId: await bootId(),
+    bootId: bootId(),
     since: new Date().toISOString(),
     kernelLock,
     directory,
   };
   try {
     // Made anew, since one that another user left behind cannot be written to.
-    await replacing(recordPath(path), () => disk.create(recordPath(path), JSON.stringify(record), 0o644));
+    replacing(recordPath(path), () => disk.create(recordPath(path), JSON.stringify(record), 0o644));
   } catch (error) {
     debug('cannot write %s: %s', recordPath(path), (error as Error).message);
   }
 }
 
-export async function removeRecord(path: string): Promise<void> {
-  await disk.unlink(recordPath(path)).catch(ignoreMissing);
-}
+export const removeRecord = (path: string) => ifThere(() => disk.unlink(recordPath(path)));

@@ -1,8 +1,7 @@
 import * as fs from 'node:fs';
-import { poll } from '../../async/poll.js';
 import { sleep } from '../../async/sleep.js';
 import { debugOutput } from '../../observe/debug.js';
-import { codeOf, disk, ignoreMissing } from '../file/disk.js';
+import { codeOf, disk, ifThere } from '../file/disk.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 
 const debug = debugOutput('storpool:lock');
@@ -17,13 +16,16 @@ export interface LockDirectory {
   release(): Promise<void>;
 }
 
-/** What {@link takeLockDirectory} goes by. */
+/** What {@link tryLockDirectory} goes by. */
 export interface LockDirectoryOptions {
   /** Milliseconds. */
   stale: number;
-  /** Whether the kernel lock is ours already. */
+  /** Whether the kernel lock is ours. */
   kernelLock: boolean;
 }
+
+/** Something that is no lock is in the place of the lock directory. */
+export class LockDirectoryObstructed extends Error {}
 
 /**
  * The sticky bit, of no other use on an empty directory, says that its maker had the kernel lock: it is there
@@ -34,7 +36,7 @@ const MARK = 0o1000;
 const RECORD_TIME = 15;
 
 /** What other programs take for stale, by the default of `proper-lockfile`. Milliseconds. */
-const USUAL_STALE = 10_000;
+export const USUAL_STALE = 10_000;
 /** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
 /** How long a holder that was held up is given to refresh its directory, and how often it is looked at. */
@@ -42,13 +44,25 @@ const REFRESH_TIME = 1000;
 const REFRESH_LOOK = 20;
 
 /** The directories that are ours. Whatever else is found in their place is somebody else's to remove. */
-const owned = new Map<string, string>();
+const owned = new Map<string, { ino: bigint; birthtimeNs: bigint; mtimeMs: number }>();
 
-/** A call without the way through the thread pool, which takes ten times as long as the call itself. */
-function atOnce<T>(call: () => T, done: (error: NodeJS.ErrnoException | null, result?: T) => void): void {
+/**
+ * Whether a directory is still the one that we have made. An inode is used again, some file systems have no birth
+ * times, and where `statx` is blocked they are made up anew with each refresh: then the time that we have set tells.
+ */
+function isOurs(directory: string, { ino, birthtimeNs, mtimeMs }: fs.BigIntStats): boolean {
+  const ours = owned.get(directory);
+  if (ours?.ino !== ino) return false;
+  return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || Number(mtimeMs) === ours.mtimeMs;
+}
+
+type Done<T = void> = (error: NodeJS.ErrnoException | null, result?: T) => void;
+
+/** Calls without the way through the thread pool, which takes ten times as long as the call itself. */
+function call<T>(fn: () => T, done: Done<T>): void {
   let result: T;
   try {
-    result = call();
+    result = fn();
   } catch (error) {
     done(error as NodeJS.ErrnoException);
     return;
@@ -56,23 +70,23 @@ function atOnce<T>(call: () => T, done: (error: NodeJS.ErrnoException | null, re
   done(null, result);
 }
 
-type Done = (error: NodeJS.ErrnoException | null) => void;
+function removeUnlessTaken(directory: string): void {
+  if (!owned.has(directory) || isOurs(directory, disk.stat(directory))) disk.rmdir(directory);
+}
 
-const removeUnlessTaken = (directory: string) => {
+function refresh(directory: string, atime: Date, mtime: Date): void {
+  fs.utimesSync(directory, atime, mtime);
   const ours = owned.get(directory);
-  if (ours === undefined || identity(fs.statSync(directory, { bigint: true })) === ours) {
-    fs.rmdirSync(directory);
-  }
-};
+  if (ours !== undefined) ours.mtimeMs = mtime.getTime();
+}
 
 /** What `proper-lockfile` gets for its `fs`; it also keeps there what it has found out about the file system. */
 const makeFs = (mode: number) => ({
-  mkdir: (directory: string, done: Done) => atOnce(() => fs.mkdirSync(directory, { mode }), done),
-  stat: (directory: string, done: (error: NodeJS.ErrnoException | null, stats?: fs.Stats) => void) =>
-    atOnce(() => fs.statSync(directory), done),
+  mkdir: (directory: string, done: Done) => call(() => fs.mkdirSync(directory, { mode }), done),
+  stat: (directory: string, done: Done<fs.Stats>) => call(() => fs.statSync(directory), done),
   utimes: (directory: string, atime: Date, mtime: Date, done: Done) =>
-    atOnce(() => fs.utimesSync(directory, atime, mtime), done),
-  rmdir: (directory: string, done: Done) => atOnce(() => removeUnlessTaken(directory), done),
+    call(() => refresh(directory, atime, mtime), done),
+  rmdir: (directory: string, done: Done) => call(() => removeUnlessTaken(directory), done),
   rmdirSync: removeUnlessTaken,
 });
 
@@ -80,103 +94,99 @@ const plainFs = makeFs(0o755);
 const markingFs = makeFs(MARK | 0o755);
 
 /**
- * Takes the lock directory of a file, waiting for whoever has it.
+ * Tries to make the lock directory of a file.
  *
  * @param path - the file's canonical path
- * @throws the error of making the directory, if it is not that somebody has it
+ * @param abandoned - what this caller has seen there before
+ * @returns `undefined` when somebody else has it
+ * @throws {@link LockDirectoryObstructed}, or the error of making the directory
  */
-export async function takeLockDirectory(
+export async function tryLockDirectory(
   path: string,
   { stale, kernelLock }: LockDirectoryOptions,
-  signal: AbortSignal,
-): Promise<LockDirectory> {
+  abandoned: AbandonedLock,
+): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
   const directory = lockDirectoryOf(path);
   let lost: Error | undefined;
-  const tryLock = async () => {
-    try {
-      return await lock(path, {
-        realpath: false,
-        stale,
-        update: Math.min(stale, USUAL_STALE) / 2,
-        fs: kernelLock ? markingFs : plainFs,
-        onCompromised: (error) => {
-          debug('%s: %s', directory, error.message);
-          lost = error;
-        },
-      });
-    } catch (error) {
-      if (codeOf(error) === 'ELOCKED') return undefined;
-      throw error;
-    }
-  };
+  const tryLock = () =>
+    lock(path, {
+      realpath: false,
+      stale,
+      update: Math.min(stale, USUAL_STALE) / 2,
+      fs: kernelLock ? markingFs : plainFs,
+      onCompromised: (error) => {
+        debug('%s: %s', directory, error.message);
+        lost = error;
+      },
+    }).catch((error: unknown) => {
+      if (codeOf(error) !== 'ELOCKED') throw error;
+      return undefined;
+    });
 
-  const leftover = new Leftover(path, { stale, kernelLock });
-  const unlock = await poll(async () => {
-    const got = await tryLock();
-    if (got !== undefined || !(await leftover.isVoid())) return got;
+  let unlock = await tryLock();
+  if (unlock === undefined && abandoned.isAbandoned({ stale, kernelLock })) {
     debug('%s was left behind, removing it', directory);
-    await removeDirectory(directory);
-    return tryLock();
-  }, signal);
+    ifThere(() => disk.rmdir(directory));
+    unlock = await tryLock();
+  }
+  if (unlock === undefined) return undefined;
+  const unlockOurs = unlock;
 
   const release = async () => {
     try {
       // Once it is known to be lost, nothing is left to be stopped; but it may still be there, and ours.
-      if (lost === undefined) await unlock();
-      else if (owned.has(directory)) removeUnlessTaken(directory);
+      if (lost === undefined) await unlockOurs();
+      else if (owned.has(directory)) ifThere(() => removeUnlessTaken(directory));
     } catch (error) {
-      ignoreMissing(error);
+      if (codeOf(error) !== 'ENOENT') throw error;
     } finally {
       owned.delete(directory);
     }
   };
   try {
-    const ours = identity(await look(directory));
-    owned.set(directory, ours);
-    await writeRecord(path, ours, kernelLock);
-    return {
-      async check() {
-        for (let waited = 0; ; waited += REFRESH_LOOK) {
-          const stats = lost === undefined ? await look(directory) : undefined;
-          if (stats === undefined || identity(stats) !== ours)
-            throw lost ?? new Error('somebody took it over');
-          if (Date.now() - Number(stats.mtimeMs) <= Math.min(stale, USUAL_STALE) * TRUSTED) return;
-          if (waited >= REFRESH_TIME) throw new Error('it could not be refreshed in time');
-          await sleep(REFRESH_LOOK);
-        }
-      },
-      async release() {
-        // A directory without a record holds others up, should we be killed just now; a record without its
-        // directory says nothing. Without the kernel lock the next record may already be written by then.
-        if (kernelLock) await release().finally(() => removeRecord(path));
-        else await removeRecord(path).finally(release);
-      },
-    };
+    const stats = disk.stat(directory);
+    owned.set(directory, { ...stats, mtimeMs: Number(stats.mtimeMs) });
+    writeRecord(path, identity(stats), kernelLock);
   } catch (error) {
     await release();
     throw error;
   }
+  return {
+    async check() {
+      for (let waited = 0; ; waited += REFRESH_LOOK) {
+        if (lost !== undefined) throw lost;
+        const stats = disk.stat(directory);
+        if (!isOurs(directory, stats)) throw new Error('somebody took it over');
+        if (Date.now() - Number(stats.mtimeMs) <= Math.min(stale, USUAL_STALE) * TRUSTED) return;
+        if (waited >= REFRESH_TIME) throw new Error('it could not be refreshed in time');
+        await sleep(REFRESH_LOOK);
+      }
+    },
+    async release() {
+      // A directory without a record holds others up, should we be killed just now; a record without its
+      // directory says nothing. Without the kernel lock the next record may already be written by then.
+      const first = kernelLock ? release : async () => removeRecord(path);
+      const then = kernelLock ? async () => removeRecord(path) : release;
+      await first().finally(then);
+    },
+  };
 }
 
-const look = (directory: string) => disk.stat(directory);
-
-/** Watches a directory that is in the way, to tell when its maker has certainly gone. */
-class Leftover {
+/** Watches a directory that is in the way of one caller, to tell when its maker has certainly gone. */
+export class AbandonedLock {
   readonly #path: string;
-  readonly #options: LockDirectoryOptions;
   #seen: string | undefined;
   #since = 0;
 
-  constructor(path: string, options: LockDirectoryOptions) {
+  constructor(path: string) {
     this.#path = path;
-    this.#options = options;
   }
 
-  async isVoid(): Promise<boolean> {
-    const { stale, kernelLock } = this.#options;
+  /** @throws {@link LockDirectoryObstructed} */
+  isAbandoned({ stale, kernelLock }: LockDirectoryOptions): boolean {
     const directory = lockDirectoryOf(this.#path);
-    const stats = await look(directory).catch(ignoreMissing);
+    const stats = ifThere(() => disk.stat(directory));
     if (stats === undefined) return false;
     const id = identity(stats);
     const seen = `${id} ${stats.mtimeNs}`;
@@ -188,12 +198,10 @@ class Leftover {
     const age = performance.now() - this.#since;
     if (age > stale) return true;
     if (!kernelLock) return false;
-    const record = await readRecord(this.#path);
+    const record = readRecord(this.#path);
     if (record?.directory === id) {
-      return record.kernelLock && record.bootId !== '' && record.bootId === (await bootId());
+      return record.kernelLock && record.bootId !== '' && record.bootId === bootId();
     }
     return (Number(stats.mode) & MARK) !== 0 && age > RECORD_TIME;
   }
 }
-
-const removeDirectory = (directory: string) => disk.rmdir(directory).catch(ignoreMissing);

@@ -1,7 +1,7 @@
 // Not the global one, which fake timers replace: this is no wait that a test could have in mind.
 import { setImmediate } from 'node:timers';
 import { codeOf } from '../file/disk.js';
-import type { FileLock } from './file-lock.js';
+import type { FileLock } from './acquire.js';
 
 /** A call that waits for the lock. */
 export interface Job {
@@ -26,14 +26,13 @@ export class SharedHold {
     this.#waiting.add(job);
   }
 
-  /** For a call that waits no longer: without any, the lock is not needed. @returns whether it did wait */
-  leave(job: Job, error: unknown): boolean {
-    const waited = this.#waiting.delete(job);
-    if (waited && this.#waiting.size === 0) {
-      this.isOpen = false;
-      this.#notNeeded.abort(error);
-    }
-    return waited;
+  /** For a call that waits no longer, if it still waits: without any, the lock is not needed. */
+  leave(job: Job, reason: unknown): void {
+    if (!this.#waiting.delete(job)) return;
+    job.settle({ status: 'rejected', reason });
+    if (this.#waiting.size > 0) return;
+    this.isOpen = false;
+    this.#notNeeded.abort(reason);
   }
 
   async serve(withLock: WithLock): Promise<void> {

@@ -1,18 +1,10 @@
 import { CALLS } from '../../api/calls.js';
 import type { ApiCallName } from '../call-name.js';
-import type { FakeCluster } from '../cluster.js';
+import type { FakeCluster } from '../cluster/cluster.js';
 import { iSCSIConfigChange } from './iscsi.js';
 import { volumesReassign, volumesReassignWait } from './reassign.js';
-import type { Route } from './route.js';
-import {
-  snapshotCreate,
-  snapshotDelete,
-  snapshotUpdate,
-  volumeCreate,
-  volumeDelete,
-  volumeRevert,
-  volumeUpdate,
-} from './volumes.js';
+import { snapshotCreate, snapshotDelete, snapshotUpdate } from './snapshots.js';
+import { volumeCreate, volumeDelete, volumeRevert, volumeUpdate } from './volumes.js';
 
 /** Carries out one call; of a call that changes something it gives what its answer has besides `ok`. */
 type Handler = (cluster: FakeCluster, name: string, body: unknown) => unknown;
@@ -40,13 +32,13 @@ const HANDLERS: Record<ApiCallName, Handler> = {
   snapshotDelete,
   snapshotUpdate,
   disksList: ({ disks }) => Object.fromEntries(disks.map((disk) => [disk.id, disk])),
-  volumeTemplatesList: ({ templates }) => templates,
+  volumeTemplatesList: ({ templates }) => [...templates.values()],
   iSCSIConfig: ({ iscsi }) => ({ iscsi }),
   iSCSIConfigChange: (cluster, _name, body) => iSCSIConfigChange(cluster, body),
 };
 
 /** The `data` of the answer. */
-export function carryOut(cluster: FakeCluster, { call, name }: Route, body: unknown): unknown {
+export function carryOut(cluster: FakeCluster, call: ApiCallName, name: string, body: unknown): unknown {
   const result = HANDLERS[call](cluster, name, body);
   if (CALLS[call].method === 'GET') return result;
   cluster.generation++;

@@ -105,7 +105,7 @@ describe('a fault at every single call of a write', () => {
     await prepare();
     let short = 0;
     mend = tamperWithDisk(({ name, args }) => {
-      if (name !== 'handle.write') return undefined;
+      if (name !== 'file.write') return undefined;
       short++;
       const [bytes, offset, length, position] = args as [Buffer, number, number, number];
       return [bytes, offset, Math.min(length, 7), position];
@@ -119,7 +119,7 @@ describe('a fault at every single call of a write', () => {
   test('a read that reads only some of the bytes goes on with the rest', async () => {
     await prepare();
     mend = tamperWithDisk(({ name, args }) => {
-      if (name !== 'handle.read') return undefined;
+      if (name !== 'file.read') return undefined;
       const [bytes, offset, length, position] = args as [Buffer, number, number, number];
       return [bytes, offset, Math.min(length, 7), position];
     });
@@ -133,11 +133,7 @@ describe('a disk that breaks for good', () => {
     let broken = false;
     return ({ name, path: where }: DiskCall) => {
       broken ||= where === fname && name === first;
-      if (
-        broken &&
-        where === fname &&
-        ['handle.write', 'handle.truncate', 'handle.datasync'].includes(name)
-      ) {
+      if (broken && where === fname && ['file.write', 'file.truncate', 'file.datasync'].includes(name)) {
         throw systemError('EIO');
       }
       return undefined;
@@ -146,7 +142,7 @@ describe('a disk that breaks for good', () => {
 
   test('while it writes in place: the new content is restored at the next access', async () => {
     await prepare();
-    mend = tamperWithDisk(breakAt('handle.write'));
+    mend = tamperWithDisk(breakAt('file.write'));
     const attempt = new QuietDB(fname).add('b', 2);
     await expect(attempt).rejects.toMatchObject({
       code: 'EIO',
@@ -165,7 +161,7 @@ describe('a disk that breaks for good', () => {
     await prepare();
     await new QuietDB(fname).add('b', 2);
     writeFileSync(fname, '{"a"');
-    mend = tamperWithDisk(breakAt('handle.write'));
+    mend = tamperWithDisk(breakAt('file.write'));
     await expect(new QuietDB(fname).get()).rejects.toMatchObject({
       code: 'EIO',
       message: expect.stringContaining('is restored at the next access'),
@@ -174,9 +170,9 @@ describe('a disk that breaks for good', () => {
     expect(await stateNow()).toBe('new');
   });
 
-  test('without a sidecar: says that the file must be restored by hand', async () => {
+  test('without a backup: says that the file must be restored by hand', async () => {
     await prepare();
-    const broken = breakAt('handle.write');
+    const broken = breakAt('file.write');
     mend = tamperWithDisk((call) => {
       if (call.name === 'open' && call.path.endsWith('.backup.tmp')) throw systemError('EACCES');
       return broken(call);
@@ -190,7 +186,7 @@ describe('a disk that breaks for good', () => {
   });
 });
 
-test('where the sidecar cannot be written, the write goes on in place, with a warning once', async () => {
+test('where the backup cannot be written, the write goes on in place, with a warning once', async () => {
   await prepare();
   mend = tamperWithDisk(({ name, path: where }) => {
     if (name === 'open' && where.endsWith('.backup.tmp')) throw systemError('EACCES');
@@ -203,11 +199,11 @@ test('where the sidecar cannot be written, the write goes on in place, with a wa
   expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: EACCES/)]);
 });
 
-test('what could not be written does not come back from the sidecar when the file is torn later', async () => {
+test('what could not be written does not come back from the backup when the file is torn later', async () => {
   await prepare();
   let failed = false;
   mend = tamperWithDisk(({ name, path: where }) => {
-    if (name === 'handle.write' && where === fname && !failed) {
+    if (name === 'file.write' && where === fname && !failed) {
       failed = true;
       throw systemError('ENOSPC');
     }

@@ -39,9 +39,9 @@ async function recover(): Promise<unknown> {
 }
 
 const before: Record<string, Record<string, string>> = {
-  'no sidecar': { 'db.json': JSON.stringify(OLD) },
-  'an older sidecar': { 'db.json': JSON.stringify(OLD), 'db.json.backup': '{"much":"older"}' },
-  'the sidecar of the last write': { 'db.json': JSON.stringify(OLD), 'db.json.backup': JSON.stringify(OLD) },
+  'no backup': { 'db.json': JSON.stringify(OLD) },
+  'an older backup': { 'db.json': JSON.stringify(OLD), 'db.json.backup': '{"much":"older"}' },
+  'the backup of the last write': { 'db.json': JSON.stringify(OLD), 'db.json.backup': JSON.stringify(OLD) },
   'a temporary file of a killed process': { 'db.json': JSON.stringify(OLD), 'db.json.backup.tmp': '{"ki' },
 };
 
@@ -83,7 +83,7 @@ test('a power cut while a torn file is restored leaves it restorable', async () 
   }
 });
 
-test('the model can fail: without the sidecar the same cuts lose both contents', async () => {
+test('the model can fail: without the backup the same cuts lose both contents', async () => {
   const files = { 'db.json': JSON.stringify(OLD) };
   const calls = await traceOf(files, (db) => db.add('c', NEW.c));
   const model = new DiskModel(files);

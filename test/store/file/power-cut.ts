@@ -43,21 +43,21 @@ export class DiskModel {
           this.#open.set(file, made);
         }
         break;
-      case 'handle.write': {
+      case 'file.write': {
         const [bytes, from, length, at] = args as [Buffer, number, number, number];
         inode?.pending.push({ kind: 'write', bytes: Buffer.from(bytes.subarray(from, from + length)), at });
         break;
       }
-      case 'handle.truncate':
+      case 'file.truncate':
         inode?.pending.push({ kind: 'truncate', size: Number(args[0]) });
         break;
-      case 'handle.datasync':
+      case 'file.datasync':
         if (inode) {
           inode.onDisk = inode.pending.reduce(changed, inode.onDisk);
           inode.pending = [];
         }
         break;
-      case 'handle.sync':
+      case 'file.sync':
         for (const change of this.#pendingNames) renamed(this.#names, change);
         this.#pendingNames = [];
         break;

@@ -1,6 +1,6 @@
 import { disk, type OpenFile } from '../../../src/store/file/disk.js';
 
-/** One call that touches the disk: of the `disk` object, or of a handle that it opened (`handle.write`). */
+/** One call that touches the disk: of the `disk` object, or of a file that it opened (`file.write`). */
 export interface DiskCall {
   name: string;
   /** The file that it is about. */
@@ -11,36 +11,38 @@ export interface DiskCall {
 /** Comes before a call: throws in its place, or gives other arguments for it. */
 export type Tamper = (call: DiskCall) => readonly unknown[] | undefined;
 
-type Call = (...args: readonly unknown[]) => Promise<unknown>;
+type Call = (...args: readonly unknown[]) => unknown;
 
 /** Lets every call of the store that touches the disk go through `before`. @returns what ends that */
 export function tamperWithDisk(before: Tamper): () => void {
   const calls = disk as unknown as Record<string, Call>;
   const originals = { ...calls };
   for (const [name, original] of Object.entries(originals)) {
-    calls[name] = async (...args) => {
+    calls[name] = (...args) => {
       const path = String(args[0]);
-      const result = await original(...(before({ name, path, args }) ?? args));
-      return name === 'open' ? tamperedHandle(result as OpenFile, path, before) : result;
+      const result = original(...(before({ name, path, args }) ?? args));
+      return name === 'open' ? tamperedFile(result as OpenFile, path, before) : result;
     };
   }
   return () => Object.assign(calls, originals);
 }
 
-function tamperedHandle(handle: OpenFile, path: string, before: Tamper): OpenFile {
-  return new Proxy(handle, {
+function tamperedFile(file: OpenFile, path: string, before: Tamper): OpenFile {
+  return new Proxy(file, {
     get(target, property) {
       const member: unknown = Reflect.get(target, property, target);
       if (typeof member !== 'function') return member;
-      const name = `handle.${String(property)}`;
+      const name = `file.${String(property)}`;
+      const call = (...args: unknown[]) => member.apply(target, before({ name, path, args }) ?? args);
       if (property === 'close') {
         // A close that reports an error has closed all the same.
-        return async () => {
-          await target.close();
+        return () => {
+          target.close();
           before({ name, path, args: [] });
         };
       }
-      return async (...args: unknown[]) => member.apply(target, before({ name, path, args }) ?? args);
+      // What waits fails later.
+      return property.toString().endsWith('sync') ? async (...args: unknown[]) => call(...args) : call;
     },
   });
 }

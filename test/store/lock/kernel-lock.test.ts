@@ -22,7 +22,6 @@ async function opened(): Promise<FileHandle> {
   return handle;
 }
 
-const forEver = () => new AbortController().signal;
 const withoutKoffi = () =>
   vi.doMock('koffi', () => {
     throw new Error('koffi is not installed');
@@ -36,39 +35,18 @@ describe.each([
   beforeEach(arrange);
 
   test('one opening of the file at a time has the lock, until it is closed', async () => {
-    const { takeKernelLock } = await load();
+    const { tryKernelLock } = await load();
     const first = await opened();
     const second = await opened();
-    await takeKernelLock(first.fd, forEver());
-    let in2 = false;
-    const waiting = takeKernelLock(second.fd, forEver()).then(() => {
-      in2 = true;
-    });
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    expect(in2).toBe(false);
+    expect(await tryKernelLock(first.fd)).toBe(true);
+    expect(await tryKernelLock(second.fd)).toBe(false);
     await first.close();
-    await waiting;
-    expect(in2).toBe(true);
-  });
-
-  test('the wait ends with the signal, and the lock is not taken later', async () => {
-    const { takeKernelLock } = await load();
-    const first = await opened();
-    const second = await opened();
-    await takeKernelLock(first.fd, forEver());
-    const controller = new AbortController();
-    const waiting = takeKernelLock(second.fd, controller.signal);
-    setTimeout(() => controller.abort(new Error('enough')), 20);
-    await expect(waiting).rejects.toThrow('enough');
-    await first.close();
-    const third = await opened();
-    await takeKernelLock(third.fd, forEver());
-    await expect(takeKernelLock(second.fd, AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
+    expect(await tryKernelLock(second.fd)).toBe(true);
   });
 
   test('a descriptor that is none is an error, not a reason to go on without the lock', async () => {
-    const { takeKernelLock } = await load();
-    await expect(takeKernelLock(99_999, forEver())).rejects.toMatchObject({ code: 'EBADF' });
+    const { tryKernelLock } = await load();
+    await expect(tryKernelLock(99_999)).rejects.toMatchObject({ code: 'EBADF' });
   });
 });
 
@@ -77,9 +55,9 @@ describe('a file system that cannot lock', () => {
     vi.doMock('koffi', () => ({
       default: { load: () => ({ func: () => () => -1 }), errno: () => constants.errno.ENOLCK },
     }));
-    const { takeKernelLock, NoKernelLock } = await load();
-    const locking = takeKernelLock((await opened()).fd, forEver());
-    await expect(locking).rejects.toThrow(NoKernelLock);
+    const { tryKernelLock, KernelLockUnavailable } = await load();
+    const locking = tryKernelLock((await opened()).fd);
+    await expect(locking).rejects.toThrow(KernelLockUnavailable);
     await expect(locking).rejects.toThrow('ENOLCK');
   });
 
@@ -91,16 +69,16 @@ describe('a file system that cannot lock', () => {
 
   test('through the flock program', async () => {
     program('echo "flock: 3: No locks available" >&2; exit 71');
-    const { takeKernelLock, NoKernelLock } = await load();
-    const locking = takeKernelLock((await opened()).fd, forEver());
-    await expect(locking).rejects.toThrow(NoKernelLock);
+    const { tryKernelLock, KernelLockUnavailable } = await load();
+    const locking = tryKernelLock((await opened()).fd);
+    await expect(locking).rejects.toThrow(KernelLockUnavailable);
     await expect(locking).rejects.toThrow('No locks available');
   });
 
   test('a flock program that somebody killed is another matter', async () => {
     program('kill -TERM $$');
-    const { takeKernelLock } = await load();
-    await expect(takeKernelLock((await opened()).fd, forEver())).rejects.toMatchObject({
+    const { tryKernelLock } = await load();
+    await expect(tryKernelLock((await opened()).fd)).rejects.toMatchObject({
       code: 'EINTR',
       message: expect.stringContaining('SIGTERM'),
     });
@@ -110,10 +88,10 @@ describe('a file system that cannot lock', () => {
 test('with neither of them there is no kernel lock', async () => {
   withoutKoffi();
   vi.stubEnv('PATH', path());
-  const { takeKernelLock, NoKernelLock } = await load();
+  const { tryKernelLock, KernelLockUnavailable } = await load();
   const { fd } = await opened();
-  await expect(takeKernelLock(fd, forEver())).rejects.toThrow(NoKernelLock);
-  await expect(takeKernelLock(fd, forEver())).rejects.toThrow('there is no flock program');
+  await expect(tryKernelLock(fd)).rejects.toThrow(KernelLockUnavailable);
+  await expect(tryKernelLock(fd)).rejects.toThrow('there is no flock program');
 });
 
 describe('what AttachDB users see of it', () => {

@@ -1,71 +1,50 @@
-import { expect, test, vi } from 'vitest';
-import { Turns } from '../../../src/store/lock/mutex.js';
+import { expect, test } from 'vitest';
+import { Mutex } from '../../../src/store/lock/mutex.js';
 
-test('turns come in the order in which they were asked for, one at a time', async () => {
-  const turns = new Turns();
+test('callers get in in the order in which they came, one at a time', async () => {
+  const mutex = new Mutex();
   const log: string[] = [];
   await Promise.all(
     ['a', 'b', 'c'].map(async (name) => {
-      const end = await turns.take();
+      await mutex.acquire();
       log.push(`${name} begins`);
       await new Promise(setImmediate);
       log.push(`${name} ends`);
-      end();
+      mutex.release();
     }),
   );
   expect(log).toEqual(['a begins', 'a ends', 'b begins', 'b ends', 'c begins', 'c ends']);
-  expect(turns.unused).toBe(true);
+  expect(mutex.isFree).toBe(true);
 });
 
 test('who gives up is passed over, and does not let the next one in early', async () => {
-  const turns = new Turns();
-  const endFirst = await turns.take();
+  const mutex = new Mutex();
+  await mutex.acquire();
   const impatient = new AbortController();
-  const second = turns.take(impatient.signal);
-  const third = turns.take();
+  const second = mutex.acquire(impatient.signal);
   let thirdIn = false;
-  third.then(() => {
+  const third = mutex.acquire().then(() => {
     thirdIn = true;
   });
   impatient.abort(new Error('enough'));
   await expect(second).rejects.toThrow('enough');
   await new Promise(setImmediate);
   expect(thirdIn).toBe(false);
-  endFirst();
-  (await third)();
-  expect(turns.unused).toBe(true);
+  mutex.release();
+  await third;
+  expect(mutex.isFree).toBe(false);
+  mutex.release();
+  expect(mutex.isFree).toBe(true);
 });
 
-test('the last one says so, even if it has given up', async () => {
-  const onUnused = vi.fn();
-  const turns = new Turns(onUnused);
-  const end = await turns.take();
-  const impatient = new AbortController();
-  const second = turns.take(impatient.signal);
-  impatient.abort();
-  await expect(second).rejects.toThrow('aborted');
-  end();
-  await new Promise(setImmediate);
-  expect(onUnused).toHaveBeenCalledTimes(1);
-});
-
-test('a signal that is aborted already never gets a turn', async () => {
-  const turns = new Turns();
-  await expect(turns.take(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
-  (await turns.take())();
-});
-
-test('idle waits for all who have asked', async () => {
-  const turns = new Turns();
-  const end = await turns.take();
-  const next = turns.take();
-  let idle = false;
-  const waiting = turns.idle.then(() => {
-    idle = true;
-  });
-  end();
-  const endNext = await next;
-  expect(idle).toBe(false);
-  endNext();
-  await waiting;
+test('a signal that is aborted already never gets in, and one that is aborted later changes nothing', async () => {
+  const mutex = new Mutex();
+  await expect(mutex.acquire(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
+  const controller = new AbortController();
+  await mutex.acquire();
+  const second = mutex.acquire(controller.signal);
+  mutex.release();
+  await second;
+  controller.abort();
+  expect(mutex.isFree).toBe(false);
 });

@@ -23,13 +23,30 @@ describe('snapshotCreate', () => {
     expect(volume('small')?.parentName).toBe('new');
   });
 
-  test('with a name that the service makes up, another one each time', async () => {
-    const first = await api.snapshotCreate('v');
-    const second = await api.snapshotCreate('v');
-    expect(first.autoName).toMatch(/^\*/u);
-    expect(second.autoName).not.toBe(first.autoName);
-    expect(snapshot(first.autoName ?? '')).toMatchObject({ autoName: true, bound: false, onVolume: 'v' });
+  test.each([{}, { name: '' }])('%j: it has only a global ID, another one each time', async (argument) => {
+    const first = await api.snapshotCreate('v', argument);
+    const second = await api.snapshotCreate('v', argument);
+    const { snapshotGlobalId } = first;
+    expect(first).toEqual({
+      ok: true,
+      generation: 2,
+      snapshotGlobalId,
+      globalId: snapshotGlobalId,
+      name: `~${snapshotGlobalId}`,
+      autoName: `~${snapshotGlobalId}`,
+    });
+    expect(second.snapshotGlobalId).not.toBe(snapshotGlobalId);
+    const [made] = await api.snapshotList(`~${snapshotGlobalId}`);
+    expect(made).toMatchObject({ name: first.autoName, autoName: true, bound: false, onVolume: 'v' });
     expect(snapshot(second.autoName ?? '')?.parentName).toBe(first.autoName);
+  });
+
+  test('knows its volume under another name, and when it is gone', async () => {
+    await api.snapshotCreate('v', { name: 'new' });
+    await api.volumeUpdate('v', { rename: 'w' });
+    expect(snapshot('new')?.['onVolume']).toBe('w');
+    await api.volumeDelete('w');
+    expect(snapshot('new')?.['onVolume']).toBe('-');
   });
 
   test('to be deleted some time later', async () => {
@@ -92,7 +109,7 @@ describe('snapshotUpdate', () => {
   test('changes only what is given', async () => {
     await api.snapshotUpdate('base', { rename: 'base', tags: { a: 'b' } });
     expect(snapshot('base')).toMatchObject({ size: 1024, templateName: 'u', tags: { a: 'b' } });
-    expect(snapshot('base')).not.toHaveProperty('bound');
+    expect(snapshot('base')?.['bound']).toBe(false);
     expect(snapshot('base')).not.toHaveProperty('targetDeleteDate');
     await api.snapshotUpdate('base', { bind: true, placeAll: 'ssd' });
     expect(snapshot('base')).toMatchObject({ bound: true, placeAll: 'ssd', tags: { a: 'b' } });

@@ -19,7 +19,7 @@ async function leave({ file }, fields) {
   const record = {
     pid: 1,
     host: 'elsewhere',
-    bootId: await bootId(),
+    bootId: bootId(),
     since: new Date().toISOString(),
     kernelLock: true,
     directory: identity(statSync(directory, { bigint: true })),

@@ -1,5 +1,5 @@
 import { chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { sidecarPath } from '../../../dist/store/file/backup.js';
+import { backupPath } from '../../../dist/store/file/backup.js';
 import { now, rounded } from '../../lib/stats.mjs';
 import { whenTorn } from '../lib/aim.mjs';
 import { seed } from '../lib/changes.mjs';
@@ -75,13 +75,13 @@ export async function restoreAfter(scene, [first, second]) {
 
 /** What the first, killed while it made a new copy, left there is in nobody's way. */
 export async function replaceTemporary(scene, [first, second]) {
-  const temporary = `${sidecarPath(scene.file)}.tmp`;
+  const temporary = `${backupPath(scene.file)}.tmp`;
   writeFileSync(temporary, '{"half', { mode: 0o600 });
   if (first.user) chownSync(temporary, first.user.uid, first.user.gid);
   const writer = await scene.actor(second);
   await writer.ask('add', { key: 'replaced', value: second.name });
   scene.check(statSync(temporary, { throwIfNoEntry: false }) === undefined, `${temporary} is still there`);
-  const copy = JSON.parse(readFileSync(sidecarPath(scene.file), 'utf8'));
+  const copy = JSON.parse(readFileSync(backupPath(scene.file), 'utf8'));
   scene.check(copy.replaced === second.name, `the copy beside the file is not what ${second.name} wrote`);
   scene.check(
     (await writer.ask('warnings')).length === 0,

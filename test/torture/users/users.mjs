@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { sidecarPath } from '../../../dist/store/file/backup.js';
+import { backupPath } from '../../../dist/store/file/backup.js';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
 import { holdAndWait, replaceTemporary, restoreAfter, takeOver } from './pair.mjs';
@@ -58,7 +58,7 @@ async function quarrel(name, pair, options, report) {
       await replaceTemporary(scene, both);
     }
     scene.check(ownership(scene.file) === before, `the file was ${before}, is ${ownership(scene.file)}`);
-    const copy = statSync(sidecarPath(scene.file));
+    const copy = statSync(backupPath(scene.file));
     scene.check((copy.mode & 0o777) === 0o660 && copy.gid === GROUP, 'the copy is not for the same group');
     scene.figure({ 'took over after ms': waits.join(' and '), 'kills until torn': attempts.join(' and ') });
   } catch (error) {

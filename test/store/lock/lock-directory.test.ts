@@ -1,0 +1,255 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type LockOptions, SPLockedJSONDB } from '../../../src/index.js';
+import { bootId, identity } from '../../../src/store/lock/holder-record.js';
+import { useTempDir } from '../../lib/temp-dir.js';
+import { tamperWithDisk } from '../file/tampered-disk.js';
+
+const path = useTempDir();
+let fname: string;
+let directory: string;
+let mend: () => void = () => undefined;
+beforeEach(() => {
+  fname = path('db.json');
+  directory = path('db.json.lock');
+  writeFileSync(fname, '{}');
+});
+afterEach(() => {
+  mend();
+  vi.doUnmock('proper-lockfile');
+  vi.restoreAllMocks();
+});
+
+class QuietDB extends SPLockedJSONDB {
+  warnings: string[] = [];
+  protected override warn(message: string): void {
+    this.warnings.push(message);
+  }
+}
+const make = (lock?: LockOptions) => new QuietDB(fname, { stale: 2000, ...lock });
+const identityNow = () => identity(statSync(directory, { bigint: true }));
+const timed = async (work: Promise<unknown>) => {
+  const start = performance.now();
+  await work;
+  return performance.now() - start;
+};
+
+function leaveRecord(changes: Record<string, unknown> = {}): void {
+  const record = {
+    pid: 4_000_000,
+    host: 'elsewhere',
+    bootId: bootId(),
+    since: '2026-01-01T00:00:00.000Z',
+    kernelLock: true,
+    directory: identityNow(),
+    ...changes,
+  };
+  writeFileSync(path('db.json.holder'), JSON.stringify(record));
+}
+
+describe('a lock directory that is left behind', () => {
+  test('by a holder of the kernel lock is void for the next one', async () => {
+    mkdirSync(directory);
+    leaveRecord();
+    expect(await timed(make().add('a', 1))).toBeLessThan(1000);
+    expect(readdirSync(path()).sort()).toEqual(['db.json', 'db.json.backup']);
+  });
+
+  test.each([
+    ['without a record', undefined],
+    ['by somebody without the kernel lock', { kernelLock: false }],
+    ['by another directory of that name', { directory: '1:2' }],
+    ['under another kernel', { bootId: 'another' }],
+  ])('%s is respected while it is fresh', async (_what, record) => {
+    mkdirSync(directory);
+    if (record) leaveRecord(record);
+    await expect(make({ timeout: 150 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+    expect(existsSync(directory)).toBe(true);
+  });
+
+  test.each(['', '{"pid":', '{}', '{"pid":1,"host":2}', '[]', 'null'])(
+    'with the record %j is respected while it is fresh',
+    async (record) => {
+      mkdirSync(directory);
+      writeFileSync(path('db.json.holder'), record);
+      await expect(make({ timeout: 60 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+    },
+  );
+
+  test('by a holder of the kernel lock that was killed before it wrote its record is void too', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    const waited = await timed(make().add('a', 1));
+    expect(waited).toBeGreaterThan(15);
+    expect(waited).toBeLessThan(1000);
+  });
+
+  test('with the mark of a kernel lock holder, but under another kernel, is respected while it is fresh', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    leaveRecord({ bootId: 'another' });
+    await expect(make({ timeout: 150 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+  });
+
+  test('with that mark means nothing to those without the kernel lock', async () => {
+    mkdirSync(directory, { mode: 0o1755 });
+    await expect(make({ timeout: 150, kernelLock: 'off' }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+  });
+
+  test('by anyone is taken over once it is stale', async () => {
+    mkdirSync(directory);
+    const hourAgo = new Date(Date.now() - 3_600_000);
+    utimesSync(directory, hourAgo, hourAgo);
+    expect(await timed(make().get())).toBeLessThan(1000);
+  });
+
+  test('is taken over though the clock was set back an hour', async () => {
+    mkdirSync(directory);
+    const now = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000);
+    const waited = await timed(make().get());
+    expect(waited).toBeGreaterThan(1900);
+    expect(waited).toBeLessThan(4000);
+  });
+
+  test('with something in it is an error that names it', async () => {
+    mkdirSync(directory);
+    leaveRecord();
+    writeFileSync(path('db.json.lock/thing'), '');
+    await expect(make().get()).rejects.toMatchObject({
+      code: 'ENOTEMPTY',
+      message: expect.stringContaining(directory),
+    });
+  });
+});
+
+describe('a lock directory that is taken from its holder', () => {
+  const takeOver = () => {
+    rmdirSync(directory);
+    // Another one in between, so that the inode is not simply used again.
+    mkdirSync(path('other'));
+    mkdirSync(directory);
+    rmdirSync(path('other'));
+  };
+
+  test('without the kernel lock: the next write fails and writes nothing, the thief keeps it', async () => {
+    const db = make({ kernelLock: 'off' });
+    await db.add('a', 1);
+    await expect(
+      db.withLock(() => {
+        takeOver();
+        return db.add('b', 2);
+      }),
+    ).rejects.toMatchObject({
+      code: 'ECOMPROMISED',
+      message: expect.stringContaining('Nothing was written'),
+    });
+    expect(readFileSync(fname, 'utf8')).toBe('{"a":1}');
+    expect(existsSync(directory)).toBe(true);
+  });
+
+  test('with the kernel lock: it is taken again once the thief has gone', async () => {
+    const db = make();
+    await db.withLock(async () => {
+      await db.add('a', 1);
+      takeOver();
+      setTimeout(() => rmdirSync(directory), 50);
+      await db.add('b', 2);
+    });
+    expect(readFileSync(fname, 'utf8')).toBe('{"a":1,"b":2}');
+    expect(readdirSync(path()).sort()).toEqual(['db.json', 'db.json.backup']);
+  });
+
+  test('with the kernel lock: what the thief has written is not overwritten', async () => {
+    const db = make();
+    await expect(
+      db.withLock(async () => {
+        await db.add('a', 1);
+        takeOver();
+        writeFileSync(fname, '{"theirs":1}');
+        setTimeout(() => rmdirSync(directory), 50);
+        await db.add('b', 2);
+      }),
+    ).rejects.toMatchObject({
+      code: 'ECOMPROMISED',
+      message: expect.stringContaining('another program changed'),
+    });
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
+    await db.add('b', 2);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1,"b":2}');
+  });
+
+  test('with the kernel lock, and never given back: the holder gives up', async () => {
+    const db = make({ timeout: 100 });
+    await expect(
+      db.withLock(() => {
+        takeOver();
+        return db.add('a', 1);
+      }),
+    ).rejects.toMatchObject({ code: 'ECOMPROMISED', message: expect.stringContaining('not given back') });
+    expect(readFileSync(fname, 'utf8')).toBe('{}');
+  });
+
+  test('after that, nothing of the same hold is done any more', async () => {
+    const db = make({ timeout: 100 });
+    await db.withLock(async () => {
+      await db.add('a', 1);
+      takeOver();
+      writeFileSync(fname, '{"theirs":1}');
+      await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+      rmdirSync(directory);
+      await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    });
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
+    await db.add('b', 2);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1,"b":2}');
+  });
+
+  test.each(['.backup.tmp', 'the directory'])('while %s is flushed: nothing is overwritten', async (what) => {
+    const db = make();
+    await db.add('a', 1);
+    let taken = false;
+    mend = tamperWithDisk(({ name, path: where }) => {
+      const isFlush = what === '.backup.tmp' ? name === 'file.datasync' : name === 'file.sync';
+      if (isFlush && !taken && (where.endsWith(what) || where === path())) {
+        taken = true;
+        takeOver();
+        writeFileSync(fname, '{"theirs":1}');
+        setTimeout(() => rmdirSync(directory), 50);
+      }
+      return undefined;
+    });
+    await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    expect(taken).toBe(true);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
+  });
+
+  test('one whose times somebody else sets is removed in the end all the same', async () => {
+    const db = make({ kernelLock: 'off' });
+    await db.withLock(async () => {
+      utimesSync(directory, new Date(), new Date(Date.now() + 60_000));
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+    });
+    expect(existsSync(directory)).toBe(false);
+  });
+
+  test('one that could not be refreshed for nearly the stale time is not trusted', async () => {
+    const db = make({ kernelLock: 'off' });
+    const past = new Date(Date.now() - 1_950);
+    await expect(
+      db.withLock(() => {
+        utimesSync(directory, past, past);
+        return db.add('a', 1);
+      }),
+    ).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    expect(readFileSync(fname, 'utf8')).toBe('{}');
+  });
+});
