@@ -105,9 +105,9 @@ export async function overwriteBroken(lock: FileLock, bytes: Buffer, context: Lo
  */
 export async function keepBackupYoung(lock: FileLock, content: Buffer, context: LockContext): Promise<void> {
   try {
-    const backup = readBackup(lock.path, lock.file);
+    const backup = readable(() => readBackup(lock.path, lock.file));
     if (backup === undefined) return;
-    const hasContent = backup.content.equals(content);
+    const hasContent = backup !== 'unreadable' && backup.content.equals(content);
     // The mark is set after the flush of the file; a file that is younger has been written once more since then.
     lock.isFlushed = hasContent && !backup.isPending && backup.mtimeNs >= lock.file.stat().mtimeNs;
     if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
@@ -138,6 +138,15 @@ async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile 
     if (!isDenied(error)) throw writeFailed(context.fname, error, 'the old content stands');
     warnOfCopy(lock.path, context, error);
     return undefined;
+  }
+}
+
+function readable<T>(read: () => T): T | 'unreadable' {
+  try {
+    return read();
+  } catch (error) {
+    debug('the copy cannot be read: %s', (error as Error).message);
+    return 'unreadable';
   }
 }
 

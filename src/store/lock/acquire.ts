@@ -1,5 +1,4 @@
 import { Deadline } from '../../async/deadline.js';
-import { yieldToEventLoop } from '../../async/event-loop.js';
 import { poll } from '../../async/poll.js';
 import { debugOutput } from '../../observe/debug.js';
 import { traced } from '../../observe/tracing.js';
@@ -44,8 +43,6 @@ export async function withFileLock<T>(
     return await fn(lock);
   } finally {
     await lock.release();
-    // Of calls that follow one another without a wait, none may keep timers and others from their turn.
-    await yieldToEventLoop();
   }
 }
 

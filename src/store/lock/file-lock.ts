@@ -1,4 +1,5 @@
 import { Deadline } from '../../async/deadline.js';
+import { yieldToEventLoop } from '../../async/event-loop.js';
 import { poll } from '../../async/poll.js';
 import { debugOutput } from '../../observe/debug.js';
 import { codeOf, disk, ifThere, type OpenFile } from '../file/disk.js';
@@ -162,6 +163,8 @@ export class FileLock {
     this.#held.directory = undefined;
     this.content = undefined;
     debug('%s: unlocked', fname);
+    // Calls that follow one another without a wait must not keep timers and others from their turn.
+    await yieldToEventLoop();
     this.#held.onRelease();
   }
 }
