@@ -108,7 +108,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     if (isClientId(clientId)) return clientId;
     throw new AttachError(
       'ENOCLIENTID',
-      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in ${this.config().source}`,
+      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 to 4095, in ${this.config().source}`,
     );
   }
 
