@@ -1,11 +1,11 @@
-import { checkClientId, checkName, type NameKind } from './names.js';
+import { checkClientId, checkName, type ObjectKind } from './names.js';
 
 /** How one call of the StorPool API is made. */
 export interface ApiCall {
   method: 'GET' | 'POST';
   path: string;
   /** The path goes on with the name of such an object, or with a client ID. */
-  name?: NameKind | 'client';
+  name?: ObjectKind | 'client';
   /** Whether the call has a multi-cluster form. */
   multiCluster: boolean;
   /** The result is a list of objects that have this string member. */

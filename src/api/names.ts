@@ -1,7 +1,10 @@
 import { ApiArgumentError } from './errors/api-argument-error.js';
 
+/** What can be attached. */
+export type NameKind = 'volume' | 'snapshot';
+
 /** The kinds of objects that the StorPool API knows by name. */
-export type NameKind = 'volume' | 'snapshot' | 'template' | 'placement group';
+export type ObjectKind = NameKind | 'template' | 'placement group';
 
 interface NameRule {
   pattern: RegExp;
@@ -13,7 +16,7 @@ interface NameRule {
 }
 
 const GLOBAL_ID = /^~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+$/u;
-const RULES: Record<NameKind, NameRule> = {
+const RULES: Record<ObjectKind, NameRule> = {
   volume: {
     pattern: /^#?[A-Za-z0-9_\-.:]+$/u,
     longest: 199,
@@ -47,7 +50,7 @@ const MAX_CLIENT_ID = 4095;
 const isPathStep = (name: string) => name === '.' || name === '..';
 
 /** Whether the API could have such an object of that name, or with that global ID (`~…`). */
-export function isName(kind: NameKind, name: unknown): name is string {
+export function isName(kind: ObjectKind, name: unknown): name is string {
   const { pattern, longest, reserved } = RULES[kind];
   if (typeof name !== 'string' || name.length > longest || isPathStep(name) || reserved.includes(name)) {
     return false;
@@ -57,7 +60,7 @@ export function isName(kind: NameKind, name: unknown): name is string {
 }
 
 /** @throws {@link ApiArgumentError} when there can be no such object. */
-export function checkName(kind: NameKind, name: unknown): string {
+export function checkName(kind: ObjectKind, name: unknown): string {
   if (isName(kind, name)) return name;
   const { allowed, longest, reserved } = RULES[kind];
   throw new ApiArgumentError(
