@@ -14,7 +14,8 @@ function directoryHolder(path: string): string | undefined {
   const record = readRecord(path);
   try {
     if (record?.directory !== identity(disk.stat(lockDirectoryOf(path)))) return undefined;
-    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}`;
+    const purpose = typeof record.purpose === 'string' ? ` for ${record.purpose}` : '';
+    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}${purpose}`;
   } catch {
     return undefined;
   }
