@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    // Far more than any takes; a machine that has other work is not a failure.
+    testTimeout: 30_000,
     // Some tests start processes of their own, and the examples import the package by its name: both run what is built.
     globalSetup: ['test/build.setup.ts'],
     projects: [

@@ -11,25 +11,25 @@ const HELP = `A fake StorPool management service on this host, until Ctrl-C ends
   --snapshots A,B     the snapshots in the beginning; default: os--volsnap-1--req-1
   --templates A,B     the templates; default: hybrid
   --client-id N       the client ID of the host under test; default: 1
-  --token TEXT        the only token that is let in; default: 1234567890
+  --token STRING      the only token that is let in; default: 1234567890
   --device-dir DIR    where to make the device links of attached volumes; default: nowhere
   --device-delay MS   milliseconds from attaching to the link; default: 0
-  --help              this text
+  --help              this help
 `;
 
-const text = (value) => ({ type: 'string', default: value });
+const string = (value) => ({ type: 'string', default: value });
 let options;
 try {
   options = parseArgs({
     options: {
-      port: text('0'),
-      volumes: text('os--volume-1,os--volume-2'),
-      snapshots: text('os--volsnap-1--req-1'),
-      templates: text('hybrid'),
-      'client-id': text('1'),
-      token: text('1234567890'),
+      port: string('0'),
+      volumes: string('os--volume-1,os--volume-2'),
+      snapshots: string('os--volsnap-1--req-1'),
+      templates: string('hybrid'),
+      'client-id': string('1'),
+      token: string('1234567890'),
       'device-dir': { type: 'string' },
-      'device-delay': text('0'),
+      'device-delay': string('0'),
       help: { type: 'boolean' },
     },
   }).values;
@@ -48,6 +48,8 @@ if (options.help) {
 
 const dim = (line) => (process.stdout.isTTY && !process.env.NO_COLOR ? styleText('dim', line) : line);
 const list = (names) => names.split(',').filter(Boolean);
+const quote = (word) => `'${word.replaceAll("'", "'\\''")}'`;
+
 const fake = await FakeStorPool.start({
   port: Number(options.port),
   volumes: list(options.volumes),
@@ -57,18 +59,28 @@ const fake = await FakeStorPool.start({
   token: options.token,
   deviceDir: options['device-dir'],
   deviceDelay: Number(options['device-delay']),
-  onRequest({ method, path, body }) {
+  onReply({ method, path, body, status, duration }) {
     const argument = body === undefined ? '' : JSON.stringify(body);
-    console.log(`${dim(new Date().toISOString())} ${method} ${path} ${argument}`.trimEnd());
+    const line = `${method} ${path} ${status} ${duration.toFixed(1)} ms ${argument}`;
+    console.log(`${dim(new Date().toISOString())} ${line}`.trimEnd());
   },
 }).catch((error) => {
   console.error(`The service cannot start: ${error.message}`);
   process.exit(1);
 });
 
-console.log(`A fake StorPool service listens on 127.0.0.1:${fake.port}. Settings that lead to it:\n`);
-for (const [name, value] of Object.entries(fake.config)) console.log(`  ${name}=${value}`);
-console.log('\nCtrl-C ends it.\n');
+const { SP_OURID, ...environment } = fake.config;
+const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`);
+console.log(`A fake StorPool service listens on 127.0.0.1:${fake.port}. Ask it something:
+
+curl -H ${quote(`Authorization: Storpool v1:${options.token}`)} http://127.0.0.1:${fake.port}/ctrl/1.0/VolumesList
+
+Lead a program to it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
+
+${exports.join('\n')}
+
+Ctrl-C ends it. The requests:
+`);
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, async () => {

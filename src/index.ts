@@ -3,7 +3,7 @@ export { ApiArgumentError } from './api/errors/api-argument-error.js';
 export { ApiConnectionError } from './api/errors/api-connection-error.js';
 export { ApiError, type ApiErrorReply } from './api/errors/api-error.js';
 export { ApiResponseError, type ApiResponseErrorCode } from './api/errors/api-response-error.js';
-export type { ApiCallOptions, ApiOptions, ApiRawCallOptions } from './api/options.js';
+export type { AllClustersOptions, ApiCallOptions, ApiOptions, ApiRawCallOptions } from './api/options.js';
 export type * from './api/types.js';
 export { AttachDB } from './attach/attach-db.js';
 export { AttachError, type AttachErrorCode } from './attach/attach-error.js';

@@ -6,5 +6,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Some tests start processes of their own, which run the package as it is built. */
 export function setup(): void {
   const tsc = fileURLToPath(new URL('../node_modules/typescript/bin/tsc', import.meta.url));
-  execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  // In dist, so that whoever removes the one removes the other.
+  const incremental = ['--incremental', '--tsBuildInfoFile', 'dist/.tsbuildinfo'];
+  const args = [tsc, '-p', 'tsconfig.build.json', ...incremental];
+  execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
 }

@@ -13,11 +13,14 @@ export interface RetryPolicy {
 
 const RESET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
+/** Replies that are no whole HTTP: a service that is being restarted ends like that. */
+const BROKEN = new Set(['ENOTHTTP', 'ETRUNCATED']);
+
 /** Whether the same call may succeed a little later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ApiError) return error.transient;
   if (error instanceof ApiConnectionError) return RESET.has(error.code);
-  return error instanceof ApiResponseError && error.code === 'ENOTHTTP';
+  return error instanceof ApiResponseError && BROKEN.has(error.code);
 }
 
 /** Runs an attempt until it succeeds, fails for good, or has been tried often enough. */

@@ -130,6 +130,7 @@ function remedy(code: string): string {
     case 'EAI_AGAIN':
       return '; is SP_API_HTTP_HOST right?';
     case 'ECONNRESET':
+    case 'EPIPE':
       return '; the service or something on the way to it closed the connection; is it being restarted?';
     case 'EADDRNOTAVAIL':
       return '; is source an address of this host?';

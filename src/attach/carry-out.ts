@@ -1,4 +1,5 @@
 import { ApiError } from '../api/errors/api-error.js';
+import { debugOutput } from '../observe/debug.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
 import { AttachError } from './attach-error.js';
 import type { Cluster } from './cluster.js';
@@ -17,6 +18,8 @@ import {
 import type { Attached, Detached, OwnRequest, SyncOutcome, SyncReport } from './report.js';
 import { type AttachRequest, checkRequest, volumeOf } from './request.js';
 import { StillOpen } from './retry.js';
+
+const debug = debugOutput('storpool:attachdb');
 
 /** The cache, while it is locked. */
 export interface LockedCache {
@@ -72,6 +75,7 @@ export async function planSync(
   const cautious = { ...call, careful };
   const needs = syncNeeds(requests, await cluster.attachments(), cautious);
   const plan = syncPlan(requests, needs, cautious, await cluster.existing(needs.missing));
+  debug('sync(%j, %j): %O', call.reqId, call.detached, plan);
   return { plan, ownVolume: requests.get(call.reqId)?.volume ?? null };
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** The links in a device directory, as udev would make and remove them. */
@@ -8,8 +8,13 @@ export class FakeDevices {
   /** Names with a link, and those whose link is still to come. */
   readonly #links = new Map<string, NodeJS.Timeout | undefined>();
 
-  /** @param delay - milliseconds from attaching to the link */
+  /**
+   * Makes the directory.
+   *
+   * @param delay - milliseconds from attaching to the link
+   */
   constructor(dir: string | undefined, delay: number) {
+    if (dir !== undefined) mkdirSync(dir, { recursive: true });
     this.#dir = dir;
     this.#delay = delay;
   }
@@ -36,10 +41,11 @@ export class FakeDevices {
     }
   }
 
+  /** A directory that somebody has removed since stays away, and the link with it. */
   #appear(dir: string, name: string): void {
-    mkdirSync(dir, { recursive: true });
+    this.#links.set(name, undefined);
+    if (!existsSync(dir)) return;
     rmSync(join(dir, name), { force: true });
     symlinkSync('/dev/null', join(dir, name));
-    this.#links.set(name, undefined);
   }
 }

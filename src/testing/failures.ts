@@ -2,7 +2,7 @@ import { CALLS } from '../api/calls.js';
 import { ApiError } from '../api/errors/api-error.js';
 import type { ApiCallName } from './call-name.js';
 import { isCount } from './fields.js';
-import type { FakeError } from './refusal.js';
+import { asFakeError, type FakeError } from './refusal.js';
 
 /** How a call fails: refused by the API, or as the network may have it. */
 export type FakeFailure = FakeError | ApiError | 'reset' | 'hang' | 'garbage';
@@ -33,10 +33,7 @@ export class PlannedFailures {
 }
 
 function check(failure: FakeFailure): Checked {
-  if (failure instanceof ApiError) {
-    const { code, desc, transient, status } = failure;
-    return { name: code, descr: desc, transient, status };
-  }
+  if (failure instanceof ApiError) return asFakeError(failure);
   if (failure === 'reset' || failure === 'hang' || failure === 'garbage') return failure;
   if (!(failure instanceof Error) && typeof failure?.name === 'string') return failure;
   throw new TypeError(

@@ -1,15 +1,18 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Attachment, ReassignWait, Snapshot, Volume } from '../api/types.js';
+import type { Attachment, Snapshot, Volume } from '../api/types.js';
 import { sleep } from '../async/sleep.js';
 import type { ApiCallName } from './call-name.js';
-import { checkClient, FakeCluster, type FakeClusterOptions, type FakeState } from './cluster.js';
+import { checkClient } from './cluster/clients.js';
+import { FakeCluster, type FakeClusterOptions, type FakeState } from './cluster/cluster.js';
 import { FakeDevices } from './devices.js';
 import { type FakeFailure, PlannedFailures } from './failures.js';
+import { CustomHandlers, type FakeHandler } from './handlers/custom.js';
 import { carryOut } from './handlers/handlers.js';
-import { type Route, route } from './handlers/route.js';
-import { absent, invalid, Refusal } from './refusal.js';
-import { type Answer, type FakeRequest, listen, serve, stop } from './server.js';
+import { whomToWaitFor } from './handlers/reassign.js';
+import { callOf, parseRoute, type Route } from './handlers/route.js';
+import { absent, asRefusal, invalid, Refusal } from './refusal.js';
+import { type Answer, type FakeReply, type FakeRequest, listen, serve, stop } from './server.js';
 
 /** What {@link FakeStorPool.start} takes. Every option may be left out. */
 export interface FakeStorPoolOptions extends FakeClusterOptions {
@@ -27,6 +30,8 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
   port?: number | undefined;
   /** Told of each request as it comes. */
   onRequest?: ((request: FakeRequest) => void) | undefined;
+  /** Told of each request again once it is answered. */
+  onReply?: ((reply: FakeReply) => void) | undefined;
   /** Other clusters that `RemoteCommand` reaches, by their names. */
   remotes?: Readonly<Record<string, FakeClusterOptions>> | undefined;
 }
@@ -54,7 +59,8 @@ export class FakeStorPool {
   readonly #deviceDelay: number;
   readonly #devices: FakeDevices;
   readonly #devicesById: FakeDevices;
-  readonly #onRequestOption: FakeStorPoolOptions['onRequest'];
+  readonly #listeners: Pick<FakeStorPoolOptions, 'onRequest' | 'onReply'>;
+  readonly #custom = new CustomHandlers();
   readonly #failures = new PlannedFailures();
 
   private constructor(server: Server, options: FakeStorPoolOptions) {
@@ -62,7 +68,7 @@ export class FakeStorPool {
     this.#server = server;
     this.#clientId = checkClient(clientId);
     this.#token = token;
-    this.#onRequestOption = options.onRequest;
+    this.#listeners = options;
     this.#cluster = new FakeCluster(options, clientId);
     this.#remotes = new Map(
       Object.entries(remotes).map(([name, remote]) => [name, new FakeCluster(remote, clientId)]),
@@ -153,6 +159,22 @@ export class FakeStorPool {
     this.#failures.add(call, failure, times);
   }
 
+  /**
+   * Lets a handler answer a call: one that the fake does not know, or in place of its own answer.
+   *
+   * ```ts
+   * fake.on('VolumesSpace', () => [{ name: 'os--volume-1', storedSize: 0, spaceUsed: 0 }]);
+   * fake.on('VolumeRebase', ({ name, body }) => { throw new ApiError(409, { error: { name: 'busy' } }); });
+   * ```
+   *
+   * @param path - what follows `/ctrl/1.0/`, the cluster and `MultiCluster/`, as `Api.call()` takes it: the whole of
+   * it, for example `VolumeRebase/os--volume-1`, or its first part, for every name. A later handler takes the place of an
+   * earlier one, and the whole path goes before the first part. The method does not matter.
+   */
+  on(path: string, handler: FakeHandler): void {
+    this.#custom.set(path, handler);
+  }
+
   /** Ends the service with all its connections, and removes the device links that it made. */
   async close(): Promise<void> {
     this.#devices.update(new Set());
@@ -167,50 +189,77 @@ export class FakeStorPool {
   }
 
   #onRequest(request: FakeRequest, authorization: string | undefined): Promise<Answer> {
+    const begin = performance.now();
     this.requests.push(request);
-    this.#onRequestOption?.(request);
-    return this.#answer(request, authorization);
+    this.#listeners.onRequest?.(request);
+    return this.#answer(request, authorization).then((answer) => {
+      const status = typeof answer === 'string' ? answer : answer.status;
+      this.#listeners.onReply?.({ ...request, status, duration: performance.now() - begin });
+      return answer;
+    });
   }
 
   async #answer(request: FakeRequest, authorization: string | undefined): Promise<Answer> {
-    const found = route(request.method, request.path);
-    const failure = found && this.#failures.take(found.call);
+    const route = parseRoute(request.path);
+    const call = route && callOf(request.method, route);
+    const failure = call && this.#failures.take(call);
     if (typeof failure === 'string') return failure;
     try {
       if (authorization !== `Storpool v1:${this.#token}`) {
         throw new Refusal({ name: 'notAuthorized', descr: 'The authentication token is not the right one.' });
       }
-      if (found === undefined) throw invalid(`There is no call ${request.path}.`);
       if (failure !== undefined) throw new Refusal(failure);
-      const json = this.#carryOut(found, request.body);
-      if (found.call === 'volumesReassignWait') await this.#clientsReady(request.body as ReassignWait);
-      return { status: 200, json };
+      return { status: 200, json: await this.#carryOut(request, route, call) };
     } catch (error) {
-      const refusal =
-        error instanceof Refusal ? error : new Refusal({ name: 'internalError', descr: String(error) });
-      return { status: refusal.status, json: { error: refusal.error } };
+      const { status, error: refused } = asRefusal(error);
+      return { status, json: { error: refused } };
     }
   }
 
-  #carryOut(found: Route, body: unknown): { generation: number; data: unknown } {
+  async #carryOut(
+    request: FakeRequest,
+    route: Route | undefined,
+    call: ApiCallName | undefined,
+  ): Promise<{ generation: number; data: unknown }> {
+    const { method, path, body } = request;
+    if (route === undefined) throw invalid(`There is no call ${path}.`);
     if (body instanceof SyntaxError) throw invalid(`The argument is not JSON: ${body.message}`);
-    const cluster = found.remote === undefined ? this.#cluster : this.#remotes.get(found.remote);
-    if (cluster === undefined) throw absent('Cluster', String(found.remote));
-    const data = carryOut(cluster, found, body);
-    this.#updateDevices();
-    return { generation: cluster.generation, data };
+    const handler = this.#custom.find(route);
+    if (handler !== undefined) {
+      const data = await handler({ ...request, name: route.name, clusterName: route.remote });
+      const { generation } = this.#cluster;
+      return { generation, data: data === undefined ? { ok: true, generation } : data };
+    }
+    if (call === undefined) {
+      throw invalid(`There is no call ${path}. Give the fake one with fake.on('${route.path}', handler).`);
+    }
+    const cluster = route.remote === undefined ? this.#cluster : this.#remotes.get(route.remote);
+    if (cluster === undefined) throw absent('Cluster', String(route.remote));
+    const answerOf = async (one: FakeCluster) => ({
+      data: await carryOut(one, call, route.name, body),
+      generation: one.generation,
+    });
+    if (route.allClusters) {
+      const all = [this.#cluster, ...this.#remotes.values()];
+      const clusters = await Promise.all(all.map(async (one) => ({ response: await answerOf(one) })));
+      return { data: { clusters }, generation: cluster.generation };
+    }
+    const reply = await answerOf(cluster);
+    if (method === 'POST') this.#updateDevices();
+    if (call === 'volumesReassignWait') await this.#clientsReady(cluster, body);
+    return reply;
   }
 
   /** Resolves when the clients have caught up: those that are offline are back, and the links are there. */
-  async #clientsReady({ reassign, attachTimeout }: ReassignWait): Promise<void> {
-    const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro]);
-    await this.#cluster.clients.untilOnline(clients, (attachTimeout ?? Number.POSITIVE_INFINITY) * 1000);
+  async #clientsReady(cluster: FakeCluster, body: unknown): Promise<void> {
+    const { clients, seconds } = whomToWaitFor(body);
+    await cluster.clients.untilOnline(clients, seconds * 1000);
     if (this.#deviceDelay > 0) await sleep(this.#deviceDelay);
   }
 
   #updateDevices(): void {
     const ours = this.#cluster.clients.isOnline(this.#clientId)
-      ? this.#cluster.attachments.filter(({ client }) => client === this.#clientId)
+      ? this.#cluster.attached.ofClient(this.#clientId)
       : [];
     this.#devices.update(new Set(ours.map(({ volume }) => volume)));
     this.#devicesById.update(new Set(ours.flatMap(({ globalId }) => globalId ?? [])));

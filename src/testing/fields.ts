@@ -1,4 +1,3 @@
-import { isClientId } from '../api/names.js';
 import { invalid } from './refusal.js';
 
 /** A check of one member of an argument; it gives what is wrong with the value, if anything. */
@@ -14,8 +13,9 @@ export const isRecord = (value: unknown): value is Record<string, unknown> =>
 
 export const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
 
-export const text = check('a string', (value) => typeof value === 'string');
+export const string = check('a string', (value) => typeof value === 'string');
 export const flag = check('true or false', (value) => typeof value === 'boolean');
+export const list: FieldCheck = (value) => (Array.isArray(value) ? undefined : 'must be a list');
 export const count = check('a whole number from 0 on', isCount);
 export const size = check('a positive multiple of 512', (value) => {
   return isCount(value) && value !== 0 && (value as number) % 512 === 0;
@@ -24,9 +24,16 @@ export const limit = check('a whole number from 0 on, or "-"', (value) => value 
 export const tags = check('an object of strings', (value) => {
   return isRecord(value) && Object.values(value).every((tag) => typeof tag === 'string');
 });
-export const clients = check('a list of client IDs', (value) => {
-  return Array.isArray(value) && value.every(isClientId);
-});
+/** Some clients send a number as a string. */
+const isClient = (value: unknown) => /^[1-9]\d*$/u.test(String(value)) && !Array.isArray(value);
+export const clients = check(
+  'a list of client IDs',
+  (value) => Array.isArray(value) && value.every(isClient),
+);
+const ON_ATTACHED: unknown[] = ['fail', 'detach', 'detachForce', 'export'];
+export const onAttached = check('fail, detach, detachForce or export', (value) =>
+  ON_ATTACHED.includes(value),
+);
 export const clientsOrAll: FieldCheck = (value) => (value === 'all' ? undefined : clients(value));
 
 /** Which members an argument may have; those with a `!` behind their name it must have. */
@@ -34,14 +41,15 @@ export type Fields = Record<string, FieldCheck>;
 
 /** What a volume's settings may be. */
 export const POLICY: Fields = {
-  placeAll: text,
-  placeTail: text,
-  placeHead: text,
+  placeAll: string,
+  placeTail: string,
+  placeHead: string,
   replication: count,
   bw: limit,
   iops: limit,
   reuseServer: flag,
   tags,
+  mcMode: string,
 };
 
 /** What comes as JSON has no member that is `undefined`. */

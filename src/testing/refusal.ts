@@ -1,3 +1,5 @@
+import { ApiError } from '../api/errors/api-error.js';
+
 /** What the fake service answers when it refuses a call. */
 export interface FakeError {
   /** For example `busy`, `invalidParam` or `objectDoesNotExist`. */
@@ -6,7 +8,7 @@ export interface FakeError {
   descr?: string | undefined;
   /** Default: `false`. */
   transient?: boolean | undefined;
-  /** The HTTP status. Default: one that fits the name. */
+  /** The HTTP status. Default: one that fits the name. The API also refuses with status 200. */
   status?: number | undefined;
 }
 
@@ -15,6 +17,7 @@ const STATUS: Record<string, number> = {
   objectExists: 409,
   busy: 409,
   notAuthorized: 403,
+  insufficientResources: 409,
   invalidParam: 400,
 };
 
@@ -29,6 +32,20 @@ export class Refusal extends Error {
     this.error = { name, descr, transient };
   }
 }
+
+/** Whatever was thrown while a call was carried out, as the API would tell of it. */
+export function asRefusal(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof ApiError) return new Refusal(asFakeError(error));
+  return new Refusal({ name: 'internalError', descr: String(error) });
+}
+
+export const asFakeError = ({ code, desc, transient, status }: ApiError): FakeError => ({
+  name: code,
+  descr: desc,
+  transient,
+  status,
+});
 
 export const invalid = (descr: string) => new Refusal({ name: 'invalidParam', descr });
 export const busy = (descr: string) => new Refusal({ name: 'busy', descr });

@@ -13,6 +13,14 @@ export interface FakeRequest {
 /** What the fake service answers, or how the network fails instead. */
 export type Answer = { status: number; json: unknown } | 'reset' | 'hang' | 'garbage';
 
+/** A request, and what became of it. */
+export interface FakeReply extends FakeRequest {
+  /** The HTTP status, or how the network failed instead. */
+  status: number | 'reset' | 'hang' | 'garbage';
+  /** Milliseconds from the end of the request to the reply. */
+  duration: number;
+}
+
 /** A server on a loopback port. */
 export async function listen(port: number): Promise<Server> {
   const server = createServer();

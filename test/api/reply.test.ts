@@ -55,10 +55,10 @@ describe('refusals', () => {
     const error = thrownBy(() => read(500, '{"error":{}}'), ApiError);
     expect(error).toMatchObject({
       status: 500,
-      code: 'unknownError',
-      desc: 'the API gave no description',
+      code: '<Missing error name>',
+      desc: '<Missing error description>',
       transient: false,
-      message: 'GET VolumesList: unknownError: the API gave no description',
+      message: 'GET VolumesList: <Missing error name>: <Missing error description>',
     });
   });
 

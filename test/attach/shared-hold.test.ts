@@ -348,7 +348,7 @@ test('the device of what was attached and detached again is not waited for', asy
   const { db, attachments, log } = make();
   attachments.push({ volume: 'os--1', snapshot: false, client: 1, rights: 'ro' });
   await db.add('reads', { volume: 'os--1', rights: 1 });
-  await db.add('reads too', { volume: 'os--1', rights: 2, id: 'gone' });
+  await db.add('reads too', { volume: 'os--1', rights: 2 });
   expect(await db.sync('reads', 'os--1')).toMatchObject({
     attached: [{ volume: 'os--1', rights: 2, device: null }],
     detached: 'os--1',

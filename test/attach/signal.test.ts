@@ -1,46 +1,142 @@
-import { describe, expect, test } from 'vitest';
-import { isOpen, mockApi, request, useAttachDB } from '../lib/attach-db.js';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { FakeStorPool } from '../../src/testing/index.js';
+import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
-const { make } = useAttachDB();
+const { make, cache, writeCache, path, log } = useAttachDB();
 
-describe('an AbortSignal', () => {
-  const stop = new Error('shutting down');
+const unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown) => unhandled.push(reason);
+beforeEach(() => {
+  unhandled.splice(0);
+  process.on('unhandledRejection', onUnhandled);
+});
+afterEach(async () => {
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  process.off('unhandledRejection', onUnhandled);
+  expect(unhandled).toEqual([]);
+});
 
+const stop = () => new Error('shutting down');
+/** A signal, and what aborts it. */
+function stoppable() {
+  const controller = new AbortController();
+  const reason = stop();
+  return { signal: controller.signal, reason, abort: () => controller.abort(reason) };
+}
+
+describe('a signal', () => {
   test('ends the wait for the lock', async () => {
     const db = make({ api: mockApi() });
     await db.withLock(async () => {
       const other = make({ api: mockApi() });
-      await expect(other.sync('a', null, { signal: AbortSignal.timeout(20) })).rejects.toMatchObject({
-        name: 'TimeoutError',
-      });
+      const signal = AbortSignal.timeout(20);
+      const calls = [
+        other.sync('a', null, { signal }),
+        other.attach('a', request('os--v'), { signal }),
+        other.detach('a', { signal }),
+        other.plan('a', null, { signal }),
+      ];
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { name: 'TimeoutError' } });
+      }
     });
   });
 
-  test('goes to every call of the api, and ends the wait between the attempts', async () => {
+  test('goes to every call of the api, and ends the pause between the attempts; its cause says why', async () => {
     const api = mockApi();
-    api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: false, client: 1, rights: 'rw' }]);
-    const controller = new AbortController();
-    const { signal } = controller;
+    api.attachmentsList.mockResolvedValue([attachment('os--v')]);
+    const { signal, reason, abort } = stoppable();
     const db = make({ api, detachRetryDelay: 60_000 });
     await db.add('a', request('os--v'));
     await db.add('b', request('os--w'));
+    const refusal = isOpen();
     api.volumesReassign.mockImplementation(async ([entry]) => {
       if (entry?.detach) {
-        setTimeout(() => controller.abort(stop), 10);
-        throw isOpen();
+        setTimeout(abort, 10);
+        throw refusal;
       }
     });
-    await expect(db.sync('a', 'os--v', { signal })).rejects.toBe(stop);
+    await expect(db.sync('a', 'os--v', { signal })).rejects.toBe(reason);
+    expect(reason.cause).toBe(refusal);
     expect(api.attachmentsList).toHaveBeenCalledWith({ signal });
     expect(api.volumeList).toHaveBeenCalledWith('os--w', { signal });
     expect(api.volumesReassign).toHaveBeenCalledWith([{ volume: 'os--w', rw: [1] }], { signal });
   });
 
-  test('ends the wait for devices', async () => {
-    const db = make({ api: mockApi(), deviceTimeout: 60_000 });
-    await db.add('a', request('os--v'));
-    const controller = new AbortController();
-    setTimeout(() => controller.abort(stop), 50);
-    await expect(db.sync('a', null, { signal: controller.signal })).rejects.toBe(stop);
+  test('ends the wait for devices; detach() takes back what was attached', async () => {
+    const api = workingApi(['os--v']);
+    const db = make({ api, deviceTimeout: 60_000 });
+    const { signal, reason, abort } = stoppable();
+    const reassign = api.volumesReassign.getMockImplementation() as typeof api.volumesReassign;
+    api.volumesReassign.mockImplementationOnce((entries) => {
+      setTimeout(abort, 50);
+      return reassign(entries);
+    });
+    await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
+    expect(await db.detach('a')).toMatchObject({ outcome: 'detached' });
+    expect(api.attachments).toEqual([]);
+  });
+
+  test.each([
+    ['never answers', () => new Promise<never>(() => undefined)],
+    ['answers late', () => new Promise<never[]>((resolve) => setTimeout(() => resolve([]), 40))],
+    ['fails late', () => new Promise<never>((_, reject) => setTimeout(() => reject(new Error('late')), 40))],
+  ])('ends a call at once through an api that does not listen to it and %s', async (_how, answer) => {
+    for (const call of ['attachmentsList', 'volumeList', 'volumesReassign'] as const) {
+      const api = workingApi(['os--v']);
+      const { signal, reason, abort } = stoppable();
+      api[call].mockImplementation(() => {
+        setTimeout(abort, 1);
+        return answer();
+      });
+      const db = make({ api });
+      await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
+      // The lock is free again.
+      await make({ api: mockApi(), lock: { timeout: 1000 } }).remove('a');
+      expect(cache()).toEqual({});
+    }
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  });
+});
+
+describe('an API that does not answer for the moment', () => {
+  test('is asked again without the lock, with one warning that says what is being waited for', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });
+    fake.failNext('attachmentsList', 'reset');
+    const db = make({ overrideConfig: fake.config, deviceTimeout: 5000 });
+    const start = performance.now();
+    const attaching = db.attach('a', request('os--v'));
+    await expect.poll(() => log.warn.mock.calls.length, { interval: 2 }).toBe(1);
+    await make({ lock: { timeout: 200 } }).add('b', request('os--w'));
+    expect(performance.now() - start).toBeLessThan(900);
+    expect(await attaching).toMatchObject({ volume: 'os--v', alreadyAttached: false });
+    expect(performance.now() - start).toBeGreaterThan(999);
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(
+        /^attach\(a\) waits for the API .*GET .*AttachmentsList.*ECONNRESET|^attach\(a\) waits for the API/,
+      ),
+    );
+    expect(Object.keys(cache())).toEqual(['b', 'a']);
+  });
+
+  test('after it has attached the volume: that is found out, and no error', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });
+    const db = make({ overrideConfig: fake.config, deviceTimeout: 5000 });
+    vi.spyOn(db.api(), 'volumesReassign').mockImplementationOnce(async (...args) => {
+      await db.api().volumesReassign(...args);
+      const { ApiConnectionError } = await import('../../src/index.js');
+      throw new ApiConnectionError('ECONNRESET', 'the connection was reset after the service had acted');
+    });
+    expect(await db.attach('a', request('os--v'))).toMatchObject({ alreadyAttached: false });
+    expect(fake.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
+  test('db.api() retries by itself, the calls of an attempt do not', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+    const db = make({ overrideConfig: fake.config });
+    const lists = vi.spyOn(db.api(), 'attachmentsList');
+    writeCache({ a: request('os--v') });
+    await db.plan('a');
+    expect(lists.mock.calls).toEqual([[{ transientRetries: 0 }]]);
   });
 });

@@ -84,9 +84,12 @@ test.each([
   }
   if (open) cluster.fake.open('os--v');
   await cluster.db.sync('a', 'os--v');
-  expect(ended('storpool:detach')).toEqual([
-    { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, outcome },
-  ]);
+  const facts = { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7 };
+  expect(ended('storpool:detach').at(-1)).toEqual({ ...facts, outcome });
+  // Each attempt at a volume that is open is one operation.
+  const before = ended('storpool:detach').slice(0, -1);
+  expect(before).toEqual(before.map(() => ({ ...facts, outcome: 'open' })));
+  expect(before.length > 0).toBe(open);
 });
 
 test('what fails is published with its error', async () => {
@@ -101,6 +104,19 @@ test('what fails is published with its error', async () => {
   const missing = await new SPLockedJSONDB(path('missing')).get().catch((reason: unknown) => reason);
   expect(ended('storpool:lock').at(-1)).toEqual({ fname: path('missing'), error: missing });
   expect(inspect(published, { depth: 9 })).not.toContain(TOKEN);
+});
+
+test('attach() and detach() are one operation each, with the requests inside', async () => {
+  await using cluster = await start({ volumes: ['os--v'], deviceDir: path('dev') });
+  await cluster.db.attach('a', { volume: 'os--v', rights: 2 });
+  await cluster.db.detach('a');
+  await cluster.db.detach('a');
+  const facts = { reqId: 'a', volume: 'os--v', clientId: 7 };
+  expect(ended('storpool:attach')).toEqual([{ ...facts, snapshot: false, rights: 2 }]);
+  expect(ended('storpool:detach')).toEqual([
+    { ...facts, outcome: 'detached', neededBy: [] },
+    { ...facts, volume: null, outcome: 'unknownRequest', neededBy: [] },
+  ]);
 });
 
 test('the spans of a tracer nest', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FakeStorPool } from '../../src/testing/index.js';
@@ -68,7 +68,7 @@ test('they come later when that is asked for', async () => {
   // Another change neither puts it off nor makes it come twice.
   await client(fake).volumesReassign([{ volume: 'v', ro: [1] }]);
   vi.advanceTimersByTime(399);
-  expect(devices()).toBeUndefined();
+  expect(devices()).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(devices()).toEqual(['v']);
   expect(vi.getTimerCount()).toBe(0);
@@ -97,4 +97,24 @@ test('without a folder there are none', async () => {
   await using fake = await FakeStorPool.start({ volumes: ['v'], attachments: [{ volume: 'v' }] });
   await client(fake).volumesReassign([{ volume: 'v', detach: [1] }]);
   expect(readdirSync(path())).toEqual([]);
+});
+
+test.each(['deviceDir', 'byIdDir'])('a %s that cannot be made is an error at once', async (option) => {
+  writeFileSync(path('file'), '');
+  const start = FakeStorPool.start({ [option]: path('file/dev'), deviceDelay: 1 });
+  await expect(start).rejects.toMatchObject({ code: 'ENOTDIR' });
+});
+
+test('a folder that was removed is not made again', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  await using fake = await FakeStorPool.start({ volumes: ['v', 'w'], deviceDir, deviceDelay: 1000 });
+  await client(fake).volumesReassign([{ volume: 'v', rw: [1] }]);
+  rmSync(deviceDir, { recursive: true });
+  vi.advanceTimersByTime(1000);
+  await client(fake).volumesReassign([{ volume: 'v', detach: [1] }]);
+  expect(devices()).toBeUndefined();
+  mkdirSync(deviceDir);
+  await client(fake).volumesReassign([{ volume: 'w', rw: [1] }]);
+  vi.advanceTimersByTime(1000);
+  expect(devices()).toEqual(['w']);
 });

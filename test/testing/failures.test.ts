@@ -21,6 +21,7 @@ test.each([
   ['objectDoesNotExist', 404],
   ['objectExists', 409],
   ['busy', 409],
+  ['insufficientResources', 409],
   ['notAuthorized', 403],
   ['invalidParam', 400],
   ['somethingElse', 500],
@@ -131,4 +132,16 @@ test('for no calls at all', async () => {
   await using fake = await FakeStorPool.start();
   fake.failNext('volumesList', 'reset', 0);
   expect(await client(fake).volumesList()).toEqual([]);
+});
+
+test('the API also refuses with status 200', async () => {
+  await using fake = await FakeStorPool.start({ volumes: ['v'] });
+  fake.clientOffline();
+  fake.failNext('volumesReassignWait', { name: 'busy', status: 200 });
+  const error = await failureOf(
+    client(fake).volumesReassignWait({ reassign: [{ volume: 'v', rw: [1] }] }),
+    ApiError,
+  );
+  expect(error).toMatchObject({ status: 200, code: 'busy' });
+  expect(fake.attachments).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { Api, ApiConnectionError, ApiError } from '../../src/index.js';
-import { FakeStorPool } from '../../src/testing/index.js';
+import { type FakeReply, FakeStorPool } from '../../src/testing/index.js';
 import { failureOf } from '../api/failure.js';
 import { useTempDir } from '../lib/temp-dir.js';
 import { client, exchange, quietPort } from './fake.js';
@@ -29,7 +29,7 @@ describe('the service', () => {
     expect(await api.attachmentsList()).toEqual([]);
     expect(await api.snapshotsList()).toEqual([]);
     expect(await api.volumeTemplatesList()).toEqual([]);
-    expect(await api.disksList()).toEqual({
+    expect(await api.disksList()).toMatchObject({
       101: { id: 101, serverId: 1 },
       201: { id: 201, serverId: 2 },
       301: { id: 301, serverId: 3 },
@@ -103,7 +103,7 @@ describe('the service', () => {
     expect(await failureOf(client(fake).call('GET', path), ApiError)).toMatchObject({
       status: 400,
       code: 'invalidParam',
-      desc: `There is no call /ctrl/1.0/${path}.`,
+      desc: `There is no call /ctrl/1.0/${path}. Give the fake one with fake.on('${path.replace('MultiCluster/', '')}', handler).`,
     });
   });
 
@@ -180,8 +180,8 @@ describe('the service', () => {
     const api = client(fake);
     await api.volumeUpdate('v', { rename: 'w', size: 1024 });
     expect(volume).toEqual({ name: 'v', size: 512 });
-    expect(await api.disksList()).toEqual({ 7: disk, 108: { id: 108, serverId: 1 } });
-    expect(await api.volumeTemplatesList()).toEqual([{ name: 'u' }, template]);
+    expect(await api.disksList()).toMatchObject({ 7: disk, 108: { id: 108, serverId: 1 } });
+    expect(await api.volumeTemplatesList()).toMatchObject([{ name: 'u' }, template]);
   });
 
   test('what is given as the iSCSI configuration stays as it is', async () => {
@@ -257,5 +257,34 @@ test('a listener that fails does not keep the client waiting', async () => {
     expect(await failed).toMatchObject({ message: 'an expectation' });
   } finally {
     for (const one of listeners) process.on('uncaughtException', one);
+  }
+});
+
+test('onReply tells what became of each request', async () => {
+  const replies: FakeReply[] = [];
+  await using fake = await FakeStorPool.start({ volumes: ['v'], onReply: (reply) => replies.push(reply) });
+  const api = client(fake);
+  await api.volumesReassign([{ volume: 'v', rw: [1] }]);
+  await failureOf(api.volumeList('w'), ApiError);
+  fake.failNext('volumesList', 'reset');
+  await failureOf(api.volumesList(), ApiConnectionError);
+  expect(replies).toEqual([
+    {
+      method: 'POST',
+      path: '/ctrl/1.0/VolumesReassign',
+      body: [{ volume: 'v', rw: [1], force: false }],
+      status: 200,
+      duration: expect.any(Number),
+    },
+    expect.objectContaining({ path: '/ctrl/1.0/Volume/w', status: 404 }),
+    expect.objectContaining({ path: '/ctrl/1.0/VolumesList', status: 'reset' }),
+  ]);
+});
+
+test('what need not be escaped may be', async () => {
+  await using fake = await FakeStorPool.start({ volumes: [{ name: 'a:b', globalId: 'a.b.c' }] });
+  const api = client(fake);
+  for (const path of ['Volume/a%3Ab', 'Volume/%7Ea.b.c']) {
+    expect(await api.call('GET', path)).toMatchObject([{ name: 'a:b' }]);
   }
 });

@@ -1,18 +1,29 @@
-import type { ReassignEntry, Snapshot, Volume } from '../../api/types.js';
-import type { FakeCluster } from '../cluster.js';
-import { checkFields, clients, clientsOrAll, count, type Fields, flag, isRecord, text } from '../fields.js';
+import type { ReassignEntry, ReassignWait } from '../../api/types.js';
+import type { FakeCluster } from '../cluster/cluster.js';
+import { label, type ObjectKind } from '../cluster/objects.js';
+import {
+  checkFields,
+  clients,
+  clientsOrAll,
+  count,
+  type Fields,
+  flag,
+  isRecord,
+  list,
+  string,
+} from '../fields.js';
 import { busy, invalid } from '../refusal.js';
 
 const VOLUME_ENTRY: Fields = {
-  'volume!': text,
+  'volume!': string,
   rw: clients,
   ro: clients,
   detach: clientsOrAll,
   force: flag,
   allowRemoteExported: flag,
-  onRemoteAttached: text,
+  onRemoteAttached: string,
 };
-const SNAPSHOT_ENTRY: Fields = { 'snapshot!': text, ro: clients, detach: clientsOrAll, force: flag };
+const SNAPSHOT_ENTRY: Fields = { 'snapshot!': string, ro: clients, detach: clientsOrAll, force: flag };
 
 /** All entries are checked before the first is carried out: either all of them happen, or none. */
 export function volumesReassign(cluster: FakeCluster, body: unknown): void {
@@ -20,14 +31,21 @@ export function volumesReassign(cluster: FakeCluster, body: unknown): void {
   for (const change of body.map((entry) => prepare(cluster, entry))) change();
 }
 
-/** The fake's clients catch up at once. */
+/** @param body - also a bare list, as `volumesReassign` takes it */
 export function volumesReassignWait(cluster: FakeCluster, body: unknown): void {
-  const { reassign } = checkFields<{ reassign: unknown }>(
-    body,
-    { 'reassign!': (value) => (Array.isArray(value) ? undefined : 'must be a list'), attachTimeout: count },
-    'VolumesReassignWait',
-  );
-  volumesReassign(cluster, reassign);
+  volumesReassign(cluster, waitArgument(body).reassign);
+}
+
+/** Which clients are to catch up before the answer, and for how many seconds at most. */
+export function whomToWaitFor(body: unknown): { clients: number[]; seconds: number } {
+  const { reassign, attachTimeout = Number.POSITIVE_INFINITY } = waitArgument(body);
+  const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro].map(Number));
+  return { clients, seconds: attachTimeout };
+}
+
+function waitArgument(body: unknown): ReassignWait {
+  if (Array.isArray(body)) return { reassign: body };
+  return checkFields<ReassignWait>(body, { 'reassign!': list, attachTimeout: count }, 'VolumesReassignWait');
 }
 
 function prepare(cluster: FakeCluster, given: unknown): () => void {
@@ -38,14 +56,15 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
     'VolumesReassign',
   );
   const kind = snapshot ? 'snapshot' : 'volume';
-  const found: Volume | Snapshot = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
+  const found = cluster.find(kind, (entry.volume ?? entry.snapshot) as string);
   const { name } = found;
-  const { rw = [], ro = [], detach = [], force = false } = entry;
+  const { detach = [], force = false } = entry;
+  const rw = (entry.rw ?? []).map(Number);
+  const ro = (entry.ro ?? []).map(Number);
   const staying = [...rw, ...ro];
+  const attached = cluster.attached.of(kind, name).map(({ client }) => client);
   const leaving =
-    detach === 'all'
-      ? cluster.attachmentsOf(kind, name).flatMap(({ client }) => (staying.includes(client) ? [] : [client]))
-      : detach;
+    detach === 'all' ? attached.filter((client) => !staying.includes(client)) : detach.map(Number);
 
   const named = [...leaving, ...staying];
   if (named.length === 0 && detach !== 'all')
@@ -56,15 +75,24 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
   if (staying.length > 0 && found['transient'] === true) {
     throw invalid(`VolumesReassign: '${name}' is transient and cannot be attached.`);
   }
-  const attached = cluster.attachmentsOf(kind, name).map(({ client }) => client);
-  for (const client of leaving) {
-    if (attached.includes(client) && cluster.isOpen(name, client) && !force) {
-      throw busy(`${snapshot ? 'Snapshot' : 'Volume'} '${name}' is open at client ${client}.`);
-    }
-  }
+  for (const client of named) cluster.clients.checkRegistered(client);
+  const losing = attached.filter((client) => leaving.includes(client));
+  if (!force) refuseIfOpen(cluster, kind, name, losing);
   return () => {
-    for (const client of leaving) cluster.detach(name, snapshot, client);
-    for (const client of rw) cluster.attach(name, snapshot, client, 'rw');
-    for (const client of ro) cluster.attach(name, snapshot, client, 'ro');
+    for (const client of leaving) cluster.detach(kind, name, client);
+    for (const client of rw) cluster.attach(kind, name, client, 'rw');
+    for (const client of ro) cluster.attach(kind, name, client, 'ro');
   };
+}
+
+/** Before something is deleted. */
+export function detachFromAll(cluster: FakeCluster, kind: ObjectKind, name: string, force: boolean): void {
+  const clients = cluster.attached.of(kind, name).map(({ client }) => client);
+  if (!force) refuseIfOpen(cluster, kind, name, clients);
+  for (const client of clients) cluster.detach(kind, name, client);
+}
+
+function refuseIfOpen(cluster: FakeCluster, kind: ObjectKind, name: string, clients: number[]): void {
+  const client = clients.find((one) => cluster.isOpen(name, one));
+  if (client !== undefined) throw busy(`${label(kind)} '${name}' is open at client ${client}.`);
 }

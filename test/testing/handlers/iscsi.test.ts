@@ -19,8 +19,9 @@ const iscsi = async () => (await api.iSCSIConfig()).iscsi;
 
 const INITIATOR = { createInitiator: { name: 'i', username: 'u', secret: 'x' } };
 const TARGET = { createTarget: { volumeName: 'v' } };
+const PORTAL = { createPortal: { portalGroup: 'pg', controller: 1, ip: '10.0.0.1' } };
 const EXPORT = { export: { initiator: 'i', portalGroup: 'pg', volumeName: 'v' } };
-const UNEXPORT = { unexport: { initiator: 'i', portalGroup: 'pg', volumeName: 'v' } };
+const EXPORT_DELETE = { exportDelete: { initiator: 'i', portalGroup: 'pg', volumeName: 'v' } };
 
 test('the way of an export there and back', async () => {
   expect(await run(INITIATOR, { initiatorAddNetwork: { initiator: 'i', net: '10.0.0.0/8' } })).toEqual({
@@ -35,15 +36,51 @@ test('the way of an export there and back', async () => {
       1: {
         name: 'i',
         username: 'u',
+        secret: 'x',
         nets: ['10.0.0.0/8'],
         exports: [{ portalGroup: 'pg', target: 'iqn.x:v' }],
       },
     },
-    targets: { 1: { name: 'iqn.x:v', volume: 'v' } },
+    targets: { 1: { name: 'iqn.x:v', volume: 'v', currentControllerId: 0 } },
   });
-  await run({ unexport: { ...UNEXPORT.unexport, force: true } }, { deleteTarget: { volumeName: 'v' } });
+  await run(EXPORT_DELETE, { deleteTarget: { volumeName: 'v' } });
   await run({ deleteInitiator: { name: 'i' } });
   expect(await iscsi()).toMatchObject({ initiators: {}, targets: {} });
+});
+
+test('a portal group, its networks and its portals', async () => {
+  await run(
+    { setBaseName: { name: 'iqn.y' } },
+    { createPortalGroup: { name: 'new' } },
+    { portalGroupAddNetwork: { portalGroup: 'new', net: '10.0.0.0/8' } },
+    { portalGroupAddNetwork: { portalGroup: 'pg', net: '10.1.0.0/16' } },
+    { createPortal: { portalGroup: 'new', controller: 3, ip: '10.0.0.1' } },
+    { createPortal: { portalGroup: 'pg', controller: 4, ip: '10.0.0.1', port: 3261 } },
+    TARGET,
+  );
+  expect(await iscsi()).toEqual({
+    baseName: 'iqn.y',
+    portalGroups: {
+      1: {
+        name: 'pg',
+        networks: [{ address: '10.1.0.0', prefix: 16 }],
+        portals: [{ controller: 4, ip: '10.0.0.1', port: 3261 }],
+      },
+      2: {
+        name: 'new',
+        networks: [{ address: '10.0.0.0', prefix: 8 }],
+        portals: [{ controller: 3, ip: '10.0.0.1', port: 3260 }],
+      },
+    },
+    targets: { 1: { name: 'iqn.y:v', volume: 'v', currentControllerId: 4 } },
+  });
+  await run({ deletePortal: { ip: '10.0.0.1' } });
+  expect((await iscsi()).portalGroups).toMatchObject({
+    1: { portals: [{ port: 3261 }] },
+    2: { portals: [] },
+  });
+  await run({ deletePortalGroup: { name: 'new' } });
+  expect(Object.keys((await iscsi()).portalGroups ?? {})).toEqual(['1']);
 });
 
 test('each gets a key of its own, after the highest of them', async () => {
@@ -64,12 +101,12 @@ test('each gets a key of its own, after the highest of them', async () => {
 
 test('a volume is found by its global ID, and there need be no base name', async () => {
   await run({ createTarget: { volumeName: '~a.b.c' } });
-  expect((await iscsi()).targets).toEqual({ 1: { name: 'iqn.x:v', volume: 'v' } });
+  expect((await iscsi()).targets).toMatchObject({ 1: { name: 'iqn.x:v', volume: 'v' } });
   await fake.close();
   fake = await FakeStorPool.start({ volumes: ['v'], iscsi: {} });
   api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
   await run(TARGET);
-  expect((await iscsi()).targets).toEqual({ 1: { name: 'iqn:v', volume: 'v' } });
+  expect((await iscsi()).targets).toMatchObject({ 1: { name: 'iqn:v', volume: 'v' } });
 });
 
 test('other targets and initiators stay as they are', async () => {
@@ -81,7 +118,7 @@ test('other targets and initiators stay as they are', async () => {
     EXPORT,
   );
   await run({ export: { initiator: 'i', portalGroup: 'pg', volumeName: 'w' } });
-  await run(UNEXPORT, { deleteTarget: { volumeName: 'v' } }, { deleteInitiator: { name: 'j' } });
+  await run(EXPORT_DELETE, { deleteTarget: { volumeName: 'v' } }, { deleteInitiator: { name: 'j' } });
   expect(await iscsi()).toMatchObject({
     initiators: { 1: { name: 'i', exports: [{ portalGroup: 'pg', target: 'iqn.x:w' }] } },
     targets: { 2: { volume: 'w' } },
@@ -131,10 +168,15 @@ describe('refusals, after which nothing has changed', () => {
       "Portal group 'x' does not exist.",
     ],
     ['no initiator to export to', [TARGET, EXPORT], 'objectDoesNotExist', "Initiator 'i' does not exist."],
-    ['no export to end', [INITIATOR, TARGET, UNEXPORT], 'objectDoesNotExist', "Export 'v' does not exist."],
+    [
+      'no export to end',
+      [INITIATOR, TARGET, EXPORT_DELETE],
+      'objectDoesNotExist',
+      "Export 'v' does not exist.",
+    ],
     [
       'no export in that portal group',
-      [INITIATOR, TARGET, EXPORT, { unexport: { ...UNEXPORT.unexport, portalGroup: 'x' } }],
+      [INITIATOR, TARGET, EXPORT, { exportDelete: { ...EXPORT_DELETE.exportDelete, portalGroup: 'x' } }],
       'objectDoesNotExist',
       "Export 'v' does not exist.",
     ],
@@ -180,11 +222,54 @@ describe('refusals, after which nothing has changed', () => {
       'invalidParam',
       'iSCSIConfig: createTarget: the argument must be an object.',
     ],
+    ['unexport, which the API does not have', [{ unexport: {} }], 'invalidParam', unknown],
     [
-      'a force that is no flag',
-      [{ unexport: { ...UNEXPORT.unexport, force: 1 } }],
+      'force, which the API does not have',
+      [{ exportDelete: { ...EXPORT_DELETE.exportDelete, force: true } }],
       'invalidParam',
-      'iSCSIConfig: unexport: "force" must be true or false.',
+      'iSCSIConfig: exportDelete: there is no "force".',
+    ],
+    [
+      'the same portal group',
+      [{ createPortalGroup: { name: 'pg' } }],
+      'objectExists',
+      "Portal group 'pg' already exists.",
+    ],
+    [
+      'no portal group to have a network',
+      [{ portalGroupAddNetwork: { portalGroup: 'x', net: '10.0.0.0/8' } }],
+      'objectDoesNotExist',
+      "Portal group 'x' does not exist.",
+    ],
+    [
+      'a portal group with exports',
+      [INITIATOR, TARGET, EXPORT, { deletePortalGroup: { name: 'pg' } }],
+      'busy',
+      "Portal group 'pg' has exports.",
+    ],
+    ...['10.0.0.0', '10.0.0.0/33', '10.0.0/8', 5].map((net): [string, unknown[], string, string] => [
+      `the network ${net}`,
+      [{ portalGroupAddNetwork: { portalGroup: 'pg', net } }],
+      'invalidParam',
+      'iSCSIConfig: portalGroupAddNetwork: "net" must be a network, for example 10.0.0.0/8.',
+    ]),
+    [
+      'the same portal',
+      [PORTAL, { createPortal: { ...PORTAL.createPortal, port: 3260 } }],
+      'objectExists',
+      "Portal '10.0.0.1:3260' already exists.",
+    ],
+    [
+      'an address that is none',
+      [{ createPortal: { ...PORTAL.createPortal, ip: 'x' } }],
+      'invalidParam',
+      'iSCSIConfig: createPortal: "ip" must be an IPv4 address.',
+    ],
+    [
+      'no portal to delete',
+      [PORTAL, { deletePortal: { ip: '10.0.0.1', port: 1 } }],
+      'objectDoesNotExist',
+      "Portal '10.0.0.1:1' does not exist.",
     ],
   ])('%s', async (_label, commands, code, desc) => {
     const before = await iscsi();

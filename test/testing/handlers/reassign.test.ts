@@ -85,6 +85,35 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
     expect(t.attached()).toEqual(['v 1 rw volume 0']);
   });
 
+  test('takes client IDs that are strings', async () => {
+    await using t = await start();
+    const entry = { volume: 'v', rw: ['7'], ro: ['8', 9] };
+    const path = call === 'volumesReassign' ? 'VolumesReassign' : 'VolumesReassignWait';
+    await t.api.call('POST', path, { json: call === 'volumesReassign' ? [entry] : { reassign: [entry] } });
+    expect(t.attached()).toEqual(['v 7 rw volume 0', 'v 8 ro volume 0', 'v 9 ro volume 0']);
+    await t.api.call('POST', 'VolumesReassign', { json: [{ volume: 'v', detach: ['7', '9'] }] });
+    expect(t.attached()).toEqual(['v 8 ro volume 0']);
+    const twice = t.api.call('POST', 'VolumesReassign', { json: [{ volume: 'v', rw: [7, '7'] }] });
+    expect((await failureOf(twice, ApiError)).desc).toMatch(/names a client twice/u);
+  });
+
+  test('refuses clients that are not registered', async () => {
+    await using t = await start({
+      clients: [2, 4095],
+      clientId: 3,
+      attachments: [{ volume: 'w', client: 5 }],
+    });
+    await run(t.api, { volume: 'v', rw: [2], ro: [3, 5, 4095] });
+    for (const client of [1, 4, 6]) {
+      expect(await failureOf(run(t.api, { volume: 'v', rw: [client] }), ApiError)).toMatchObject({
+        status: 400,
+        code: 'invalidParam',
+        desc: 'No such client registered',
+      });
+    }
+    expect(t.attached()).toHaveLength(5);
+  });
+
   test('a snapshot and a volume of one name are two things', async () => {
     await using t = await start({ snapshots: ['v'], attachments: [{ volume: 'v', snapshot: false }] });
     await run(t.api, { snapshot: 'v', ro: [1] });
@@ -154,7 +183,8 @@ describe('arguments that the client would not send', () => {
       [{ volume: 'v', detach: 'some' }],
       'VolumesReassign: "detach" must be a list of client IDs.',
     ],
-    ['VolumesReassignWait', [], 'VolumesReassignWait: the argument must be an object.'],
+    ['VolumesReassignWait', 'v', 'VolumesReassignWait: the argument must be an object.'],
+    ['VolumesReassignWait', [{ rw: [1] }], 'VolumesReassign: "volume" is missing.'],
     ['VolumesReassignWait', {}, 'VolumesReassignWait: "reassign" is missing.'],
     ['VolumesReassignWait', { reassign: {} }, 'VolumesReassignWait: "reassign" must be a list.'],
     [
@@ -255,4 +285,26 @@ test('what is open at a client that does not have it attached stops nobody', asy
   await t.api.volumesReassign([{ volume: 'v', rw: [1] }]);
   await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
   expect(t.attached()).toEqual([]);
+});
+
+test('a client beyond 4095 is never registered', async () => {
+  await using t = await start();
+  const attach = t.api.call('POST', 'VolumesReassign', { json: [{ volume: 'v', rw: ['4096'] }] });
+  expect((await failureOf(attach, ApiError)).desc).toBe('No such client registered');
+  await expect(start({ clients: [4096] })).rejects.toThrow('4096 is not a client ID');
+});
+
+test('volumesReassignWait takes a bare list, and waits for its clients', async () => {
+  await using t = await start();
+  t.fake.clientOffline();
+  let answered = false;
+  const waiting = t.api
+    .call('POST', 'VolumesReassignWait', { json: [{ volume: 'v', rw: ['1'] }] })
+    .then(() => {
+      answered = true;
+    });
+  await expect.poll(() => t.attached(), { interval: 2 }).toEqual(['v 1 rw volume 0']);
+  expect(answered).toBe(false);
+  t.fake.clientOnline();
+  await waiting;
 });

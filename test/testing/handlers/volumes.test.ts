@@ -14,6 +14,13 @@ describe('lists', () => {
         replication: 3,
         templateName: '',
         parentName: '',
+        placeAll: 'default',
+        placeTail: 'default',
+        placeHead: 'default',
+        bw: '-',
+        iops: '-',
+        objectsCount: 32,
+        visibleVolumeId: expect.any(Number),
         creationTimestamp: expect.any(Number),
         tags: {},
       },
@@ -25,9 +32,22 @@ describe('lists', () => {
         tags: { virt: 'x' },
       }),
     ]);
-    expect((await api.snapshotsList()).map(({ name, size }) => [name, size])).toEqual([
-      ['s', GIB],
-      ['base', 1024],
+    expect(await api.snapshotsList()).toMatchObject([
+      {
+        name: 's',
+        size: GIB,
+        onVolume: '-',
+        autoName: false,
+        bound: false,
+        deleted: false,
+        transient: false,
+        recoveringFromRemote: false,
+      },
+      { name: 'base', size: 1024 },
+    ]);
+    expect(await api.volumeTemplatesList()).toMatchObject([
+      { name: 't', parentName: '', placeAll: 'default', replication: 3, size: 2048, bw: '-', iops: '-' },
+      { name: 'u', size: '-' },
     ]);
     const ids = [...fake.volumes, ...fake.snapshots].map(({ globalId }) => globalId);
     expect(new Set(ids).size).toBe(4);
@@ -172,6 +192,31 @@ describe('volumeRevert', () => {
 });
 
 describe('volumeDelete', () => {
+  const remove = (onAttached: string) => api.call('POST', 'VolumeDelete/v', { json: { onAttached } });
+
+  test('detaches first, if that is asked for', async () => {
+    await api.volumesReassign([{ volume: 'v', rw: [1], ro: [2] }]);
+    await refuses(() => remove('fail'), 'busy', "Volume 'v' is in use at client 1.");
+    fake.open('v', 2);
+    await refuses(() => remove('detach'), 'busy', "Volume 'v' is open at client 2.");
+    await remove('detachForce');
+    expect([volume('v'), fake.attachments]).toEqual([undefined, []]);
+  });
+
+  test('detaches what is not open', async () => {
+    await api.volumesReassign([{ volume: 'v', rw: [1] }]);
+    await remove('detach');
+    expect([volume('v'), fake.attachments]).toEqual([undefined, []]);
+  });
+
+  test('refuses another way to go about it', async () => {
+    await refuses(
+      () => remove('hope'),
+      'invalidParam',
+      'VolumeDelete: "onAttached" must be fail, detach, detachForce or export.',
+    );
+  });
+
   test('deletes that one, by its name or global ID', async () => {
     await api.volumeDelete('v');
     expect(fake.volumes.map(({ name }) => name)).toEqual(['small']);

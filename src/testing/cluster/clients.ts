@@ -1,8 +1,26 @@
-/** Which clients of a cluster are switched off, and who waits for them. */
+import { isClientId } from '../../api/names.js';
+import { invalid } from '../refusal.js';
+
+/** Which clients a cluster has, which of them are switched off, and who waits for them. */
 export class FakeClients {
+  /** Those that the options name. */
+  readonly named: ReadonlySet<number>;
+  readonly #open: boolean;
   readonly #offline = new Set<number>();
   readonly #waiting = new Set<() => void>();
   #closed = false;
+
+  /** @param open - whether all others that there can be are registered too */
+  constructor(named: ReadonlySet<number>, open: boolean) {
+    this.named = named;
+    this.#open = open;
+  }
+
+  checkRegistered(client: number): void {
+    if (!isClientId(client) || !(this.#open || this.named.has(client))) {
+      throw invalid('No such client registered');
+    }
+  }
 
   setOffline(client: number): void {
     this.#offline.add(client);
@@ -42,4 +60,9 @@ export class FakeClients {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
   }
+}
+
+export function checkClient(id: number): number {
+  if (isClientId(id)) return id;
+  throw new TypeError(`${String(id)} is not a client ID: give a number from 1 to 4095`);
 }

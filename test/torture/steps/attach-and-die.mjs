@@ -1,0 +1,28 @@
+// Attaches or detaches one volume, and is killed at a certain call of the disk: `attach-and-die.mjs CALL AT CACHE CONFIG DEVICES`.
+import { AttachDB } from '../../../dist/index.js';
+import { disk, OpenFile } from '../../../dist/store/file/disk.js';
+
+const [call, at, fname, config, deviceDir] = process.argv.slice(2);
+let count = 0;
+const counted = (owner, name) => {
+  const real = owner[name];
+  owner[name] = function (...args) {
+    if (count++ === Number(at)) process.kill(process.pid, 'SIGKILL');
+    return real.apply(this, args);
+  };
+};
+for (const name of Object.keys(disk)) counted(disk, name);
+for (const name of Object.getOwnPropertyNames(OpenFile.prototype)) {
+  if (name !== 'constructor') counted(OpenFile.prototype, name);
+}
+
+const db = new AttachDB({
+  log: { warn: () => undefined },
+  fname,
+  overrideConfig: JSON.parse(config),
+  deviceDir,
+  deviceTimeout: 5000,
+});
+if (call === 'attach') await db.attach('a', { volume: 'os--v', rights: 2 });
+else await db.detach('a');
+console.log(count);
