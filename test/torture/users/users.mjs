@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { backupPath } from '../../../dist/store/file/backup.js';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
-import { holdAndWait, replaceTemporary, restoreAfter, takeOver } from './pair.mjs';
+import { holdAndWait, restoreAfter, takeOver } from './pair.mjs';
 
 const GROUP = 61100;
 const user = (uid) => ({ name: `user ${uid}`, user: { uid, gid: uid, groups: [GROUP] } });
@@ -55,7 +55,6 @@ async function quarrel(name, pair, options, report) {
       await holdAndWait(scene, both);
       waits.push(await takeOver(scene, both));
       attempts.push(await restoreAfter(scene, both));
-      await replaceTemporary(scene, both);
     }
     scene.check(ownership(scene.file) === before, `the file was ${before}, is ${ownership(scene.file)}`);
     const copy = statSync(backupPath(scene.file));
