@@ -18,10 +18,16 @@ export type {
   OwnRequest,
   SyncReport,
 } from './attach/report.js';
-export type { AttachRequest, AttachRequestFields, Rights } from './attach/request.js';
+export {
+  type AttachRequest,
+  type AttachRequestFields,
+  checkRequest,
+  type Rights,
+} from './attach/request.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';
 export type { ApiEvent, AttachEvent, DetachEvent, DiagnosticsEvents, LockEvent } from './observe/tracing.js';
+export { describeHolder } from './store/lock/lock-errors.js';
 export type { LockOptions } from './store/lock-options.js';
 export { SPLockedFile, type WithLockOptions } from './store/sp-locked-file.js';
 export { SPLockedFileError, type SPLockedFileErrorCode } from './store/sp-locked-file-error.js';

@@ -259,7 +259,7 @@ export class Api {
   /**
    * Any other call of the API.
    *
-   * @param path - what follows `/ctrl/1.0/` (and the cluster), as `VolumeGetInfo/NAME`
+   * @param path - what follows `/ctrl/1.0/` (and the cluster), for example `VolumeGetInfo/NAME`
    * @returns the `data` of the reply, unchecked
    */
   async call(method: 'GET' | 'POST', path: string, options: ApiRawCallOptions = {}): Promise<unknown> {

@@ -34,12 +34,10 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
     throw bad('is not JSON');
   }
   if (!isObject(json)) throw bad('is not a JSON object');
-  if (Object.hasOwn(json, 'error')) {
-    if (!isObject(json['error'])) throw bad('has an error that is not an object');
+  if (status !== 200 || Object.hasOwn(json, 'error')) {
     if (isDeeper(json, DEEPEST_ERROR)) throw bad(`has an error of more than ${DEEPEST_ERROR} levels`);
     throw new ApiError(status, json as ApiErrorReply, what, secret);
   }
-  if (status !== 200) throw bad('has neither status 200 nor an error');
   if (!Object.hasOwn(json, 'data')) throw bad('has no data');
   return json['data'];
 }

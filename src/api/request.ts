@@ -26,7 +26,7 @@ export function requestPath({ path, multiCluster, clusterName }: PathParts): str
   return `/ctrl/1.0/${remote}${multiCluster ? 'MultiCluster/' : ''}${path}`;
 }
 
-/** What an escape stands for counts, since whoever decodes it takes it for that. */
+/** Escapes count as what they stand for, because a server may decode them before it takes the path apart. */
 const SEPARATOR = /\/|%2f|%5c/iu;
 const isStep = (part: string) => /^(?:\.|%2e){1,2}$/iu.test(part);
 

@@ -326,7 +326,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           const careful = (await this.restoredNote()) !== undefined;
           return run({ cache, cluster, log: this.#log, isLast, careful });
         },
-        { signal },
+        { signal, purpose: what },
       );
     const warnWaiting = (error: Error) =>
       this.#log.warn(`${what} waits for the API and tries again for up to 31 s: ${error.message}`);

@@ -46,6 +46,7 @@ export interface SPConfigOptions {
  */
 export class SPConfig {
   readonly #settings: ReadonlyMap<string, string>;
+  readonly #origins: ReadonlyMap<string, string>;
   readonly #source: string;
 
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
@@ -56,9 +57,10 @@ export class SPConfig {
     if (options.overrideConfig !== undefined) {
       this.#source = 'overrideConfig';
       this.#settings = copyOverrides(options.overrideConfig);
+      this.#origins = new Map();
     } else {
       this.#source = mainFile(options);
-      this.#settings = readSettings(options);
+      ({ settings: this.#settings, origins: this.#origins } = readSettings(options));
     }
     debug('%d settings from %s', this.#settings.size, this.#source);
   }
@@ -102,6 +104,15 @@ export class SPConfig {
   /** Where the settings come from: the path of the main file, or `overrideConfig`. */
   get source(): string {
     return this.#source;
+  }
+
+  /**
+   * Where one setting comes from: the path of a file, `environment`, `default` or `overrideConfig`; `undefined` when it
+   * is not set.
+   */
+  origin(key: string): string | undefined {
+    if (!this.#settings.has(key)) return undefined;
+    return this.#origins.get(key) ?? (this.#source === 'overrideConfig' ? this.#source : 'default');
   }
 
   /** Whether the setting has a value, be it an empty one. */
@@ -151,23 +162,28 @@ function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string
   return settings;
 }
 
-function readSettings(options: SPConfigOptions): Map<string, string> {
+function readSettings(options: SPConfigOptions) {
   const { section = hostname(), useEnv = true, env = process.env } = options;
   const settings = new Map(Object.entries(DEFAULTS));
-  for (const { common, sections } of readFiles(options)) {
-    for (const [key, value] of common) settings.set(key, value);
-    for (const [key, value] of sections.get(section) ?? []) settings.set(key, value);
+  const origins = new Map<string, string>();
+  const set = (key: string, value: string, origin: string) => {
+    settings.set(key, value);
+    origins.set(key, origin);
+  };
+  for (const { file, common, sections } of readFiles(options)) {
+    for (const [key, value] of common) set(key, value, file);
+    for (const [key, value] of sections.get(section) ?? []) set(key, value, file);
   }
   if (useEnv) {
     for (const key of ENV_OVERRIDES) {
       const value = env[key];
       if (value !== undefined) {
-        settings.set(key, value);
+        set(key, value, 'environment');
         debug('%s comes from the environment', key);
       }
     }
   }
-  return settings;
+  return { settings, origins };
 }
 
 const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;

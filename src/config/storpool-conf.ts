@@ -3,6 +3,7 @@ import { SPConfigError } from './sp-config-error.js';
 
 /** The settings of one file: those before any section, and those of each section. */
 export interface StorPoolConf {
+  file: string;
   common: ReadonlyMap<string, string>;
   sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
@@ -36,7 +37,7 @@ export function parseStorPoolConf(text: string, file: string): StorPoolConf {
     if (name.startsWith('@')) sections.set(decode(name), decodeSettings(content));
     else common.set(decode(name), decode(content));
   }
-  return { common, sections };
+  return { file, common, sections };
 }
 
 function toIni(text: string, file: string): string {

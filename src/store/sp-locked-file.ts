@@ -17,6 +17,8 @@ export interface WithLockOptions {
   signal?: AbortSignal | undefined;
   /** How long to wait for the lock. Milliseconds. Default: the `timeout` of the lock options. */
   timeout?: number | undefined;
+  /** What the lock is for, for example `rebuild of the cache`; others that time out waiting for it are told. */
+  purpose?: string | undefined;
 }
 
 /**
@@ -57,13 +59,14 @@ export class SPLockedFile {
    * timeout, or the system's code when the file cannot be opened or locked.
    */
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
-    const { signal, timeout = this.#context.options.timeout } = options;
+    const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const outer = currentHold(this);
     if (outer !== undefined) return this.#withinHold(outer, fn, timeout, signal);
     // Who comes after this call must not get in before it.
     this.#joinable = undefined;
-    return withFileLock(this.#context, (lock) => runInHold(this, lock, fn), timeout, signal);
+    const context = { ...this.#context, purpose };
+    return withFileLock(context, (lock) => runInHold(this, lock, fn), timeout, signal);
   }
 
   /**
@@ -87,7 +90,7 @@ export class SPLockedFile {
     options: WithLockOptions = {},
   ): Promise<T> {
     if (this.holdsLock) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
-    const { signal, timeout = this.#context.options.timeout } = options;
+    const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const deadline = new Deadline(timeout, signal);
     try {
@@ -100,7 +103,7 @@ export class SPLockedFile {
           settle: (outcome) =>
             outcome.status === 'fulfilled' ? resolve(outcome.value as T) : reject(outcome.reason),
         };
-        const hold = this.#sharedHold();
+        const hold = this.#sharedHold(purpose);
         hold.add(job);
         onAbort(deadline.signal, () =>
           hold.leave(job, deadline.isOver ? lockTimedOut(this.fname, timeout) : deadline.signal.reason),
@@ -204,12 +207,11 @@ export class SPLockedFile {
     }
   }
 
-  #sharedHold(): SharedHold {
+  #sharedHold(purpose: string | undefined): SharedHold {
     if (this.#joinable?.isOpen) return this.#joinable;
     this.#joinable = new SharedHold();
-    this.#joinable.serve((serve, signal) =>
-      withFileLock(this.#context, serve, Number.POSITIVE_INFINITY, signal),
-    );
+    const context = { ...this.#context, purpose };
+    this.#joinable.serve((serve, signal) => withFileLock(context, serve, Number.POSITIVE_INFINITY, signal));
     return this.#joinable;
   }
 

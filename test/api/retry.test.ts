@@ -202,6 +202,22 @@ describe('over HTTP', () => {
     );
   });
 
+  test('a signal that ends a pause has as the cause of its reason what had failed', async () => {
+    server = await rawServer(refuse(503, TRANSIENT));
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const api = new Api({
+      port: server.port,
+      auth: 'token',
+      transientSleep: () => {
+        setTimeout(() => controller.abort(reason), 5);
+        return 60_000;
+      },
+    });
+    await expect(api.volumesList({ signal: controller.signal })).rejects.toBe(reason);
+    expect(reason.cause).toBeInstanceOf(ApiError);
+  });
+
   test('each attempt has the whole time to itself', async () => {
     const { result } = await call(
       (socket, attempt) => {

@@ -85,6 +85,20 @@ describe('what is asked of it', () => {
     expect(inspect(config, { showHidden: true, depth: null, customInspect: false })).not.toContain('s3cr3t');
     expect(Reflect.ownKeys(config)).toEqual([]);
   });
+
+  test('origin', () => {
+    expect(config.origin('A')).toBe('overrideConfig');
+    expect(config.origin('B')).toBeUndefined();
+    expect(config.origin('__proto__')).toBeUndefined();
+    writeFileSync(file, 'A=1\nB=1\nSP_API_HTTP_HOST=a\n[n]\nC=1\n[other]\nD=1\n');
+    further('more.conf', 'B=2\n');
+    const found = read({ env: { SP_API_HTTP_HOST: 'b' } });
+    expect(['A', 'C'].map((key) => found.origin(key))).toEqual([file, file]);
+    expect(found.origin('B')).toBe(join(`${file}.d`, 'more.conf'));
+    expect(found.origin('D')).toBeUndefined();
+    expect(found.origin('SP_API_HTTP_HOST')).toBe('environment');
+    expect(found.origin('SP_API_HTTP_PORT')).toBe('default');
+  });
 });
 
 test.each([null, 'node-1', 5])('%j is no object of options', (options) => {

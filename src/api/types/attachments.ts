@@ -34,7 +34,7 @@ interface Reassign {
   force?: boolean | undefined;
 }
 
-/** Changes who has a volume attached. It is named as usual, or by its global ID, as `~a.b.cd`. */
+/** Changes who has a volume attached. It is named as usual, or by its global ID, for example `~a.b.cd`. */
 export interface VolumeReassign extends Reassign {
   /** The name of the volume. */
   volume: string;

@@ -41,8 +41,12 @@ export type Disks = Record<string, Disk>;
 export interface AllClusters<T> {
   /** One for each cluster. */
   clusters: {
-    /** What that cluster answered; its `data` is what the call gives of a single cluster. */
-    response?: { data?: T; [field: string]: unknown };
+    /** What that cluster answered. */
+    response?: {
+      /** What the call gives of a single cluster. */
+      data?: T;
+      [field: string]: unknown;
+    };
     [field: string]: unknown;
   }[];
   [field: string]: unknown;
@@ -65,6 +69,16 @@ export interface SpaceEstimate {
   /** Bytes in all. */
   capacity?: number;
   [field: string]: unknown;
+}
+
+/** The data that fits into the volumes of a template, in all and in each placement group. */
+export interface TemplateSpace extends SpaceEstimate {
+  /** In the placement group of all copies that have no group of their own. */
+  placeAll?: SpaceEstimate;
+  /** In the placement group of the last copy. */
+  placeTail?: SpaceEstimate;
+  /** In the placement group of the first copy. */
+  placeHead?: SpaceEstimate;
 }
 
 /** A template and the space of its volumes, as `volumeTemplatesStatus()` gives it. All sizes are bytes. */
@@ -93,20 +107,20 @@ export interface VolumeTemplateStatus {
   storedSize?: number;
   /** What they take on the disks. */
   onDiskSize?: number;
-  /** Free space on the disks of each placement group. */
+  /** Free space on the disks of `placeAll`. */
   availablePlaceAll?: number;
+  /** Free space on the disks of `placeTail`. */
   availablePlaceTail?: number;
+  /** Free space on the disks of `placeHead`. */
   availablePlaceHead?: number;
-  /** Space on the disks of each placement group. */
+  /** Space on the disks of `placeAll`. */
   capacityPlaceAll?: number;
+  /** Space on the disks of `placeTail`. */
   capacityPlaceTail?: number;
+  /** Space on the disks of `placeHead`. */
   capacityPlaceHead?: number;
-  /** What fits, in all and in each placement group. */
-  stored?: SpaceEstimate & {
-    placeAll?: SpaceEstimate;
-    placeTail?: SpaceEstimate;
-    placeHead?: SpaceEstimate;
-  };
+  /** The data that fits. */
+  stored?: TemplateSpace;
   [field: string]: unknown;
 }
 
@@ -131,6 +145,12 @@ export interface ClusterService {
   version?: string;
   /** Seconds since 1970; `null` while it is down. */
   startTime?: number | null;
+  /** Management services only: whether it is the one that serves. */
+  active?: boolean;
+  /** Servers only: the IDs of the disks that it waits for. */
+  missingDisks?: number[];
+  /** Servers only: the IDs of the disks that are ready and wait for those. */
+  pendingDisks?: number[];
   [field: string]: unknown;
 }
 
@@ -138,12 +158,12 @@ export interface ClusterService {
 export interface ClusterStatus {
   /** `waiting`: the servers have not agreed yet. `down`: there is no quorum. */
   clusterStatus?: 'running' | 'waiting' | 'down';
-  /** The management services; one of them is `active`. */
-  mgmt?: Record<string, ClusterService & { active?: boolean }>;
+  /** The management services. */
+  mgmt?: Record<string, ClusterService>;
   /** The clients: the hosts that volumes can be attached to. */
   clients?: Record<string, ClusterService>;
-  /** The servers, and the IDs of the disks that they wait for. */
-  servers?: Record<string, ClusterService & { missingDisks?: number[]; pendingDisks?: number[] }>;
+  /** The servers: the hosts that have the disks. */
+  servers?: Record<string, ClusterService>;
   /** The bridges to other clusters. */
   bridges?: Record<string, ClusterService>;
   [field: string]: unknown;

@@ -92,8 +92,13 @@ export interface VolumesAndSnapshots {
 
 /** The argument of `volumesGroupSnapshot()`. */
 export interface GroupSnapshot {
-  /** The volumes, each with the name of its snapshot. Default: the service makes up a name. */
-  volumes: readonly { volume: string; name?: string | undefined }[];
+  /** The volumes. */
+  volumes: readonly {
+    /** The name of the volume. */
+    volume: string;
+    /** The name of its snapshot. Default: the service makes up a name. */
+    name?: string | undefined;
+  }[];
   /** The tags of all the snapshots. */
   tags?: Tags | undefined;
 }

@@ -135,13 +135,15 @@ async function tryKernel(
 
 /** @returns `undefined` where no lock directory can be made, but the kernel lock serves */
 async function tryDirectory(
-  { fname, options, warn }: LockContext,
+  { fname, options, purpose, warn }: LockContext,
   path: string,
   kernelLock: boolean,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | 'taken' | undefined> {
   try {
-    return (await tryLockDirectory(path, { stale: options.stale, kernelLock }, abandoned)) ?? 'taken';
+    return (
+      (await tryLockDirectory(path, { stale: options.stale, kernelLock, purpose }, abandoned)) ?? 'taken'
+    );
   } catch (error) {
     const isObstructed = error instanceof LockDirectoryObstructed;
     if (!kernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;

@@ -15,6 +15,8 @@ export interface LockContext {
   /** The path as the user gave it, for messages. */
   fname: string;
   options: ResolvedLockOptions;
+  /** What it is for, for those who wait for it. */
+  purpose?: string | undefined;
   /** Tells an operator. */
   warn(message: string): void;
 }

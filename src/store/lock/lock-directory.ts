@@ -22,6 +22,8 @@ export interface LockDirectoryOptions {
   stale: number;
   /** Whether the kernel lock is ours. */
   kernelLock: boolean;
+  /** For the record of the holder. */
+  purpose: string | undefined;
 }
 
 /** Something that is no lock is in the place of the lock directory. */
@@ -107,7 +109,7 @@ const markingFs = makeFs(MARK | 0o755);
  */
 export async function tryLockDirectory(
   path: string,
-  { stale, kernelLock }: LockDirectoryOptions,
+  { stale, kernelLock, purpose }: LockDirectoryOptions,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
@@ -151,7 +153,7 @@ export async function tryLockDirectory(
   try {
     const stats = disk.stat(directory);
     owned.set(directory, { ...stats, mtimeMs: Number(stats.mtimeMs) });
-    writeRecord(path, identity(stats), kernelLock);
+    writeRecord(path, { directory: identity(stats), kernelLock, purpose });
   } catch (error) {
     await release();
     throw error;
@@ -188,7 +190,7 @@ export class AbandonedLock {
   }
 
   /** @throws {@link LockDirectoryObstructed} */
-  isAbandoned({ stale, kernelLock }: LockDirectoryOptions): boolean {
+  isAbandoned({ stale, kernelLock }: Omit<LockDirectoryOptions, 'purpose'>): boolean {
     const directory = lockDirectoryOf(this.#path);
     const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;

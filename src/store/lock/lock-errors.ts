@@ -3,7 +3,11 @@ import { codeOf, disk } from '../file/disk.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { identity, lockDirectoryOf, readRecord } from './holder-record.js';
 
-/** Who has the locks on a file, in words, as far as can be told. */
+/**
+ * Who has the locks on a file now, in words, as far as can be told.
+ *
+ * @param path - the file's canonical path
+ */
 export function describeHolder(path: string): string {
   const holders = [kernelHolder(path), directoryHolder(path)].filter((holder) => holder !== undefined);
   return holders.length === 0 ? 'its holder left no name' : holders.join('; ');
@@ -14,7 +18,8 @@ function directoryHolder(path: string): string | undefined {
   const record = readRecord(path);
   try {
     if (record?.directory !== identity(disk.stat(lockDirectoryOf(path)))) return undefined;
-    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}`;
+    const purpose = typeof record.purpose === 'string' ? ` for ${record.purpose}` : '';
+    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}${purpose}`;
   } catch {
     return undefined;
   }

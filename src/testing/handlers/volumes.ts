@@ -32,7 +32,7 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
   const volume = cluster.objects.volume.create<Volume>({
     ...policyOf(settings ?? (source || {})),
     ...rest,
-    name: name as string,
+    name,
     size: bytes,
     templateName: template ?? (source ? source.templateName : ''),
     parentName: baseOn === undefined && source ? source.name : '',
