@@ -1,7 +1,7 @@
 import { type Api, type ApiCallOptions, ApiError, type AttachDB, type Logger } from 'storpool-spopenstack';
 
 /** What the driver needs: an `AttachDB` is that. */
-export interface StorPoolVolumes extends Pick<AttachDB, 'volumeName' | 'snapshotName'> {
+export interface StorPoolVolumes extends Pick<AttachDB, 'volumeName' | 'snapshotName' | 'attach' | 'detach'> {
   api(): Pick<
     Api,
     | 'snapshotCreate'
@@ -132,6 +132,28 @@ export class CinderDriver {
   /** @param template - that of the new type, if it names one */
   async retype({ id }: CinderVolume, template: string | undefined, options?: ApiCallOptions): Promise<void> {
     await this.#api.volumeUpdate(this.#db.volumeName(id), this.#settings(template), options);
+  }
+
+  /**
+   * Attaches the volume to this host for as long as `use` works on its device: to copy an image to it, for example.
+   * It stays attached afterwards if another service of this host needs it.
+   *
+   * @param use - gets the path of the device
+   */
+  async withDevice<T>(
+    { id }: Pick<CinderVolume, 'id'>,
+    use: (path: string) => Promise<T>,
+    options?: Pick<ApiCallOptions, 'signal'>,
+  ): Promise<T> {
+    const reqId = `cinder-${id}`;
+    const request = { volume: this.#db.volumeName(id), type: 'cinder', id: reqId, rights: 2 } as const;
+    try {
+      const { device } = await this.#db.attach(reqId, request, options);
+      return await use(device);
+    } finally {
+      // Also when attach() has failed half-way, and not with the caller's signal, which may be what has ended it.
+      await this.#db.detach(reqId);
+    }
   }
 
   /**

@@ -1,4 +1,7 @@
 // The driver on a fake cluster, which keeps volumes and snapshots as the service does.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { AttachDB } from 'storpool-spopenstack';
 import { FakeStorPool } from 'storpool-spopenstack/testing';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
@@ -9,18 +12,26 @@ const volume = { id: 'v1', size: 1 };
 const snapshot = { id: 's1', volumeId: 'v1' };
 const log = { warn: vi.fn() };
 
+let dir: string;
 let fake: FakeStorPool;
 let db: AttachDB;
 let driver: CinderDriver;
 
 beforeEach(async () => {
-  fake = await FakeStorPool.start({ templates: ['hdd', 'ssd'] });
-  db = new AttachDB({ log, overrideConfig: fake.config });
+  dir = await mkdtemp(join(tmpdir(), 'storpool-driver-'));
+  const fname = join(dir, 'openstack-attach.json');
+  const deviceDir = join(dir, 'storpool');
+  await writeFile(fname, '{}');
+  fake = await FakeStorPool.start({ templates: ['hdd', 'ssd'], deviceDir });
+  db = new AttachDB({ log, fname, deviceDir, overrideConfig: fake.config, detachRetryDelay: 1 });
   driver = new CinderDriver({ db, log, template: 'hdd' });
   log.warn.mockClear();
 });
 
-afterEach(() => fake.close());
+afterEach(async () => {
+  await fake.close();
+  await rm(dir, { recursive: true });
+});
 
 const find = (id: string) => fake.volumes.find(({ name }) => name === `os--volume-${id}`);
 
@@ -40,6 +51,34 @@ test('the life of a volume', async () => {
 
   await driver.retype(volume, 'ssd');
   expect(find('v1')?.templateName).toBe('ssd');
+});
+
+test('a volume is attached for as long as its device is used', async () => {
+  await driver.createVolume(volume);
+  const used = await driver.withDevice(volume, async (path) => {
+    expect(fake.attachments).toMatchObject([{ volume: 'os--volume-v1', client: 1, rights: 'rw' }]);
+    return path;
+  });
+  expect(used).toBe(db.devicePath('os--volume-v1'));
+  expect(fake.attachments).toEqual([]);
+  expect(await db.get()).toEqual({});
+
+  const copy = driver.withDevice(volume, () => Promise.reject(new Error('the image is too large')));
+  await expect(copy).rejects.toThrow('too large');
+  await expect(driver.withDevice({ id: 'v9' }, async () => undefined)).rejects.toMatchObject({
+    code: 'ENOVOLUME',
+  });
+  expect(fake.attachments).toEqual([]);
+  expect(await db.get()).toEqual({});
+});
+
+test('a volume that another service needs stays attached after its use', async () => {
+  await driver.createVolume(volume);
+  await driver.withDevice(volume, async () => {
+    await db.attach('nova-1', { volume: 'os--volume-v1', rights: 2 });
+  });
+  expect(fake.attachments).toMatchObject([{ volume: 'os--volume-v1' }]);
+  expect(Object.keys(await db.get())).toEqual(['nova-1']);
 });
 
 test('a clone has the template of its source, or its own', async () => {

@@ -1,5 +1,5 @@
 // The driver against an api object whose calls are mocks: what is sent, in which order, and what errors do.
-import { type Api, ApiError } from 'storpool-spopenstack';
+import { type Api, ApiError, type AttachDB } from 'storpool-spopenstack';
 import { describe, expect, test, vi } from 'vitest';
 import { CinderDriver, type CinderDriverOptions } from './driver.js';
 
@@ -31,10 +31,25 @@ function setUp(options: Partial<CinderDriverOptions> = {}) {
     volumeName: (id: string) => `os--volume-${id}`,
     snapshotName: (type: string, id: string) => `os--${type}--none--snapshot-${id}`,
     api: () => api,
+    attach: vi.fn<AttachDB['attach']>(),
+    detach: vi.fn<AttachDB['detach']>(),
   };
   const log = { warn: vi.fn() };
-  return { api, calls, log, driver: new CinderDriver({ db, log, ...options }) };
+  return { api, calls, db, log, driver: new CinderDriver({ db, log, ...options }) };
 }
+
+test('the device of a volume is detached whatever happens, also when the caller has lost patience', async () => {
+  const t = setUp();
+  const { signal } = new AbortController();
+  t.db.attach.mockRejectedValue(new Error('enough'));
+  await expect(t.driver.withDevice(volume, async () => undefined, { signal })).rejects.toThrow('enough');
+  expect(t.db.attach).toHaveBeenCalledExactlyOnceWith(
+    'cinder-v1',
+    { volume: 'os--volume-v1', type: 'cinder', id: 'cinder-v1', rights: 2 },
+    { signal },
+  );
+  expect(t.db.detach).toHaveBeenCalledExactlyOnceWith('cinder-v1');
+});
 
 describe('volumes', () => {
   test.each([

@@ -1,12 +1,10 @@
-import { access } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname } from 'node:path';
 import type { AttachDB } from 'storpool-spopenstack';
 import {
   blockDeviceSize,
   type CallOptions,
   type ConnectionProperties,
   type Connector,
-  ConnectorError,
   checkConnection,
   checkPath,
   type DeviceInfo,
@@ -17,58 +15,40 @@ import {
 
 export interface AttachDBConnectorOptions {
   db: AttachDB;
-  /** The same as that of the `db`. Default: `/dev/storpool`. */
-  deviceDir?: string;
   /** Default: what `blockdev --getsize64` says. */
   deviceSize?: DeviceSize;
 }
 
 /** Shares the volumes of this host with its other services through the attachment cache. */
 export class AttachDBConnector implements Connector {
-  readonly #db: AttachDBConnectorOptions['db'];
-  readonly #deviceDir: string;
+  readonly #db: AttachDB;
   readonly #deviceSize: DeviceSize;
 
-  constructor({ db, deviceDir = '/dev/storpool', deviceSize = blockDeviceSize }: AttachDBConnectorOptions) {
+  constructor({ db, deviceSize = blockDeviceSize }: AttachDBConnectorOptions) {
     this.#db = db;
-    this.#deviceDir = deviceDir;
     this.#deviceSize = deviceSize;
   }
 
-  /** After an error the request is still in the cache: `disconnectVolume()` takes it all back. */
-  async connectVolume(connection: ConnectionProperties, { signal }: CallOptions = {}): Promise<DeviceInfo> {
+  /** Whatever it throws, `disconnectVolume()` takes back what it has done. */
+  async connectVolume(connection: ConnectionProperties, options: CallOptions = {}): Promise<DeviceInfo> {
     const { access_mode } = checkConnection(connection);
     const volume = this.#db.volumeName(connection.volume);
     const id = requestId(connection);
     const rights = access_mode === 'ro' ? 1 : 2;
-    await this.#db.withLock(() => this.#db.add(id, { volume, type: 'brick', id, rights, volsnap: false }), {
-      signal,
-    });
-    const { staleRequests } = await this.#db.sync(id, null, { signal });
-    if (staleRequests.includes(id)) throw new ConnectorError(`The cluster has no volume ${volume}`);
-    const path = this.#path(connection);
-    try {
-      await access(path);
-    } catch (cause) {
-      throw new ConnectorError(`${volume} is attached, but has no device ${path}`, { cause });
-    }
-    return { type: 'block', path };
+    const { device } = await this.#db.attach(
+      id,
+      { volume, type: 'brick', id, rights, volsnap: false },
+      options,
+    );
+    return { type: 'block', path: device };
   }
 
-  /** One hold of the lock, so that nobody attaches the volume again before the request is gone. */
   async disconnectVolume(
     connection: ConnectionProperties,
     _device?: DeviceInfo | null,
-    { signal }: CallOptions = {},
+    options: CallOptions = {},
   ): Promise<void> {
-    const id = requestId(checkConnection(connection));
-    await this.#db.withLock(
-      async () => {
-        await this.#db.sync(id, this.#db.volumeName(connection.volume), { signal });
-        await this.#db.remove(id);
-      },
-      { signal },
-    );
+    await this.#db.detach(requestId(checkConnection(connection)), options);
   }
 
   async getVolumePaths(connection: ConnectionProperties): Promise<string[]> {
@@ -77,7 +57,7 @@ export class AttachDBConnector implements Connector {
 
   async getAllAvailableVolumes(): Promise<string[]> {
     const prefix = this.#db.volumeName('');
-    const names = await linksIn(this.#deviceDir);
+    const names = await linksIn(dirname(this.#db.devicePath(prefix)));
     return names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
   }
 
@@ -88,7 +68,7 @@ export class AttachDBConnector implements Connector {
   }
 
   #path({ volume }: ConnectionProperties): string {
-    return join(this.#deviceDir, this.#db.volumeName(volume));
+    return this.#db.devicePath(this.#db.volumeName(volume));
   }
 }
 

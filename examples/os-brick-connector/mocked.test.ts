@@ -63,7 +63,7 @@ async function setUp({ clientId = String(CLIENT) } = {}) {
     api,
   });
   const deviceSize = vi.fn<(path: string) => Promise<number>>().mockResolvedValue(2048);
-  const cached = new AttachDBConnector({ db, deviceDir, deviceSize });
+  const cached = new AttachDBConnector({ db, deviceSize });
   const byId = new GlobalIdConnector({ host: db, byIdDir, byNameDir: deviceDir, retryDelay: 0, deviceSize });
   return { api, db, log, deviceSize, cached, byId, device: (...path: string[]) => link(join(...path)) };
 }
@@ -135,7 +135,11 @@ describe('AttachDBConnector', () => {
 
   test('says that there is no device', async () => {
     const t = await setUp();
-    await expect(t.cached.connectVolume(connection)).rejects.toThrow('has no device');
+    await expect(t.cached.connectVolume(connection)).rejects.toMatchObject({ code: 'ENODEVICE' });
+    expect(Object.keys(await t.db.get())).toEqual(['brick-42-v1']);
+    t.api.attachmentsList.mockResolvedValue([attachment]);
+    await t.cached.disconnectVolume(connection);
+    expect(await t.db.get()).toEqual({});
   });
 
   test('lists the volumes that have a device', async () => {

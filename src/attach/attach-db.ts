@@ -2,6 +2,7 @@ import { Api } from '../api/api.js';
 import { isClientId } from '../api/names.js';
 import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
+import { warnOnce } from '../observe/warn-once.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import { AttachError } from './attach-error.js';
@@ -24,9 +25,15 @@ import {
   type Logger,
   type SyncOptions,
 } from './options.js';
-import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
+import { checkAttachable, type SyncCall, type SyncPlan, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
-import { type AttachRequest, type AttachRequestFields, checkRequest } from './request.js';
+import {
+  type AttachRequest,
+  type AttachRequestFields,
+  checkReqId,
+  completeRequest,
+  misspelledMembers,
+} from './request.js';
 import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
 
 /**
@@ -50,8 +57,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
 
   /** @throws TypeError when there is no logger or an option makes no sense. */
   constructor(options: AttachDBOptions) {
-    super(options.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options.lock);
-    this.#log = checkLogger(options.log);
+    super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
+    this.#log = checkLogger(options?.log);
     this.#configSource =
       options.overrideConfig === undefined
         ? (options.config ?? {})
@@ -108,7 +115,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     if (isClientId(clientId)) return clientId;
     throw new AttachError(
       'ENOCLIENTID',
-      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in ${this.config().source}`,
+      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 to 4095, in ${this.config().source}`,
     );
   }
 
@@ -146,17 +153,19 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    *
    * Reference: `add(key, value)`.
    *
+   * `id` and `type` are filled in where they are missing, because the Python services read them from each entry.
+   *
    * A snapshot with the rights 2 is taken, as in the reference; every `sync()` that comes to it then fails with
    * `ESNAPSHOTRW`, until it is removed.
    *
-   * @throws {@link AttachError} `EBADREQUEST` for what is no request.
+   * @throws {@link AttachError} `EBADREQUEST` for what is no request, or has the `id` of another.
    */
   override async add(
     reqId: string,
     request: AttachRequest | AttachRequestFields,
     options?: WithLockOptions,
   ): Promise<void> {
-    await super.add(reqId, checkRequest(reqId, request, 'to be added'), options);
+    await super.add(reqId, this.#complete(reqId, request, 'to be added'), options);
   }
 
   /**
@@ -181,8 +190,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     { signal }: SyncOptions = {},
   ): Promise<Attached> {
     signal?.throwIfAborted();
-    const checked = checkRequest(reqId, request, 'to be attached');
-    const wanted = wantedBy(reqId, checked);
+    const complete = this.#complete(reqId, request, 'to be attached');
+    const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
     const { volume, snapshot, rights } = wanted;
     return traced(
@@ -192,7 +201,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
         const progress = new AttachProgress();
         const { alreadyAttached } = await this.#attempts(
           `attach(${reqId})`,
-          (attempt) => attachOnce(reqId, checked, progress, attempt),
+          (attempt) => attachOnce(reqId, complete, progress, attempt),
           signal,
         );
         const found = await this.#devices.find([volume], signal);
@@ -220,6 +229,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async detach(reqId: string, { signal }: SyncOptions = {}): Promise<Detached> {
     signal?.throwIfAborted();
+    checkReqId(reqId);
     const context: DetachEvent = { reqId, clientId: this.clientId() };
     return traced('storpool:detach', context, async () => {
       const detached = await this.#attempts(
@@ -254,7 +264,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
     signal?.throwIfAborted();
-    const call = { reqId, detached: detached ?? null };
+    const call = syncCall(reqId, detached);
     const progress = new SyncProgress();
     const outcome = await this.#attempts(
       `sync(${reqId})`,
@@ -270,13 +280,23 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws what `sync()` throws before it changes anything.
    */
   async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
-    const call = { reqId, detached: detached ?? null };
+    const call = syncCall(reqId, detached);
     const { plan } = await this.#attempts(`plan(${reqId})`, (attempt) => planSync(call, attempt), signal);
     return plan;
   }
 
   protected override warn(message: string): void {
     this.#log.warn(message);
+  }
+
+  #complete(reqId: string, request: unknown, what: string): AttachRequest {
+    checkReqId(reqId);
+    const complete = completeRequest(reqId, request, what);
+    for (const [given, meant] of misspelledMembers(complete)) {
+      const message = `A request ${what} has the member ${given}, which means nothing here: is ${meant} meant?`;
+      warnOnce((text) => this.warn(text), `member ${given}`, message);
+    }
+    return complete;
   }
 
   /** Each attempt takes the lock for itself, and reads the cache and the attachments anew. */
@@ -306,12 +326,20 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           const careful = (await this.restoredNote()) !== undefined;
           return run({ cache, cluster, log: this.#log, isLast, careful });
         },
-        { signal },
+        { signal, purpose: what },
       );
     const warnWaiting = (error: Error) =>
       this.#log.warn(`${what} waits for the API and tries again for up to 31 s: ${error.message}`);
     return inAttempts(underLock, this.#policy, warnWaiting, signal);
   }
+}
+
+function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
+  checkReqId(reqId);
+  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
+  throw new TypeError(
+    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
+  );
 }
 
 /** What is no object is left for {@link SPConfig} to refuse. */

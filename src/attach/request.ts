@@ -9,9 +9,9 @@ export interface AttachRequestFields {
   volume: string;
   /** 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The request's ID once more. */
+  /** The request's ID once more. Default: that ID. The Python services need it in each entry. */
   id?: string;
-  /** Whose request it is; the drivers put a word of their own here. */
+  /** Whose request it is; the drivers put a word of their own here. Default: `storpool-spopenstack`. */
   type?: string;
   /** Whether `volume` names a snapshot. Default: `false`. */
   volsnap?: boolean;
@@ -43,6 +43,56 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
     throw bad(`has the rights ${JSON.stringify(rights)} instead of 1 (read-only) or 2 (read/write)`);
   }
   return request as AttachRequest;
+}
+
+/** The `type` of requests that are given none. */
+const TYPE = 'storpool-spopenstack';
+
+/**
+ * A request as it goes into the cache: with the `id` and the `type` that the Python services read from each entry.
+ *
+ * @param what - what is to be done with it, for messages
+ * @throws {@link AttachError} `EBADREQUEST`
+ */
+export function completeRequest(reqId: string, given: unknown, what: string): AttachRequest {
+  const request = checkRequest(reqId, given, what);
+  const { id = reqId, type = TYPE } = request;
+  if (id === reqId) return { ...request, id, type };
+  throw new AttachError(
+    'EBADREQUEST',
+    `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request's ID`,
+  );
+}
+
+/** @throws {@link AttachError} `EBADREQUEST` for what is no request ID, in plain JavaScript. */
+export function checkReqId(reqId: unknown): void {
+  if (typeof reqId === 'string') return;
+  throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
+}
+
+const MEMBERS = ['volume', 'rights', 'id', 'type', 'volsnap', 'remove_on_detach'];
+
+/** The members of a request that look like one of ours, misspelled; for example `volsnp`. */
+export function misspelledMembers(request: AttachRequest): [given: string, meant: string][] {
+  return Object.keys(request).flatMap((given) => {
+    const meant = MEMBERS.includes(given) ? undefined : MEMBERS.find((member) => isNear(given, member));
+    return meant === undefined ? [] : [[given, meant] as [string, string]];
+  });
+}
+
+/** Whether two names differ in capitals and separators, or one letter is missing, added or another. */
+function isNear(given: string, member: string): boolean {
+  const [a, b] = [given, member].map((name) => name.toLowerCase().replaceAll(/[_-]/gu, '')) as [
+    string,
+    string,
+  ];
+  if (a === b) return true;
+  // Too many names are one letter away from a short one.
+  if (b.length < 5 || Math.abs(a.length - b.length) > 1) return false;
+  let start = 0;
+  while (start < a.length && a[start] === b[start]) start++;
+  const [restA, restB] = [a.slice(start), b.slice(start)];
+  return restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1);
 }
 
 /** The volume that an entry of the cache is for, whatever else is wrong with it. */

@@ -16,7 +16,7 @@ const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
 export interface SPConfigOptions {
   /** The section of the files that speaks for this host. Default: the host's name, as `uname -n` gives it. */
   section?: string | undefined;
-  /** Whether the main file may be missing. Default: `false`. */
+  /** Whether the main file may be missing; folders among the further files are passed over then. Default: `false`. */
   missingOk?: boolean | undefined;
   /**
    * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment beat the files.
@@ -51,6 +51,9 @@ export class SPConfig {
 
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
   constructor(options: SPConfigOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw new SPConfigError('the options of SPConfig are an object, for example { section }');
+    }
     if (options.overrideConfig !== undefined) {
       this.#source = 'overrideConfig';
       this.#settings = copyOverrides(options.overrideConfig);
@@ -187,9 +190,10 @@ const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;
 
 function readFiles(options: SPConfigOptions): StorPoolConf[] {
   const main = mainFile(options);
+  const { missingOk = false } = options;
   const confs = [
-    readConf(main, true, options.missingOk ?? false),
-    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false, false)),
+    readConf(main, true, missingOk),
+    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false, missingOk)),
   ];
   return confs.filter((conf) => conf !== undefined);
 }
@@ -199,7 +203,7 @@ function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolCo
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if (missingOk && isMissing(error)) return undefined;
+    if (missingOk && codeOf(error) === (isMain ? 'ENOENT' : 'EISDIR')) return undefined;
     throw new SPConfigError(
       isMissing(error)
         ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a link that leads nowhere?'}`
@@ -229,7 +233,8 @@ function listDir(dir: string): string[] {
   }
 }
 
-const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+const isMissing = (error: unknown) => codeOf(error) === 'ENOENT';
 const reason = (error: unknown) => (error as Error).message;
 
 function kindOf(value: unknown): string {

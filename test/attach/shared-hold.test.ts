@@ -348,7 +348,7 @@ test('the device of what was attached and detached again is not waited for', asy
   const { db, attachments, log } = make();
   attachments.push({ volume: 'os--1', snapshot: false, client: 1, rights: 'ro' });
   await db.add('reads', { volume: 'os--1', rights: 1 });
-  await db.add('reads too', { volume: 'os--1', rights: 2, id: 'gone' });
+  await db.add('reads too', { volume: 'os--1', rights: 2 });
   expect(await db.sync('reads', 'os--1')).toMatchObject({
     attached: [{ volume: 'os--1', rights: 2, device: null }],
     detached: 'os--1',
@@ -370,7 +370,7 @@ test('after an error no more volumes are asked for', async () => {
 });
 
 test('when the lock is lost, those who shared it get one of their own, and see what has changed', async () => {
-  const { db, api } = make({ timeout: 3000, stale: 2000 });
+  const { db, api } = make({ timeout: 3000 });
   await addAll(db);
   const directory = `${fname}.lock`;
   api.attachmentsList.mockImplementationOnce(async () => {

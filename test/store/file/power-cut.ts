@@ -61,13 +61,6 @@ export class DiskModel {
         for (const change of this.#pendingNames) renamed(this.#names, change);
         this.#pendingNames = [];
         break;
-      case 'rename': {
-        const moved = this.#current.get(file);
-        if (moved === undefined) throw new Error(`the model knows no ${file}`);
-        this.#link(basename(String(args[1])), moved);
-        this.#unlink(file);
-        break;
-      }
       case 'unlink':
         this.#unlink(file);
         break;
