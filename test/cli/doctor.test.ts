@@ -3,6 +3,8 @@ import {
   chownSync,
   existsSync,
   mkdirSync,
+  readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
@@ -123,7 +125,7 @@ describe('each fault is named, and nothing else', () => {
     [
       'a torn cache',
       () => host.writeCache('{"a": {"vol'),
-      ['cache', /cache\.json is not valid JSON.*"Rebuilding the cache"/u],
+      ['cache', /cache\.json .*JSON.*"Rebuilding the cache"/u],
     ],
     ['a cache that is a list', () => host.writeCache('[]'), ['cache', /holds a list/u]],
     [
@@ -155,11 +157,6 @@ describe('each fault is named, and nothing else', () => {
       'what was torn',
       () => [side('.torn'), side('.torn.1')],
       ['leftovers', /2 torn files .*torn \(1 bytes\)/u],
-    ],
-    [
-      'the copy that a killed writer left',
-      () => side('.backup.tmp'),
-      ['leftovers', /its writer was killed/u],
     ],
     [
       'the mark of a restore',
@@ -225,17 +222,30 @@ describe('each fault is named, and nothing else', () => {
 
 test('a torn cache with a copy: what a service would make of it, and the cache stays as it is', async () => {
   await new SPLockedJSONDB(host.file()).add('a', healthy()['a']);
-  host.writeCache('');
-  expect(await host.faults()).toEqual([
+  host.writeCache('{');
+  const found = await host.faults();
+  expect(found).toEqual([
     ['cache', expect.stringMatching(/is torn.*restored from .*cache\.json\.backup.*--fix/su)],
   ]);
-  expect((await host.faults()).join()).not.toContain('storpool-doctor');
-  expect(existsSync(`${host.file()}.torn`)).toBe(false);
+  expect(found.join()).not.toContain('storpool-doctor');
+  expect(readFileSync(host.file(), 'utf8')).toBe('{');
+  expect(readdirSync(host.path('spool'))).toEqual(['cache.json', 'cache.json.backup']);
+
+  // Whose tear it was is not known: so much is left for a look.
   const { json } = await host.cli('doctor', ['--fix', '--yes', '--json']);
   expect(json().fixed).toEqual([
     `read ${host.file()} as a service does, which restores it or renews its copy`,
   ]);
   expect(host.readCache()).toEqual(healthy());
+  expect((await host.faults()).map(([check]) => check)).toEqual(['leftovers', 'leftovers']);
+  expect(await host.cli('doctor', ['--fix', '--yes'])).toMatchObject({ code: 0 });
+});
+
+test('an old copy is renewed by --fix', async () => {
+  await new SPLockedJSONDB(host.file()).add('b', 1);
+  age(`${host.file()}.backup`, 20);
+  host.writeCache(healthy());
+  expect(await host.cli('doctor', ['--fix', '--yes'])).toMatchObject({ code: 0 });
 });
 
 describe('--fix', () => {
