@@ -224,11 +224,6 @@ const leftovers: Check = (facts) => {
     const remedy = 'Look whether they hold requests that the cache lacks; --fix removes them';
     faults.push(fault(message, remedy, { kind: 'remove', files: torn }));
   }
-  const temporary = side.filter(({ path }) => path === `${fname}.backup.tmp`);
-  if (temporary.length > 0) {
-    const message = `${named(temporary[0] as SideFile)}: its writer was killed`;
-    faults.push(fault(message, 'Nobody needs it; --fix removes it', { kind: 'remove', files: temporary }));
-  }
   const mark = side.filter(({ path }) => path === `${fname}.restored`);
   if (mark.length > 0) faults.push(restoredMark(mark, rows));
   return unless(faults, () => ok('none'));

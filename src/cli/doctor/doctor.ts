@@ -59,10 +59,9 @@ async function isAgreed(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const steps = fixes.flatMap(({ fix }) =>
-    fix === undefined ? [] : [`  ${harmless(describeFix(fix, fname))}\n`],
-  );
-  if (!json) terminal.write(`To do:\n${steps.map((step) => wrap(step, terminal.columns, 4)).join('')}`);
+  const steps = fixes.flatMap(({ fix }) => (fix === undefined ? [] : [harmless(describeFix(fix, fname))]));
+  const lines = steps.map((step) => `  ${wrap(step, terminal.columns, 4)}\n`);
+  if (!json) terminal.write(`\nTo do:\n${lines.join('')}`);
   if (yes) return true;
   if (terminal.ask === undefined) {
     terminal.writeError('Nothing is done, because nobody can be asked here: --yes does it\n');

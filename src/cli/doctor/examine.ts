@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -122,7 +132,7 @@ async function examineCache(
   const copy = join(dir, basename(fname));
   const take = () => {
     for (const end of ['', '.backup']) {
-      if (existsSync(fname + end)) copyFileSync(fname + end, copy + end);
+      if (existsSync(fname + end)) copyFaithfully(fname + end, copy + end);
     }
   };
   try {
@@ -146,6 +156,16 @@ async function examineCache(
     rmSync(dir, { recursive: true });
   }
 }
+
+/** Whose it is and how old it is decides whether the library trusts a copy. */
+function copyFaithfully(from: string, to: string): void {
+  const { uid, gid, atime, mtime } = statSync(from);
+  copyFileSync(from, to);
+  utimesSync(to, atime, mtime);
+  chownSync(to, process.getuid?.() === 0 ? uid : -1, mayGive(gid) ? gid : -1);
+}
+
+const mayGive = (gid: number) => process.getuid?.() === 0 || process.getgroups?.().includes(gid);
 
 async function tryLock(fname: string, fn: () => void, signal: AbortSignal): Promise<number | Error> {
   const file = new QuietDB(fname, { kernelLock: 'required', timeout: LOCK_TIMEOUT });
