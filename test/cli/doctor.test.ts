@@ -184,6 +184,20 @@ describe('each fault is named, and nothing else', () => {
     expect(await host.faults(more)).toEqual([[check, expect.stringMatching(words)]]);
   });
 
+  test('a lock that somebody has held for long is not abandoned', async () => {
+    host.writeCache(healthy());
+    mkdirSync(`${host.file()}.lock`);
+    writeFileSync(`${host.file()}.holder`, 'x');
+    age(`${host.file()}.holder`, 5);
+    expect((await host.faults()).map(([check]) => check)).toEqual(['lock']);
+  });
+
+  test('a directory in place of the cache', async () => {
+    rmSync(host.file());
+    mkdirSync(host.file());
+    expect(await host.faults()).toEqual([['file', expect.stringMatching(/cache\.json is no file/u)]]);
+  });
+
   asRoot('a group that this host does not have', async () => {
     host.writeCache(healthy());
     chownSync(host.path('spool'), 0, 61_234);

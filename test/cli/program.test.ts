@@ -103,7 +103,7 @@ describe('in a terminal', () => {
     host.writeCache({ ...requestsFor(names(4999)), ...entry('last', volumes[1] as string) });
     const { code, shown } = await inTerminal(['status']);
     expect([code, widest(shown)]).toEqual([1, 80]);
-    expect(shown).toMatch(/4999 volumes: 1 not attached, 4996 stale, 2 ok/u);
+    expect(shown).toMatch(/4999 volumes: 1 not attached; 4996 stale; 2 ok/u);
     expect(shown).toContain('\x1b[32mok\x1b[39m');
   });
 
