@@ -1,5 +1,6 @@
 import { describe, expectTypeOf, test, vi } from 'vitest';
 import {
+  type AllClusters,
   Api,
   type ApiOk,
   AttachDB,
@@ -12,7 +13,10 @@ import {
   SPConfig,
   SPLockedJSONDB,
   type SyncReport,
+  type Task,
   type Volume,
+  type VolumeSpace,
+  type VolumeStatus,
 } from '../src/index.js';
 
 const log = { warn: (_message: string) => undefined };
@@ -61,7 +65,7 @@ describe('a reassignment', () => {
   test('detaches from clients or from all', () => {
     expectTypeOf<{ volume: 'v'; detach: 'all'; force: true }>().toExtend<ReassignEntry>();
     expectTypeOf<{ volume: 'v'; detach: 'some' }>().not.toExtend<ReassignEntry>();
-    expectTypeOf<{ volume: 'v'; detach: ['1'] }>().not.toExtend<ReassignEntry>();
+    expectTypeOf<{ volume: 'v'; detach: ['1', 2] }>().toExtend<ReassignEntry>();
   });
 });
 
@@ -73,6 +77,10 @@ test('results are typed', () => {
   expectTypeOf(api.volumesReassign([])).resolves.toEqualTypeOf<ApiOk>();
   expectTypeOf<Volume['size']>().toEqualTypeOf<number | undefined>();
   expectTypeOf<Attachment['rights']>().toEqualTypeOf<'rw' | 'ro'>();
+  expectTypeOf(api.volumesSpace()).resolves.toEqualTypeOf<VolumeSpace[]>();
+  expectTypeOf(api.volumesSpace({ allClusters: true })).resolves.toEqualTypeOf<AllClusters<VolumeSpace[]>>();
+  expectTypeOf(api.volumesGetStatus()).resolves.toEqualTypeOf<Record<string, VolumeStatus>>();
+  expectTypeOf(api.tasksList()).resolves.toEqualTypeOf<Task[]>();
   expectTypeOf(api.call('GET', 'x')).resolves.toBeUnknown();
 });
 

@@ -1,39 +1,19 @@
 import { SPConfig } from '../config/sp-config.js';
-import { SPConfigError } from '../config/sp-config-error.js';
-import { type ApiCall, CALLS } from './calls.js';
-import { checkName } from './names.js';
+import { type ApiCall, CALLS, pathOf } from './calls.js';
+import { ApiArgumentError } from './errors/api-argument-error.js';
+import { quote } from './names.js';
 import {
+  type AllClustersOptions,
   type ApiCallOptions,
   type ApiOptions,
   type ApiRawCallOptions,
-  asSetting,
-  checkAuth,
-  checkHost,
-  portNumber,
+  checkCallOptions,
+  serviceOf,
 } from './options.js';
 import { checkList } from './reply.js';
 import { reassignBody } from './request.js';
 import { Service } from './service.js';
-import type {
-  ApiOk,
-  Attachment,
-  Disks,
-  ISCSIConfig,
-  ISCSIConfigChange,
-  ReassignEntry,
-  ReassignWait,
-  Snapshot,
-  SnapshotCreate,
-  SnapshotCreated,
-  SnapshotUpdate,
-  Volume,
-  VolumeCreate,
-  VolumeCreated,
-  VolumeInfo,
-  VolumeRevert,
-  VolumeTemplate,
-  VolumeUpdate,
-} from './types.js';
+import type * as Types from './types.js';
 
 /**
  * A thin client of the StorPool API: one HTTP request a call, sent again after transient errors.
@@ -62,142 +42,258 @@ export class Api {
    * @throws {@link SPConfigError} naming the setting that is missing or unusable.
    */
   static fromConfig(config: SPConfig = new SPConfig(), options: Partial<ApiOptions> = {}): Api {
-    const auth = options.auth ?? config.require('SP_AUTH_TOKEN');
-    if (auth === '') {
-      throw new SPConfigError("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
-    }
-    const port = options.port ?? portNumber(config.require('SP_API_HTTP_PORT'));
-    const host = options.host ?? config.require('SP_API_HTTP_HOST');
-    if (options.auth === undefined) asSetting('SP_AUTH_TOKEN', () => checkAuth(auth));
-    if (options.host === undefined) asSetting('SP_API_HTTP_HOST', () => checkHost(host));
-    return new Api({ ...options, host, port, auth });
+    return new Api({ ...options, ...serviceOf(config, options) });
   }
 
   /** All attachments of the cluster. */
-  attachmentsList(options?: ApiCallOptions): Promise<Attachment[]> {
+  attachmentsList(options?: ApiCallOptions): Promise<Types.Attachment[]> {
     return this.#run('attachmentsList', { options });
   }
 
   /** All volumes. */
-  volumesList(options?: ApiCallOptions): Promise<Volume[]> {
+  volumesList(options?: ApiCallOptions): Promise<Types.Volume[]> {
     return this.#run('volumesList', { options });
   }
 
   /** All snapshots. */
-  snapshotsList(options?: ApiCallOptions): Promise<Snapshot[]> {
+  snapshotsList(options?: ApiCallOptions): Promise<Types.Snapshot[]> {
     return this.#run('snapshotsList', { options });
   }
 
   /** One volume, in a list; {@link ApiError} `objectDoesNotExist` if there is none. */
-  volumeList(volume: string, options?: ApiCallOptions): Promise<Volume[]> {
+  volumeList(volume: string, options?: ApiCallOptions): Promise<Types.Volume[]> {
     return this.#run('volumeList', { name: volume, options });
   }
 
   /** One snapshot, in a list; {@link ApiError} `objectDoesNotExist` if there is none. */
-  snapshotList(snapshot: string, options?: ApiCallOptions): Promise<Snapshot[]> {
+  snapshotList(snapshot: string, options?: ApiCallOptions): Promise<Types.Snapshot[]> {
     return this.#run('snapshotList', { name: snapshot, options });
   }
 
   /** One volume and how it lies on the disks. */
-  volumeInfo(volume: string, options?: ApiCallOptions): Promise<VolumeInfo> {
+  volumeInfo(volume: string, options?: ApiCallOptions): Promise<Types.VolumeInfo> {
     return this.#run('volumeInfo', { name: volume, options });
   }
 
   /** Attaches and detaches; the answer does not wait for the clients. */
-  async volumesReassign(entries: readonly ReassignEntry[], options?: ApiCallOptions): Promise<ApiOk> {
+  async volumesReassign(
+    entries: readonly Types.ReassignEntry[],
+    options?: ApiCallOptions,
+  ): Promise<Types.ApiOk> {
     return this.#run('volumesReassign', { json: reassignBody(entries), options });
   }
 
   /** Attaches and detaches; the answer comes once the clients have caught up. */
-  async volumesReassignWait(request: ReassignWait, options?: ApiCallOptions): Promise<ApiOk> {
-    const body = { ...request, reassign: reassignBody(request.reassign) };
+  async volumesReassignWait(request: Types.ReassignWait, options?: ApiCallOptions): Promise<Types.ApiOk> {
+    const body = { ...request, reassign: reassignBody(request?.reassign) };
     return this.#run('volumesReassignWait', { json: body, options });
   }
 
   /** Makes a volume. */
-  volumeCreate(volume: VolumeCreate, options?: ApiCallOptions): Promise<VolumeCreated> {
+  volumeCreate(volume: Types.VolumeCreate, options?: ApiCallOptions): Promise<Types.VolumeCreated> {
     return this.#run('volumeCreate', { json: volume, options });
   }
 
   /** Renames, resizes or otherwise changes a volume. */
-  volumeUpdate(volume: string, changes: VolumeUpdate, options?: ApiCallOptions): Promise<ApiOk> {
+  volumeUpdate(volume: string, changes: Types.VolumeUpdate, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('volumeUpdate', { name: volume, json: changes, options });
   }
 
   /** Puts a volume back to what one of its snapshots holds. */
-  volumeRevert(volume: string, revert: VolumeRevert, options?: ApiCallOptions): Promise<ApiOk> {
+  volumeRevert(volume: string, revert: Types.VolumeRevert, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('volumeRevert', { name: volume, json: revert, options });
   }
 
   /** Deletes a volume. */
-  volumeDelete(volume: string, options?: ApiCallOptions): Promise<ApiOk> {
-    return this.#run('volumeDelete', { name: volume, options });
+  volumeDelete(volume: string, options?: ApiCallOptions & Types.VolumeDelete): Promise<Types.ApiOk> {
+    const onAttached = options?.onAttached;
+    return this.#run('volumeDelete', { name: volume, json: onAttached && { onAttached }, options });
   }
 
   /** Makes a snapshot of a volume. */
   snapshotCreate(
     volume: string,
-    snapshot: SnapshotCreate = {},
+    snapshot: Types.SnapshotCreate = {},
     options?: ApiCallOptions,
-  ): Promise<SnapshotCreated> {
+  ): Promise<Types.SnapshotCreated> {
     return this.#run('snapshotCreate', { name: volume, json: snapshot, options });
   }
 
   /** Deletes a snapshot. */
-  snapshotDelete(snapshot: string, options?: ApiCallOptions): Promise<ApiOk> {
+  snapshotDelete(snapshot: string, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('snapshotDelete', { name: snapshot, options });
   }
 
   /** Renames or otherwise changes a snapshot. */
-  snapshotUpdate(snapshot: string, changes: SnapshotUpdate, options?: ApiCallOptions): Promise<ApiOk> {
+  snapshotUpdate(
+    snapshot: string,
+    changes: Types.SnapshotUpdate,
+    options?: ApiCallOptions,
+  ): Promise<Types.ApiOk> {
     return this.#run('snapshotUpdate', { name: snapshot, json: changes, options });
   }
 
   /** All disks by their IDs. */
-  disksList(options?: ApiCallOptions): Promise<Disks> {
+  disksList(options?: ApiCallOptions): Promise<Types.Disks> {
     return this.#run('disksList', { options });
   }
 
   /** All templates. */
-  volumeTemplatesList(options?: ApiCallOptions): Promise<VolumeTemplate[]> {
+  volumeTemplatesList(options?: ApiCallOptions): Promise<Types.VolumeTemplate[]> {
     return this.#run('volumeTemplatesList', { options });
   }
 
   /** The iSCSI configuration. */
-  iSCSIConfig(options?: ApiCallOptions): Promise<ISCSIConfig> {
+  iSCSIConfig(options?: ApiCallOptions): Promise<Types.ISCSIConfig> {
     return this.#run('iSCSIConfig', { options });
   }
 
   /** Changes the iSCSI configuration: all of the commands, in their order, or none. */
-  iSCSIConfigChange(change: ISCSIConfigChange, options?: ApiCallOptions): Promise<ApiOk> {
+  iSCSIConfigChange(change: Types.ISCSIConfigChange, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('iSCSIConfigChange', { json: change, options });
+  }
+
+  /** Makes snapshots of several volumes at the same moment. */
+  volumesGroupSnapshot(
+    group: Types.GroupSnapshot,
+    options?: ApiCallOptions,
+  ): Promise<Types.GroupSnapshotCreated> {
+    return this.#run('volumesGroupSnapshot', { json: group, options });
+  }
+
+  /** One template. */
+  volumeTemplateDescribe(template: string, options?: ApiCallOptions): Promise<Types.VolumeTemplate> {
+    return this.#run('volumeTemplateDescribe', { name: template, options });
+  }
+
+  /** All templates and the space of their volumes; with `allClusters` those of each cluster. */
+  volumeTemplatesStatus(options?: ApiCallOptions): Promise<Types.VolumeTemplateStatus[]>;
+  volumeTemplatesStatus(
+    options: AllClustersOptions,
+  ): Promise<Types.AllClusters<Types.VolumeTemplateStatus[]>>;
+  volumeTemplatesStatus(options?: ApiCallOptions | AllClustersOptions): Promise<unknown> {
+    return this.#run('volumeTemplatesStatus', { options });
+  }
+
+  /** All volumes and how much data they have; with `allClusters` those of each cluster. */
+  volumesSpace(options?: ApiCallOptions): Promise<Types.VolumeSpace[]>;
+  volumesSpace(options: AllClustersOptions): Promise<Types.AllClusters<Types.VolumeSpace[]>>;
+  volumesSpace(options?: ApiCallOptions | AllClustersOptions): Promise<unknown> {
+    return this.#run('volumesSpace', { options });
+  }
+
+  /** The state of all volumes and snapshots, by their names. */
+  volumesGetStatus(options?: ApiCallOptions): Promise<Record<string, Types.VolumeStatus>> {
+    return this.#run('volumesGetStatus', { options });
+  }
+
+  /** All volumes and all snapshots. */
+  volumesAndSnapshotsList(options?: ApiCallOptions): Promise<Types.VolumesAndSnapshots> {
+    return this.#run('volumesAndSnapshotsList', { options });
+  }
+
+  /** One volume and the disks of each of its objects. */
+  volumeDescribe(volume: string, options?: ApiCallOptions): Promise<Types.VolumeDescription> {
+    return this.#run('volumeDescribe', { name: volume, options });
+  }
+
+  /** One snapshot and the disks of each of its objects. */
+  snapshotDescribe(snapshot: string, options?: ApiCallOptions): Promise<Types.SnapshotDescription> {
+    return this.#run('snapshotDescribe', { name: snapshot, options });
+  }
+
+  /** One snapshot and how it lies on the disks. */
+  snapshotInfo(snapshot: string, options?: ApiCallOptions): Promise<Types.SnapshotInfo> {
+    return this.#run('snapshotInfo', { name: snapshot, options });
+  }
+
+  /** Copies a snapshot from another location; its data comes in the background. */
+  snapshotFromRemote(remote: Types.SnapshotFromRemote, options?: ApiCallOptions): Promise<Types.ApiOk> {
+    return this.#run('snapshotFromRemote', { json: remote, options });
+  }
+
+  /** Turns a volume into a snapshot. */
+  volumeFreeze(volume: string, freeze?: Types.VolumeFreeze, options?: ApiCallOptions): Promise<Types.ApiOk> {
+    return this.#run('volumeFreeze', { name: volume, json: freeze, options });
+  }
+
+  /** Moves a volume here from the cluster that has it. Multi-cluster clients only. */
+  volumeAcquire(
+    volume: string,
+    acquire: Types.VolumeAcquire = {},
+    options?: ApiCallOptions,
+  ): Promise<Types.ApiOk> {
+    return this.#run('volumeAcquire', { name: volume, json: acquire, options });
+  }
+
+  /** The services of the cluster. */
+  servicesList(options?: ApiCallOptions): Promise<Types.ClusterStatus> {
+    return this.#run('servicesList', { options });
+  }
+
+  /** Waits until a client has caught up with all changes that were made before. */
+  clientConfigWait(client: number | string, options?: ApiCallOptions): Promise<Types.ClientConfigStatus[]> {
+    return this.#run('clientConfigWait', { name: client, options });
+  }
+
+  /** One placement group. */
+  placementGroupDescribe(group: string, options?: ApiCallOptions): Promise<Types.PlacementGroup> {
+    return this.#run('placementGroupDescribe', { name: group, options });
+  }
+
+  /** Makes a template. */
+  volumeTemplateCreate(template: Types.VolumeTemplateCreate, options?: ApiCallOptions): Promise<Types.ApiOk> {
+    return this.#run('volumeTemplateCreate', { json: template, options });
+  }
+
+  /** Deletes a template. */
+  volumeTemplateDelete(template: string, options?: ApiCallOptions): Promise<Types.ApiOk> {
+    return this.#run('volumeTemplateDelete', { name: template, options });
+  }
+
+  /** The tasks that move or restore data at present. */
+  tasksList(options?: ApiCallOptions): Promise<Types.Task[]> {
+    return this.#run('tasksList', { options });
   }
 
   /**
    * Any other call of the API.
    *
-   * @param path - what follows `/ctrl/1.0/` (and the cluster), as `VolumeGetInfo/NAME`
+   * @param path - what follows `/ctrl/1.0/` (and the cluster), for example `VolumeGetInfo/NAME`
    * @returns the `data` of the reply, unchecked
    */
   async call(method: 'GET' | 'POST', path: string, options: ApiRawCallOptions = {}): Promise<unknown> {
+    checkCallOptions(options);
     return this.#service.call(method, path, options);
   }
 
   /** One of the declared calls. */
-  async #run<T>(call: keyof typeof CALLS, { name, json, options }: Arguments): Promise<T> {
-    const { method, path, name: kind, multiCluster, listOf }: ApiCall = CALLS[call];
-    const whole = kind === undefined ? path : `${path}/${checkName(kind, name)}`;
-    const data = await this.#service.call(method, whole, { ...options, json, multiCluster });
-    if (listOf !== undefined) checkList(data, listOf, `${method} ${whole}`);
+  async #run<T>(call: keyof typeof CALLS, { name, json, options = {} }: Arguments): Promise<T> {
+    checkCallOptions(options);
+    if (json !== undefined && (typeof json !== 'object' || json === null)) {
+      throw new ApiArgumentError(`${call}: the argument is ${quote(json)}, not an object`);
+    }
+    const { method, multiCluster, listOf, ...spec }: ApiCall = CALLS[call];
+    const { clusterName, signal, transientRetries } = options;
+    const allClusters = 'allClusters' in options && options.allClusters;
+    const path = (allClusters ? 'MultiCluster/AllClusters/' : '') + pathOf(spec, name);
+    const data = await this.#service.call(method, path, {
+      json,
+      multiCluster: multiCluster && !allClusters,
+      clusterName,
+      signal,
+      transientRetries,
+    });
+    if (listOf !== undefined && !allClusters) checkList(data, listOf, `${method} ${path}`);
     return data as T;
   }
 }
 
 /** What a declared call is made with. */
 interface Arguments {
-  /** The object whose name ends the path. */
-  name?: string;
+  /** What ends the path: the name of an object, or a client ID. */
+  name?: string | number;
   /** The body of a POST. */
   json?: unknown;
-  options: ApiCallOptions | undefined;
+  options: ApiCallOptions | AllClustersOptions | undefined;
 }

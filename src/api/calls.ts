@@ -1,18 +1,18 @@
-import type { NameKind } from './names.js';
+import { checkClientId, checkName, type ObjectKind } from './names.js';
 
 /** How one call of the StorPool API is made. */
 export interface ApiCall {
   method: 'GET' | 'POST';
   path: string;
-  /** The path goes on with the name of such an object. */
-  name?: NameKind;
+  /** The path goes on with the name of such an object, or with a client ID. */
+  name?: ObjectKind | 'client';
   /** Whether the call has a multi-cluster form. */
   multiCluster: boolean;
   /** The result is a list of objects that have this string member. */
   listOf?: 'name' | 'volume';
 }
 
-/** The calls that the OpenStack drivers make, by the names of the reference. */
+/** The calls that the open-source integrations make, by the names of the reference. */
 export const CALLS = {
   attachmentsList: { method: 'GET', path: 'AttachmentsList', multiCluster: true, listOf: 'volume' },
   volumesList: { method: 'GET', path: 'VolumesList', multiCluster: true, listOf: 'name' },
@@ -33,4 +33,48 @@ export const CALLS = {
   volumeTemplatesList: { method: 'GET', path: 'VolumeTemplatesList', multiCluster: false, listOf: 'name' },
   iSCSIConfig: { method: 'GET', path: 'iSCSIConfig', multiCluster: false },
   iSCSIConfigChange: { method: 'POST', path: 'iSCSIConfig', multiCluster: false },
+  volumesGroupSnapshot: { method: 'POST', path: 'VolumesGroupSnapshot', multiCluster: true },
+  volumeTemplateDescribe: {
+    method: 'GET',
+    path: 'VolumeTemplateDescribe',
+    name: 'template',
+    multiCluster: false,
+  },
+  volumeTemplatesStatus: {
+    method: 'GET',
+    path: 'VolumeTemplatesStatus',
+    multiCluster: false,
+    listOf: 'name',
+  },
+  volumesSpace: { method: 'GET', path: 'VolumesSpace', multiCluster: true, listOf: 'name' },
+  volumesGetStatus: { method: 'GET', path: 'VolumesGetStatus', multiCluster: true },
+  volumesAndSnapshotsList: { method: 'GET', path: 'VolumesAndSnapshotsList', multiCluster: false },
+  volumeDescribe: { method: 'GET', path: 'VolumeDescribe', name: 'volume', multiCluster: true },
+  snapshotDescribe: { method: 'GET', path: 'SnapshotDescribe', name: 'snapshot', multiCluster: true },
+  snapshotFromRemote: { method: 'POST', path: 'SnapshotFromRemote', multiCluster: false },
+  volumeFreeze: { method: 'POST', path: 'VolumeFreeze', name: 'volume', multiCluster: true },
+  volumeAcquire: { method: 'POST', path: 'VolumeAcquire', name: 'volume', multiCluster: true },
+  servicesList: { method: 'GET', path: 'ServicesList', multiCluster: false },
+  clientConfigWait: { method: 'GET', path: 'ClientConfigWait', name: 'client', multiCluster: false },
+  placementGroupDescribe: {
+    method: 'GET',
+    path: 'PlacementGroupDescribe',
+    name: 'placement group',
+    multiCluster: false,
+  },
+  volumeTemplateCreate: { method: 'POST', path: 'VolumeTemplateCreate', multiCluster: false },
+  volumeTemplateDelete: {
+    method: 'POST',
+    path: 'VolumeTemplateDelete',
+    name: 'template',
+    multiCluster: false,
+  },
+  snapshotInfo: { method: 'GET', path: 'SnapshotGetInfo', name: 'snapshot', multiCluster: true },
+  tasksList: { method: 'GET', path: 'TasksList', multiCluster: false },
 } as const satisfies Record<string, ApiCall>;
+
+/** The path of a call. @throws {@link ApiArgumentError} for what is no name, or no client ID */
+export function pathOf({ path, name: kind }: Pick<ApiCall, 'path' | 'name'>, name: unknown): string {
+  if (kind === undefined) return path;
+  return `${path}/${kind === 'client' ? checkClientId(name) : checkName(kind, name)}`;
+}

@@ -1,43 +1,97 @@
 import { ApiArgumentError } from './errors/api-argument-error.js';
 
-/** The kinds of objects that the StorPool API knows by name. */
+/** What can be attached. */
 export type NameKind = 'volume' | 'snapshot';
 
-const MAX_LENGTH = 200;
-const NAMES: Record<NameKind, RegExp> = {
-  volume: /^#?[A-Za-z0-9_\-.:]+$/u,
-  snapshot: /^\*?[A-Za-z0-9_\-.:@]+$/u,
-};
+/** The kinds of objects that the StorPool API knows by name. */
+export type ObjectKind = NameKind | 'template' | 'placement group';
+
+interface NameRule {
+  pattern: RegExp;
+  longest: number;
+  /** Words that the API keeps for itself. */
+  reserved: readonly string[];
+  /** The pattern in words. */
+  allowed: string;
+}
+
 const GLOBAL_ID = /^~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+$/u;
-const CLUSTER_NAME = /^[A-Za-z0-9_\-.]+$/u;
+const RULES: Record<ObjectKind, NameRule> = {
+  volume: {
+    pattern: /^#?[A-Za-z0-9_\-.:]+$/u,
+    longest: 199,
+    reserved: ['list', 'status'],
+    allowed: 'letters, digits and _-.:, or a global ID such as ~a.b.c',
+  },
+  snapshot: {
+    pattern: /^\*?[A-Za-z0-9_\-.:@]+$/u,
+    longest: 199,
+    reserved: ['list', 'status'],
+    allowed: 'letters, digits and _-.:@, or a global ID such as ~a.b.c',
+  },
+  template: {
+    pattern: /^[A-Za-z0-9_-]+$/u,
+    longest: 199,
+    reserved: ['list'],
+    allowed: 'letters, digits and _-',
+  },
+  'placement group': {
+    pattern: /^[A-Za-z0-9_-]+$/u,
+    longest: 127,
+    reserved: ['list'],
+    allowed: 'letters, digits and _-',
+  },
+};
+const CLUSTER_NAME = /^[#~]?[A-Za-z0-9_\-.:]+$/u;
+const LONGEST_CLUSTER_NAME = 199;
+const MAX_CLIENT_ID = 4095;
 
 /** To a proxy on the way these are steps in the path, not names. */
 const isPathStep = (name: string) => name === '.' || name === '..';
 
-/** Whether the API could have a volume or snapshot of that name, or with that global ID (`~…`). */
-export function isName(kind: NameKind, name: unknown): name is string {
-  if (typeof name !== 'string' || name.length > MAX_LENGTH || isPathStep(name)) return false;
-  return NAMES[kind].test(name) || GLOBAL_ID.test(name);
+/** Whether the API could have such an object of that name, or with that global ID (`~…`). */
+export function isName(kind: ObjectKind, name: unknown): name is string {
+  const { pattern, longest, reserved } = RULES[kind];
+  if (typeof name !== 'string' || name.length > longest || isPathStep(name) || reserved.includes(name)) {
+    return false;
+  }
+  const hasGlobalId = kind === 'volume' || kind === 'snapshot';
+  return pattern.test(name) || (hasGlobalId && GLOBAL_ID.test(name));
 }
 
-/** @throws {@link ApiArgumentError} when there can be no such volume or snapshot. */
-export function checkName(kind: NameKind, name: unknown): string {
+/** @throws {@link ApiArgumentError} when there can be no such object. */
+export function checkName(kind: ObjectKind, name: unknown): string {
   if (isName(kind, name)) return name;
+  const { allowed, longest, reserved } = RULES[kind];
   throw new ApiArgumentError(
-    `${quote(name)} is not the name of a ${kind}: use letters, digits and _-.:${kind === 'snapshot' ? '@' : ''}, at most ${MAX_LENGTH}, or a global ID as ~a.b.c`,
+    `${quote(name)} is not the name of a ${kind}: use ${allowed}, at most ${longest} characters, and not "${reserved.join('" or "')}"`,
   );
 }
 
 /** @throws {@link ApiArgumentError} when there can be no such cluster. */
 export function checkClusterName(name: unknown): string {
-  if (typeof name === 'string' && name.length <= MAX_LENGTH && !isPathStep(name) && CLUSTER_NAME.test(name)) {
-    return name;
-  }
-  throw new ApiArgumentError(`${quote(name)} is not the name of a cluster: use letters, digits and _-.`);
+  const fits = typeof name === 'string' && name.length <= LONGEST_CLUSTER_NAME && !isPathStep(name);
+  if (fits && CLUSTER_NAME.test(name)) return name;
+  throw new ApiArgumentError(
+    `${quote(name)} is not the name of a cluster: use letters, digits and _-.:, or its ID such as ~a.b`,
+  );
 }
 
 /** Whether a client could have that ID. */
-export const isClientId = (id: unknown): id is number => Number.isSafeInteger(id) && (id as number) > 0;
+export const isClientId = (id: unknown): id is number =>
+  Number.isInteger(id) && (id as number) >= 1 && (id as number) <= MAX_CLIENT_ID;
+
+/**
+ * A client ID as the API takes it: a number, or its digits.
+ *
+ * @throws {@link ApiArgumentError} with the beginning of the message
+ */
+export function checkClientId(id: unknown, context = ''): number | string {
+  if (isClientId(typeof id === 'string' && /^\d+$/u.test(id) ? Number(id) : id)) return id as number | string;
+  throw new ApiArgumentError(
+    `${context}${quote(id)} is not a client ID: give a number from 1 to ${MAX_CLIENT_ID}`,
+  );
+}
 
 /** A value of whatever kind, short enough for a message. */
 export function quote(value: unknown): string {

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
+import type { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
 import { ApiArgumentError } from './errors/api-argument-error.js';
+import { quote } from './names.js';
 
 /** How an {@link Api} reaches the service. Only `auth` must be given. */
 export interface ApiOptions {
@@ -12,7 +14,15 @@ export interface ApiOptions {
   auth: string;
   /** Milliseconds that one request may take, from connecting to the last byte. Default: `300_000`. */
   timeout?: number | undefined;
-  /** How often a call is sent again after a transient error. Default: `5`. */
+  /**
+   * How often a call is retried: after an error that the service calls transient, a connection that is refused or reset,
+   * and a reply that is cut short or not HTTP. Default: `5`.
+   *
+   * A reset looks the same before and after the service has acted, so a retried POST may be carried out twice. Then
+   * `volumeCreate` and a `snapshotCreate` with a name end in the error `objectExists`, a `snapshotCreate` without a name
+   * makes two snapshots, `sizeAdd` of `volumeUpdate` counts twice, and a delete ends in `objectDoesNotExist`. Repeating a
+   * reassignment does no harm. Each call can choose for itself, see {@link ApiCallOptions.transientRetries}.
+   */
   transientRetries?: number | undefined;
   /**
    * Milliseconds to wait before a retry; `retry` counts from 0.
@@ -33,6 +43,16 @@ export interface ApiCallOptions {
   clusterName?: string | undefined;
   /** Ends the call, its waits and its retries at once; the call throws the signal's reason. */
   signal?: AbortSignal | undefined;
+  /**
+   * How often to retry this call. Default: that of the client. `0` makes sure that a POST is not carried out twice.
+   */
+  transientRetries?: number | undefined;
+}
+
+/** What the calls take that can ask all clusters of a multi-cluster setup. */
+export interface AllClustersOptions extends ApiCallOptions {
+  /** Ask each cluster, in place of this one. */
+  allClusters: true;
 }
 
 /** What {@link Api.call} takes. */
@@ -69,7 +89,7 @@ export function checkAuth(auth: string): string {
 
 export function checkNumber(name: string, value: number, least: number): number {
   if (typeof value === 'number' && value >= least) return value;
-  throw new ApiArgumentError(`${name} is ${String(value)}: give a number from ${least} on`);
+  throw new ApiArgumentError(`${name} is ${quote(value)}: give a number from ${least} on`);
 }
 
 export function checkSource(source: string | undefined): string | undefined {
@@ -84,6 +104,18 @@ export function checkSleep(sleep: (retry: number) => number): (retry: number) =>
   throw new ApiArgumentError('transientSleep is not a function: give (retry) => milliseconds');
 }
 
+/** Plain JavaScript may give anything, for example the signal itself. */
+export function checkCallOptions(options: ApiCallOptions): void {
+  if (typeof options !== 'object' || options === null || 'aborted' in options) {
+    throw new ApiArgumentError('the options of a call are an object, for example { signal }');
+  }
+  const { signal, transientRetries } = options;
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new ApiArgumentError(`signal is ${quote(signal)}: give an AbortSignal`);
+  }
+  if (transientRetries !== undefined) checkNumber('transientRetries', transientRetries, 0);
+}
+
 /** A check of what a setting gave. @throws {@link SPConfigError} naming that. */
 export function asSetting(setting: string, check: () => unknown): void {
   try {
@@ -91,4 +123,20 @@ export function asSetting(setting: string, check: () => unknown): void {
   } catch (error) {
     throw new SPConfigError(`${setting}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+/** Where the service is, and the token for it: from the options, else from the settings. */
+export function serviceOf(
+  config: SPConfig,
+  options: Partial<ApiOptions>,
+): { host: string; port: number; auth: string } {
+  const auth = options.auth ?? config.require('SP_AUTH_TOKEN');
+  if (auth === '') {
+    throw new SPConfigError("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
+  }
+  const port = options.port ?? portNumber(config.require('SP_API_HTTP_PORT'));
+  const host = options.host ?? config.require('SP_API_HTTP_HOST');
+  if (options.auth === undefined) asSetting('SP_AUTH_TOKEN', () => checkAuth(auth));
+  if (options.host === undefined) asSetting('SP_API_HTTP_HOST', () => checkHost(host));
+  return { host, port, auth };
 }

@@ -1,9 +1,11 @@
 import { ApiError, type ApiErrorReply } from './errors/api-error.js';
 import { ApiResponseError } from './errors/api-response-error.js';
+import { hideIn } from './errors/hidden.js';
 import type { HttpReply } from './transport.js';
 
 const EXCERPT_LENGTH = 120;
-const HIDDEN = '[hidden]';
+/** Levels of lists and objects in an error. Real ones have three. */
+const DEEPEST_ERROR = 100;
 
 /**
  * The `data` of a reply.
@@ -14,11 +16,10 @@ const HIDDEN = '[hidden]';
  * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
  */
 export function readReply({ status, body }: HttpReply, what: string, secret: string, where: string): unknown {
-  const hide = (text: string) => hideSecret(text, secret);
   const bad = (problem: string, cause?: unknown) =>
     new ApiResponseError(
       'EBADREPLY',
-      `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hide(body.toString('utf8')))}; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?`,
+      `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hideIn(body.toString('utf8'), secret))}; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?`,
       status,
       { cause },
     );
@@ -33,11 +34,10 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
     throw bad('is not JSON');
   }
   if (!isObject(json)) throw bad('is not a JSON object');
-  if (Object.hasOwn(json, 'error')) {
-    if (!isObject(json['error'])) throw bad('has an error that is not an object');
-    throw new ApiError(status, hideIn(json, secret) as ApiErrorReply, what);
+  if (status !== 200 || Object.hasOwn(json, 'error')) {
+    if (isDeeper(json, DEEPEST_ERROR)) throw bad(`has an error of more than ${DEEPEST_ERROR} levels`);
+    throw new ApiError(status, json as ApiErrorReply, what, secret);
   }
-  if (status !== 200) throw bad('has neither status 200 nor an error');
   if (!Object.hasOwn(json, 'data')) throw bad('has no data');
   return json['data'];
 }
@@ -61,20 +61,10 @@ export function checkList(data: unknown, member: string, what: string): void {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** As it is, and as JSON spells it. */
-function hideSecret(text: string, secret: string): string {
-  return text.replaceAll(JSON.stringify(secret).slice(1, -1), HIDDEN).replaceAll(secret, HIDDEN);
-}
-
-/** The same JSON, without the secret in any text, name or number. */
-function hideIn(value: unknown, secret: string): unknown {
-  if (typeof value === 'string') return hideSecret(value, secret);
-  if (typeof value === 'number') return String(value).includes(secret) ? HIDDEN : value;
-  if (Array.isArray(value)) return value.map((item) => hideIn(item, secret));
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [hideSecret(name, secret), hideIn(member, secret)]),
-  );
+/** Whether it has lists and objects within each other to more than that many levels. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));
 }
 
 function excerpt(text: string): string {

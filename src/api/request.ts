@@ -1,5 +1,5 @@
 import { ApiArgumentError } from './errors/api-argument-error.js';
-import { checkClusterName, checkName, isClientId, quote } from './names.js';
+import { checkClientId, checkClusterName, checkName, quote } from './names.js';
 import type { ReassignEntry } from './types.js';
 
 /** What decides the path of a request. */
@@ -26,20 +26,41 @@ export function requestPath({ path, multiCluster, clusterName }: PathParts): str
   return `/ctrl/1.0/${remote}${multiCluster ? 'MultiCluster/' : ''}${path}`;
 }
 
-/** What an escape stands for counts, since whoever decodes it takes it for that. */
+/** Escapes count as what they stand for, because a server may decode them before it takes the path apart. */
 const SEPARATOR = /\/|%2f|%5c/iu;
 const isStep = (part: string) => /^(?:\.|%2e){1,2}$/iu.test(part);
 
-/** Compact JSON without null members, at any depth, as the reference sends it. */
-export const toJson = (value: unknown): string => JSON.stringify(dropNulls(value));
+/** Deeper arguments are taken for circles. */
+const DEEPEST = 100;
 
-function dropNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.filter(isSet).map(dropNulls);
+/**
+ * Compact JSON without null members, at any depth, as the reference sends it. A `Set` becomes a list, a `Map` an object.
+ *
+ * @throws {@link ApiArgumentError} for what JSON cannot say, or says otherwise: `NaN`, `-0`, a `Date`, a function.
+ */
+export const toJson = (value: unknown): string => JSON.stringify(plain(value, 'the argument', DEEPEST));
+
+function plain(value: unknown, where: string, levels: number): unknown {
+  const refuse = (what: string) => new ApiArgumentError(`${where} ${what}`);
+  if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
+    throw refuse(`is ${Object.is(value, -0) ? '-0' : value}, which JSON does not have: give another number`);
+  }
+  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') {
+    throw refuse(`is a ${typeof value}: give a string, a number, a boolean, a list or an object`);
+  }
   if (typeof value !== 'object' || value === null) return value;
+  if (levels === 0) throw refuse(`is nested deeper than ${DEEPEST} levels: is there a circle in it?`);
+  if (Array.isArray(value) || value instanceof Set) {
+    return [...value].filter(isSet).map((item, at) => plain(item, `${where}[${at}]`, levels - 1));
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') {
+    throw refuse('is an object with a JSON of its own: give a Date in seconds since 1970, others as strings');
+  }
+  const members = value instanceof Map ? [...value] : Object.entries(value);
   return Object.fromEntries(
-    Object.entries(value)
+    members
       .filter(([, member]) => isSet(member))
-      .map(([name, member]) => [name, dropNulls(member)]),
+      .map(([name, member]) => [name, plain(member, `${where}.${String(name)}`, levels - 1)]),
   );
 }
 
@@ -75,11 +96,7 @@ export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[]
       if (clients !== undefined && !Array.isArray(clients)) {
         throw new ApiArgumentError(`${name}: ${quote(clients)} is not a list of client IDs`);
       }
-      for (const client of clients ?? []) {
-        if (!isClientId(client)) {
-          throw new ApiArgumentError(`${name}: ${String(client)} is not a client ID, a number from 1 on`);
-        }
-      }
+      for (const client of clients ?? []) checkClientId(client, `${name}: `);
     }
     return { ...entry, force: entry.force ?? false };
   });

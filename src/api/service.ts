@@ -31,6 +31,9 @@ export class Service {
 
   /** @throws {@link ApiArgumentError} */
   constructor(options: ApiOptions) {
+    if (typeof options !== 'object' || options === null) {
+      throw new ApiArgumentError('the options of an Api are an object with its token: { auth }');
+    }
     this.#host = checkHost(options.host ?? '127.0.0.1');
     this.#port = checkPort(options.port ?? 81);
     this.#auth = checkAuth(options.auth);
@@ -74,9 +77,10 @@ export class Service {
         return readReply(reply, `${method} ${path}`, this.#auth, `${this.#host}:${this.#port}`);
       });
     };
-    const { retries } = this.#policy;
+    const { delay } = this.#policy;
+    const retries = options.transientRetries ?? this.#policy.retries;
     const onRetry = (error: unknown, retry: number, wait: number) =>
       debug('%s; retry %d of %d in %d ms', (error as Error).message, retry + 1, retries, wait);
-    return withRetries(attempt, this.#policy, onRetry, signal);
+    return withRetries(attempt, { retries, delay }, onRetry, signal);
   }
 }

@@ -90,7 +90,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         else chunks.push(chunk);
       });
       incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
-      // A reset is told to the request first; what is left for the reply is that it ends too early.
+      // The request hears of a reset first; what is left for the reply is that it ends too early.
       incoming.on('error', (cause) =>
         fail(
           new ApiResponseError(
@@ -130,6 +130,7 @@ function remedy(code: string): string {
     case 'EAI_AGAIN':
       return '; is SP_API_HTTP_HOST right?';
     case 'ECONNRESET':
+    case 'EPIPE':
       return '; the service or something on the way to it closed the connection; is it being restarted?';
     case 'EADDRNOTAVAIL':
       return '; is source an address of this host?';

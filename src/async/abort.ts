@@ -35,3 +35,14 @@ export function untilAborted<T>(start: () => Promise<T>, signal: AbortSignal | u
     (async () => start())().then(resolve, reject).finally(stopListening);
   });
 }
+
+/**
+ * The reason why a wait was ended, with what the wait was for as its `cause`, where it is an `Error` that has none.
+ *
+ * @param cause - what had failed, so that there was something to wait for
+ */
+export function withCause(reason: unknown, cause: unknown): unknown {
+  if (reason instanceof Error && reason.cause === undefined && Object.isExtensible(reason))
+    reason.cause = cause;
+  return reason;
+}

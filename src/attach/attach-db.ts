@@ -115,7 +115,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     if (isClientId(clientId)) return clientId;
     throw new AttachError(
       'ENOCLIENTID',
-      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 on, in ${this.config().source}`,
+      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 to 4095, in ${this.config().source}`,
     );
   }
 
@@ -326,7 +326,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           const careful = (await this.restoredNote()) !== undefined;
           return run({ cache, cluster, log: this.#log, isLast, careful });
         },
-        { signal },
+        { signal, purpose: what },
       );
     const warnWaiting = (error: Error) =>
       this.#log.warn(`${what} waits for the API and tries again for up to 31 s: ${error.message}`);

@@ -107,5 +107,5 @@ function changed(known: readonly AttachmentState[], entry: ReassignEntry): reado
   const others = known.filter((one) => one.volume !== volume || one.snapshot !== snapshot);
   return client === undefined
     ? others
-    : [...others, { volume, snapshot, client, rights: entry.rw ? 'rw' : 'ro' }];
+    : [...others, { volume, snapshot, client: Number(client), rights: entry.rw ? 'rw' : 'ro' }];
 }

@@ -25,7 +25,12 @@ export interface AttachRequest extends AttachRequestFields {
   [member: string]: unknown;
 }
 
-/** @throws {@link AttachError} `EBADREQUEST` saying what is wrong and where it stands. */
+/**
+ * Whether an entry of the cache is a request: the check that `add()` makes before it writes, and `sync()` after reading.
+ *
+ * @param where - for the message, for example `in /path/of/the/cache`
+ * @throws {@link AttachError} `EBADREQUEST` saying what is wrong and where it stands.
+ */
 export function checkRequest(reqId: string, request: unknown, where: string): AttachRequest {
   const bad = (problem: string) =>
     new AttachError('EBADREQUEST', `Request ${reqId} ${where} ${problem}; correct it or remove it`);

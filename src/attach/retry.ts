@@ -1,5 +1,6 @@
 import type { ApiError } from '../api/errors/api-error.js';
 import { isTransient } from '../api/retry.js';
+import { withCause } from '../async/abort.js';
 import { sleep } from '../async/sleep.js';
 import { debugOutput } from '../observe/debug.js';
 
@@ -69,7 +70,5 @@ export async function inAttempts<T>(
 /** The reason for which a wait was ended, with what was waited for. */
 function because(reason: unknown, cause: Error): unknown {
   debug('ended by its signal (%s) while it waited because of: %s', String(reason), cause.message);
-  if (reason instanceof Error && reason.cause === undefined && Object.isExtensible(reason))
-    reason.cause = cause;
-  return reason;
+  return withCause(reason, cause);
 }

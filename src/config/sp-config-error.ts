@@ -9,8 +9,8 @@ export interface SPConfigErrorOptions extends ErrorOptions {
 /**
  * A configuration file that cannot be read or parsed, or a setting that is missing or unusable.
  *
- * The message names the file, line or setting and the remedy; it never holds the text of a line, since
- * that may be the authentication token.
+ * The message names the file, line or setting and the remedy; it never shows a line, because
+ * that may hold the authentication token.
  *
  * Reference: `storpool.spconfig.SPConfigException`.
  */

@@ -16,7 +16,7 @@ const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
 export interface SPConfigOptions {
   /** The section of the files that speaks for this host. Default: the host's name, as `uname -n` gives it. */
   section?: string | undefined;
-  /** Whether the main file may be missing. Default: `false`. */
+  /** Whether the main file may be missing; folders among the further files are passed over then. Default: `false`. */
   missingOk?: boolean | undefined;
   /**
    * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment beat the files.
@@ -46,16 +46,21 @@ export interface SPConfigOptions {
  */
 export class SPConfig {
   readonly #settings: ReadonlyMap<string, string>;
+  readonly #origins: ReadonlyMap<string, string>;
   readonly #source: string;
 
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
   constructor(options: SPConfigOptions = {}) {
+    if (typeof options !== 'object' || options === null) {
+      throw new SPConfigError('the options of SPConfig are an object, for example { section }');
+    }
     if (options.overrideConfig !== undefined) {
       this.#source = 'overrideConfig';
       this.#settings = copyOverrides(options.overrideConfig);
+      this.#origins = new Map();
     } else {
       this.#source = mainFile(options);
-      this.#settings = readSettings(options);
+      ({ settings: this.#settings, origins: this.#origins } = readSettings(options));
     }
     debug('%d settings from %s', this.#settings.size, this.#source);
   }
@@ -99,6 +104,15 @@ export class SPConfig {
   /** Where the settings come from: the path of the main file, or `overrideConfig`. */
   get source(): string {
     return this.#source;
+  }
+
+  /**
+   * Where one setting comes from: the path of a file, `environment`, `default` or `overrideConfig`; `undefined` when it
+   * is not set.
+   */
+  origin(key: string): string | undefined {
+    if (!this.#settings.has(key)) return undefined;
+    return this.#origins.get(key) ?? (this.#source === 'overrideConfig' ? this.#source : 'default');
   }
 
   /** Whether the setting has a value, be it an empty one. */
@@ -148,32 +162,38 @@ function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string
   return settings;
 }
 
-function readSettings(options: SPConfigOptions): Map<string, string> {
+function readSettings(options: SPConfigOptions) {
   const { section = hostname(), useEnv = true, env = process.env } = options;
   const settings = new Map(Object.entries(DEFAULTS));
-  for (const { common, sections } of readFiles(options)) {
-    for (const [key, value] of common) settings.set(key, value);
-    for (const [key, value] of sections.get(section) ?? []) settings.set(key, value);
+  const origins = new Map<string, string>();
+  const set = (key: string, value: string, origin: string) => {
+    settings.set(key, value);
+    origins.set(key, origin);
+  };
+  for (const { file, common, sections } of readFiles(options)) {
+    for (const [key, value] of common) set(key, value, file);
+    for (const [key, value] of sections.get(section) ?? []) set(key, value, file);
   }
   if (useEnv) {
     for (const key of ENV_OVERRIDES) {
       const value = env[key];
       if (value !== undefined) {
-        settings.set(key, value);
+        set(key, value, 'environment');
         debug('%s comes from the environment', key);
       }
     }
   }
-  return settings;
+  return { settings, origins };
 }
 
 const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;
 
 function readFiles(options: SPConfigOptions): StorPoolConf[] {
   const main = mainFile(options);
+  const { missingOk = false } = options;
   const confs = [
-    readConf(main, true, options.missingOk ?? false),
-    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false, false)),
+    readConf(main, true, missingOk),
+    ...listDir(options.dir ?? `${main}.d`).map((file) => readConf(file, false, missingOk)),
   ];
   return confs.filter((conf) => conf !== undefined);
 }
@@ -183,7 +203,7 @@ function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolCo
   try {
     bytes = readFileSync(file);
   } catch (error) {
-    if (missingOk && isMissing(error)) return undefined;
+    if (missingOk && codeOf(error) === (isMain ? 'ENOENT' : 'EISDIR')) return undefined;
     throw new SPConfigError(
       isMissing(error)
         ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a link that leads nowhere?'}`
@@ -213,7 +233,8 @@ function listDir(dir: string): string[] {
   }
 }
 
-const isMissing = (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+const isMissing = (error: unknown) => codeOf(error) === 'ENOENT';
 const reason = (error: unknown) => (error as Error).message;
 
 function kindOf(value: unknown): string {

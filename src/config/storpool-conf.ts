@@ -3,6 +3,7 @@ import { SPConfigError } from './sp-config-error.js';
 
 /** The settings of one file: those before any section, and those of each section. */
 export interface StorPoolConf {
+  file: string;
   common: ReadonlyMap<string, string>;
   sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
@@ -27,7 +28,7 @@ const decodeSettings = (settings: object) =>
  *
  * @param file - named in errors
  * @throws {@link SPConfigError} with `file` and `line` for a line that is not blank, a comment, a
- * `[section]` or `name = value`, or a continuation with nothing to follow.
+ * `[section]` or `name = value`.
  */
 export function parseStorPoolConf(text: string, file: string): StorPoolConf {
   const common = new Map<string, string>();
@@ -36,17 +37,19 @@ export function parseStorPoolConf(text: string, file: string): StorPoolConf {
     if (name.startsWith('@')) sections.set(decode(name), decodeSettings(content));
     else common.set(decode(name), decode(content));
   }
-  return { common, sections };
+  return { file, common, sections };
 }
 
 function toIni(text: string, file: string): string {
   const lines = text.split(/\r\n|\n|\r/u);
+  // The newline that ends the last line leaves an empty string behind it, which is no line.
+  if (lines.at(-1) === '') lines.pop();
   const out: string[] = [];
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] as string;
     if (BLANK_OR_COMMENT.test(line)) continue;
     const section = SECTION.exec(line)?.[1]?.trim();
-    if (section) {
+    if (section !== undefined) {
       out.push(`[${encode('@', section)}]`);
       continue;
     }
@@ -58,20 +61,17 @@ function toIni(text: string, file: string): string {
       );
     }
     const begin = at;
-    let value = first.trimEnd();
-    while (value.endsWith('\\')) {
-      const next = lines[++at];
-      // The newline that ends the last line leaves an empty text behind it, which is no line.
-      if (next === undefined || (next === '' && at === lines.length - 1)) {
-        throw new SPConfigError(
-          `${file}, line ${begin + 1}: the value of ${name} ends in a backslash, but no line follows; remove the backslash`,
-          { file, line: begin + 1 },
-        );
-      }
-      const head = value.slice(0, -1);
-      value = (at === begin + 1 ? head.trimEnd() : head) + next;
-    }
-    out.push(`${encode(':', name)}=${encode(':', value)}`);
+    while (lines[at]?.endsWith('\\')) at++;
+    // A value that is never completed is dropped, as in the reference.
+    if (at === lines.length) break;
+    const parts = [first, ...lines.slice(begin + 1, at + 1)];
+    out.push(`${encode(':', name)}=${encode(':', joined(parts))}`);
   }
   return out.join('\n');
+}
+
+/** All parts but the last end in the backslash that continues them; around the first of them blanks do not count. */
+function joined(parts: readonly string[]): string {
+  const [first = '', ...rest] = parts.map((part, at) => (at < parts.length - 1 ? part.slice(0, -1) : part));
+  return first.trimEnd() + rest.join('');
 }

@@ -10,11 +10,12 @@ export interface LockOptions {
    * directory that a dead process left behind never fails a call. Default: `15_000`.
    */
   timeout?: number | undefined;
-  /** After what time a lock directory that nobody refreshes is taken over, at least 2000. Default: `10_000`. */
+  /** After what time a lock directory that nobody refreshes is taken over, at least 10000: plain
+   * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`. */
   stale?: number | undefined;
   /**
    * Whether to take the lock that the Python services know, `flock(2)` on the file itself, through `koffi` or
-   * the `flock` program. `auto`: where neither is to be had, say so once and go on with the lock directory
+   * the `flock` program. `auto`: where neither is available, say so once and go on with the lock directory
    * alone. `required`: that is an error. `off`: never; only for files that no Python service uses.
    * Default: `'auto'`.
    */
@@ -32,8 +33,8 @@ export interface ResolvedLockOptions {
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give milliseconds from 0 on');
-  if (!(stale >= 2000 && stale <= MAX_TIMER)) {
-    throw invalid('stale', stale, `give milliseconds from 2000 to ${MAX_TIMER}`);
+  if (!(stale >= 10_000 && stale <= MAX_TIMER)) {
+    throw invalid('stale', stale, `give milliseconds from 10000 to ${MAX_TIMER}`);
   }
   if (!KERNEL_LOCK.includes(kernelLock)) {
     throw invalid('kernelLock', kernelLock, `give one of ${KERNEL_LOCK.join(', ')}`);

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { backupPath } from './file/backup.js';
-import { formatContent, parseContent } from './file/content.js';
-import { findIntact, readContent, restore, writeSafely } from './file/crash-safe-write.js';
-import { codeOf, disk, ifThere } from './file/disk.js';
-import { type FileLock, type LockContext, lockTimedOut, withFileLock } from './lock/acquire.js';
+import { examine, formatContent } from './file/content.js';
+import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
+import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
+import { lockTimedOut, withFileLock } from './lock/acquire.js';
+import type { FileLock, LockContext } from './lock/file-lock.js';
 import { currentHold, type Hold, runInHold } from './lock/reentrancy.js';
 import { type Job, SharedHold } from './lock/shared-hold.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
@@ -17,14 +17,17 @@ export interface WithLockOptions {
   signal?: AbortSignal | undefined;
   /** How long to wait for the lock. Milliseconds. Default: the `timeout` of the lock options. */
   timeout?: number | undefined;
+  /** What the lock is for, for example `rebuild of the cache`; others that time out waiting for it are told. */
+  purpose?: string | undefined;
 }
 
 /**
  * A JSON file that several processes share, one at a time. The file must exist.
  *
- * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and
- * whoever finds the file torn restores it from there. That works for objects, lists and texts; a bare number
- * cannot be told from its own beginning.
+ * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and whoever has
+ * the kernel lock and finds the file torn restores it from there. After a restore from a copy that may be old there is
+ * `FILE.restored`, until an operator removes it. That works for objects, lists and strings; a bare number cannot be told
+ * from its own beginning.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedFile`.
  */
@@ -56,13 +59,14 @@ export class SPLockedFile {
    * timeout, or the system's code when the file cannot be opened or locked.
    */
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
-    const { signal, timeout = this.#context.options.timeout } = options;
+    const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const outer = currentHold(this);
     if (outer !== undefined) return this.#withinHold(outer, fn, timeout, signal);
     // Who comes after this call must not get in before it.
     this.#joinable = undefined;
-    return withFileLock(this.#context, (lock) => runInHold(this, lock, fn), timeout, signal);
+    const context = { ...this.#context, purpose };
+    return withFileLock(context, (lock) => runInHold(this, lock, fn), timeout, signal);
   }
 
   /**
@@ -86,7 +90,7 @@ export class SPLockedFile {
     options: WithLockOptions = {},
   ): Promise<T> {
     if (this.holdsLock) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
-    const { signal, timeout = this.#context.options.timeout } = options;
+    const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const deadline = new Deadline(timeout, signal);
     try {
@@ -99,7 +103,7 @@ export class SPLockedFile {
           settle: (outcome) =>
             outcome.status === 'fulfilled' ? resolve(outcome.value as T) : reject(outcome.reason),
         };
-        const hold = this.#sharedHold();
+        const hold = this.#sharedHold(purpose);
         hold.add(job);
         onAbort(deadline.signal, () =>
           hold.leave(job, deadline.isOver ? lockTimedOut(this.fname, timeout) : deadline.signal.reason),
@@ -144,7 +148,11 @@ export class SPLockedFile {
    */
   async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
     const bytes = formatContent(value);
-    await this.#write(bytes, options);
+    await this.#withFile(async (lock) => {
+      const old = await this.#read(lock);
+      if (examine(old, this.fname).state === 'whole') await this.#write(lock, bytes);
+      else await overwriteBroken(lock, bytes, this.#context);
+    }, options);
     this.#last = { bytes };
   }
 
@@ -152,17 +160,21 @@ export class SPLockedFile {
   protected loadShared(options?: WithLockOptions): Promise<unknown> {
     return this.#withFile(async (lock) => {
       const bytes = await this.#read(lock);
-      if (this.#last?.parsed && this.#last.bytes.equals(bytes)) return this.#last.parsed.value;
-      const intact = await this.#parse(lock, bytes);
-      this.#last = { bytes: intact.bytes, parsed: { value: intact.value } };
-      return intact.value;
+      let parsed = this.#last?.bytes.equals(bytes) ? this.#last.parsed : undefined;
+      if (parsed === undefined) {
+        const content = await readWhole(lock, this.#context);
+        parsed = { value: content.value };
+        this.#last = { bytes: content.bytes, parsed };
+      }
+      await this.#checkBackup(lock);
+      return parsed.value;
     }, options);
   }
 
-  /** As {@link jsdump}, with a value that nobody will change any more. */
+  /** As {@link jsdump}, with a value that nobody will change any more, inside of the hold in which the file was loaded. */
   protected async dumpShared(value: unknown): Promise<void> {
     const bytes = formatContent(value);
-    await this.#write(bytes);
+    await this.#withFile((lock) => this.#write(lock, bytes));
     this.#last = { bytes, parsed: { value } };
   }
 
@@ -178,7 +190,7 @@ export class SPLockedFile {
 
   /** What is written in `FILE.restored`, which says that the file may be an old one; for use inside of a hold. */
   protected restoredNote(): Promise<string | undefined> {
-    return this.#withFile(async (lock) => ifThere(() => disk.readSystemFile(`${lock.path}.restored`)));
+    return this.#withFile(async (lock) => readRestoredNote(lock.path));
   }
 
   /** Told of what an operator should know of and no caller can act on. */
@@ -195,12 +207,11 @@ export class SPLockedFile {
     }
   }
 
-  #sharedHold(): SharedHold {
+  #sharedHold(purpose: string | undefined): SharedHold {
     if (this.#joinable?.isOpen) return this.#joinable;
     this.#joinable = new SharedHold();
-    this.#joinable.serve((serve, signal) =>
-      withFileLock(this.#context, serve, Number.POSITIVE_INFINITY, signal),
-    );
+    const context = { ...this.#context, purpose };
+    this.#joinable.serve((serve, signal) => withFileLock(context, serve, Number.POSITIVE_INFINITY, signal));
     return this.#joinable;
   }
 
@@ -234,10 +245,20 @@ export class SPLockedFile {
     return this.withLock(() => fn((currentHold(this) as Hold).lock), options);
   }
 
-  #write(bytes: Buffer, options?: WithLockOptions): Promise<void> {
-    return this.#withFile(async (lock) => {
-      await writeSafely(lock, bytes, this.#context, () => this.#check(lock));
-    }, options);
+  #write(lock: FileLock, bytes: Buffer): Promise<void> {
+    return writeSafely(lock, bytes, this.#context, () => this.#check(lock));
+  }
+
+  /** Once in a hold, for a file that is whole. */
+  async #checkBackup(lock: FileLock): Promise<void> {
+    if (lock.isBackupChecked) return;
+    lock.isBackupChecked = true;
+    await keepBackupYoung(lock, readContent(lock, this.fname), this.#context);
+    if (readRestoredNote(lock.path) === undefined) return;
+    const note = restoredPath(lock.path);
+    this.#warn(
+      `${this.fname} may lack what was in it, because it was restored from an older copy: ${note} says when. Compare it with what is attached to this host, and then remove ${note}`,
+    );
   }
 
   async #read(lock: FileLock): Promise<Buffer> {
@@ -255,22 +276,6 @@ export class SPLockedFile {
       throw lock.markCompromised(
         'another program changed the file while this one could not refresh its lock directory',
       );
-    }
-  }
-
-  /** A file that parses is the truth. One that does not was torn by whoever was killed while writing it. */
-  async #parse(lock: FileLock, bytes: Buffer): Promise<{ bytes: Buffer; value: unknown }> {
-    try {
-      return { bytes, value: parseContent(bytes, this.fname) };
-    } catch (torn) {
-      if (codeOf(torn) !== 'ECORRUPT') throw torn;
-      const intact = findIntact(lock, (copy) => parseContent(copy, this.fname));
-      if (intact === undefined) throw torn;
-      const kept = await restore(lock, bytes, intact.bytes, this.fname);
-      this.#warn(
-        `${this.fname} was torn (${bytes.length} bytes, not JSON${kept}); it is restored from ${backupPath(lock.path)} of ${intact.written.toISOString()}. What programs that keep no such copy changed since then is lost`,
-      );
-      return intact;
     }
   }
 }

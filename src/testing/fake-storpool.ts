@@ -235,7 +235,16 @@ export class FakeStorPool {
     }
     const cluster = route.remote === undefined ? this.#cluster : this.#remotes.get(route.remote);
     if (cluster === undefined) throw absent('Cluster', String(route.remote));
-    const reply = { data: carryOut(cluster, call, route.name, body), generation: cluster.generation };
+    const answerOf = async (one: FakeCluster) => ({
+      data: await carryOut(one, call, route.name, body),
+      generation: one.generation,
+    });
+    if (route.allClusters) {
+      const all = [this.#cluster, ...this.#remotes.values()];
+      const clusters = await Promise.all(all.map(async (one) => ({ response: await answerOf(one) })));
+      return { data: { clusters }, generation: cluster.generation };
+    }
+    const reply = await answerOf(cluster);
     if (method === 'POST') this.#updateDevices();
     if (call === 'volumesReassignWait') await this.#clientsReady(cluster, body);
     return reply;

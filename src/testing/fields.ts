@@ -15,6 +15,7 @@ export const isCount = (value: unknown) => Number.isSafeInteger(value) && (value
 
 export const string = check('a string', (value) => typeof value === 'string');
 export const flag = check('true or false', (value) => typeof value === 'boolean');
+export const list: FieldCheck = (value) => (Array.isArray(value) ? undefined : 'must be a list');
 export const count = check('a whole number from 0 on', isCount);
 export const size = check('a positive multiple of 512', (value) => {
   return isCount(value) && value !== 0 && (value as number) % 512 === 0;
@@ -48,6 +49,7 @@ export const POLICY: Fields = {
   iops: limit,
   reuseServer: flag,
   tags,
+  mcMode: string,
 };
 
 /** What comes as JSON has no member that is `undefined`. */

@@ -1,6 +1,13 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Api, ApiArgumentError, ApiConnectionError, ApiError, type ReassignEntry } from '../../src/index.js';
-import { failureOf } from './failure.js';
+import {
+  Api,
+  ApiArgumentError,
+  ApiConnectionError,
+  ApiError,
+  type ApiOptions,
+  type ReassignEntry,
+} from '../../src/index.js';
+import { failureOf, thrownBy } from './failure.js';
 import { parts, type RawServer, rawServer, refuse, succeed } from './raw-server.js';
 
 let data: unknown;
@@ -151,5 +158,44 @@ describe('abort', () => {
     };
     for (let at = 0; at < 3; at++) await api.volumesList({ signal });
     expect(listeners).toBe(0);
+  });
+});
+
+describe('mistakes of plain JavaScript', () => {
+  const { signal } = new AbortController();
+  const api = () => client() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const OPTIONS = 'the options of a call are an object, for example { signal }';
+
+  test.each<[string, string, unknown[], string]>([
+    ['the signal for the options', 'volumesList', [signal], OPTIONS],
+    ['null for the options', 'volumesList', [null], OPTIONS],
+    ['a string for the options', 'call', ['GET', 'X', 'json'], OPTIONS],
+    ['no signal', 'volumesList', [{ signal: 'x' }], 'signal is "x": give an AbortSignal'],
+    ['a name for an argument', 'volumeCreate', ['v'], 'volumeCreate: the argument is "v", not an object'],
+    [
+      'null for an argument',
+      'volumeUpdate',
+      ['v', null],
+      'volumeUpdate: the argument is null, not an object',
+    ],
+    [
+      'no argument',
+      'volumesReassignWait',
+      [],
+      'a reassignment is a list of entries: [{ volume, rw: [clientId] }]',
+    ],
+    ['a client that is none', 'clientConfigWait', [0], '0 is not a client ID: give a number from 1 to 4095'],
+  ])('%s', async (_label, call, args, message) => {
+    const run = api()[call]?.bind(client()) as (...given: unknown[]) => Promise<unknown>;
+    const error = await failureOf(run(...args), ApiArgumentError);
+    expect(error).toMatchObject({ code: 'EINVAL', message });
+    expect(server.requests).toEqual([]);
+  });
+
+  test.each([undefined, null, 'token'])('a client made of %j', (options) => {
+    const make = () => new Api(options as unknown as ApiOptions);
+    expect(thrownBy(make, ApiArgumentError).message).toBe(
+      'the options of an Api are an object with its token: { auth }',
+    );
   });
 });

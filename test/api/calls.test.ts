@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CALLS } from '../../src/api/calls.js';
-import { Api, ApiArgumentError, type ApiCallOptions, ApiResponseError } from '../../src/index.js';
+import { Api, ApiArgumentError, ApiResponseError } from '../../src/index.js';
+import { CASES, OK } from './cases.js';
 import { failureOf } from './failure.js';
 import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
 
@@ -17,194 +18,9 @@ beforeEach(() => {
 
 const client = (multiCluster?: boolean) => new Api({ port: server.port, auth: 'token', multiCluster });
 
-interface Case {
-  call: keyof typeof CALLS;
-  run(api: Api, options?: ApiCallOptions): Promise<unknown>;
-  method: 'GET' | 'POST';
-  path: string;
-  body?: string;
-  multi: boolean;
-  data: unknown;
-}
-
-const OK = { ok: true, generation: 5 };
-const CASES: Case[] = [
-  {
-    call: 'attachmentsList',
-    run: (api, options) => api.attachmentsList(options),
-    method: 'GET',
-    path: 'AttachmentsList',
-    multi: true,
-    data: [{ volume: 'v', snapshot: false, client: 1, rights: 'rw', pos: 0, globalId: 'a.b.c' }],
-  },
-  {
-    call: 'volumesList',
-    run: (api, options) => api.volumesList(options),
-    method: 'GET',
-    path: 'VolumesList',
-    multi: true,
-    data: [{ name: 'v', size: 512 }],
-  },
-  {
-    call: 'snapshotsList',
-    run: (api, options) => api.snapshotsList(options),
-    method: 'GET',
-    path: 'SnapshotsList',
-    multi: true,
-    data: [],
-  },
-  {
-    call: 'volumeList',
-    run: (api, options) => api.volumeList('#v', options),
-    method: 'GET',
-    path: 'Volume/#v',
-    multi: true,
-    data: [{ name: '#v' }],
-  },
-  {
-    call: 'snapshotList',
-    run: (api, options) => api.snapshotList('*s@1', options),
-    method: 'GET',
-    path: 'Snapshot/*s@1',
-    multi: true,
-    data: [{ name: '*s@1' }],
-  },
-  {
-    call: 'volumeInfo',
-    run: (api, options) => api.volumeInfo('~a.b.c', options),
-    method: 'GET',
-    path: 'VolumeGetInfo/~a.b.c',
-    multi: true,
-    data: { name: 'v', disksCount: 3 },
-  },
-  {
-    call: 'volumesReassign',
-    run: (api, options) =>
-      api.volumesReassign(
-        [
-          { volume: 'v', rw: [1] },
-          { snapshot: 's', detach: 'all', force: true },
-        ],
-        options,
-      ),
-    method: 'POST',
-    path: 'VolumesReassign',
-    body: '[{"volume":"v","rw":[1],"force":false},{"snapshot":"s","detach":"all","force":true}]',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'volumesReassignWait',
-    run: (api, options) =>
-      api.volumesReassignWait({ reassign: [{ snapshot: 's', ro: [1, 2] }], attachTimeout: 0 }, options),
-    method: 'POST',
-    path: 'VolumesReassignWait',
-    body: '{"reassign":[{"snapshot":"s","ro":[1,2],"force":false}],"attachTimeout":0}',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'volumeCreate',
-    run: (api, options) => api.volumeCreate({ name: 'v', size: 512, tags: { virt: 'жълт' } }, options),
-    method: 'POST',
-    path: 'VolumeCreate',
-    body: '{"name":"v","size":512,"tags":{"virt":"жълт"}}',
-    multi: true,
-    data: { ...OK, globalId: 'a.b.c' },
-  },
-  {
-    call: 'volumeUpdate',
-    run: (api, options) => api.volumeUpdate('v', { rename: 'w', bw: '-', shrinkOk: false }, options),
-    method: 'POST',
-    path: 'VolumeUpdate/v',
-    body: '{"rename":"w","bw":"-","shrinkOk":false}',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'volumeRevert',
-    run: (api, options) => api.volumeRevert('v', { toSnapshot: 's', revertSize: true }, options),
-    method: 'POST',
-    path: 'VolumeRevert/v',
-    body: '{"toSnapshot":"s","revertSize":true}',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'volumeDelete',
-    run: (api, options) => api.volumeDelete('v', options),
-    method: 'POST',
-    path: 'VolumeDelete/v',
-    body: '',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'snapshotCreate',
-    run: (api, options) => api.snapshotCreate('v', { name: 's', deleteAfter: 60 }, options),
-    method: 'POST',
-    path: 'VolumeSnapshot/v',
-    body: '{"name":"s","deleteAfter":60}',
-    multi: true,
-    data: { ...OK, snapshotGlobalId: 'a.b.c' },
-  },
-  {
-    call: 'snapshotDelete',
-    run: (api, options) => api.snapshotDelete('s', options),
-    method: 'POST',
-    path: 'SnapshotDelete/s',
-    body: '',
-    multi: true,
-    data: OK,
-  },
-  {
-    call: 'snapshotUpdate',
-    run: (api, options) => api.snapshotUpdate('s', { bind: true }, options),
-    method: 'POST',
-    path: 'SnapshotUpdate/s',
-    body: '{"bind":true}',
-    multi: false,
-    data: OK,
-  },
-  {
-    call: 'disksList',
-    run: (api, options) => api.disksList(options),
-    method: 'GET',
-    path: 'DisksList',
-    multi: false,
-    data: { 101: { id: 101 } },
-  },
-  {
-    call: 'volumeTemplatesList',
-    run: (api, options) => api.volumeTemplatesList(options),
-    method: 'GET',
-    path: 'VolumeTemplatesList',
-    multi: false,
-    data: [{ name: 't' }],
-  },
-  {
-    call: 'iSCSIConfig',
-    run: (api, options) => api.iSCSIConfig(options),
-    method: 'GET',
-    path: 'iSCSIConfig',
-    multi: false,
-    data: { iscsi: { targets: {} } },
-  },
-  {
-    call: 'iSCSIConfigChange',
-    run: (api, options) =>
-      api.iSCSIConfigChange({ commands: [{ createTarget: { volumeName: 'v' } }] }, options),
-    method: 'POST',
-    path: 'iSCSIConfig',
-    body: '{"commands":[{"createTarget":{"volumeName":"v"}}]}',
-    multi: false,
-    data: OK,
-  },
-];
-
 test('these are all of the calls', () => {
   expect(CASES.map(({ call }) => call)).toEqual(Object.keys(CALLS));
-  expect(CASES).toHaveLength(19);
+  expect(CASES).toHaveLength(37);
 });
 
 describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: result }) => {
@@ -264,7 +80,7 @@ describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: resu
 describe('results that are not what the call gives', () => {
   const lists = CASES.filter(({ call }) => 'listOf' in CALLS[call]);
 
-  test('six calls give lists', () => expect(lists).toHaveLength(6));
+  test('eight calls give lists', () => expect(lists).toHaveLength(8));
 
   test.each(lists)('$call: no list', async ({ run, path }) => {
     data = { name: 'v' };
@@ -284,4 +100,42 @@ describe('results that are not what the call gives', () => {
       message: `GET ${path}: the reply's data has an entry without a "${member}" (entry 0)`,
     });
   });
+});
+
+describe('all clusters of a multi-cluster setup', () => {
+  test.each([false, true])('are asked by a client with multiCluster %s', async (multiCluster) => {
+    data = { clusters: [{ id: 'a.b', response: { data: [{ name: 'v' }] } }] };
+    const api = client(multiCluster);
+    expect(await api.volumesSpace({ allClusters: true })).toEqual(data);
+    expect(await api.volumeTemplatesStatus({ allClusters: true, clusterName: 'c2' })).toEqual(data);
+    expect(server.requests.map((request) => parts(request).line)).toEqual([
+      'GET /ctrl/1.0/MultiCluster/AllClusters/VolumesSpace HTTP/1.1',
+      'GET /ctrl/1.0/RemoteCommand/c2/MultiCluster/AllClusters/VolumeTemplatesStatus HTTP/1.1',
+    ]);
+  });
+});
+
+test('deleting a volume can detach it first', async () => {
+  data = OK;
+  await client(true).volumeDelete('v', { onAttached: 'detachForce', clusterName: 'c2' });
+  expect(parts(server.requests[0])).toMatchObject({
+    line: 'POST /ctrl/1.0/RemoteCommand/c2/MultiCluster/VolumeDelete/v HTTP/1.1',
+    body: '{"onAttached":"detachForce"}',
+  });
+});
+
+test('freezing a volume can say when to delete the snapshot', async () => {
+  data = OK;
+  await client().volumeFreeze('v', { deleteAfter: 60 });
+  expect(parts(server.requests[0]).body).toBe('{"deleteAfter":60}');
+});
+
+test('mcMode is passed on', async () => {
+  data = OK;
+  await client(true).volumeUpdate('v', { mcMode: 'x' });
+  await client(true).volumesReassign([{ volume: 'v', rw: [1], mcMode: 'x' }]);
+  expect(server.requests.map((request) => parts(request).body)).toEqual([
+    '{"mcMode":"x"}',
+    '[{"volume":"v","rw":[1],"mcMode":"x","force":false}]',
+  ]);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { checkClusterName, checkName, isName } from '../../src/api/names.js';
+import { checkClientId, checkClusterName, checkName, isClientId, isName } from '../../src/api/names.js';
 import { ApiArgumentError } from '../../src/index.js';
 import { thrownBy } from './failure.js';
 
@@ -12,7 +12,7 @@ const COMMON = [
   '-',
   '__proto__',
   'constructor',
-  'x'.repeat(200),
+  'x'.repeat(199),
   '~abc.b.1x',
 ];
 
@@ -34,7 +34,9 @@ const HOSTILE = [
   '%2e%2e',
   'жълт',
   'v\u200b',
-  'x'.repeat(201),
+  'x'.repeat(200),
+  'list',
+  'status',
   'x'.repeat(10_000),
   '~',
   '~a.b',
@@ -57,10 +59,10 @@ describe('volumes', () => {
     expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toContain(
-      'is not the name of a volume: use letters, digits and _-.:, at most 200, or a global ID as ~a.b.c',
+      'is not the name of a volume: use letters, digits and _-.:, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
     );
     expect(error.message.startsWith(JSON.stringify(name).slice(0, 80))).toBe(true);
-    expect(error.message.length).toBeLessThan(200);
+    expect(error.message.length).toBeLessThan(300);
   });
 });
 
@@ -75,22 +77,82 @@ describe('snapshots', () => {
     const error = thrownBy(() => checkName('snapshot', name), ApiArgumentError);
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain(
-      'is not the name of a snapshot: use letters, digits and _-.:@, at most 200, or a global ID as ~a.b.c',
+      'is not the name of a snapshot: use letters, digits and _-.:@, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
     );
+    expect(error.message.length).toBeLessThan(300);
+  });
+});
+
+describe.each(['template', 'placement group'] as const)('a %s', (kind) => {
+  test.each(['t', 'hybrid-r3', 'SSD_2', 'status', 'x'.repeat(127)])('%s is a name', (name) => {
+    expect(checkName(kind, name)).toBe(name);
+  });
+
+  test.each(['', '.', '..', 'a/b', 'a.b', 'a b', '#t', '~a.b.c', '%2e', 'list', 'x'.repeat(200)])(
+    '%j is none',
+    (name) => {
+      const error = thrownBy(() => checkName(kind, name), ApiArgumentError);
+      expect(error.message).toContain(`is not the name of a ${kind}: use letters, digits and _-, at most `);
+    },
+  );
+});
+
+describe('clusters', () => {
+  const names = [
+    'c',
+    'Cluster_2.sofia-1',
+    '__proto__',
+    'x'.repeat(199),
+    'a:b',
+    '#c',
+    '~a.b',
+    '~bn2.1',
+    'list',
+  ];
+  test.each(names)('%s is a name', (name) => {
+    expect(checkClusterName(name)).toBe(name);
+  });
+
+  const hostile = HOSTILE.filter(
+    (name) => !names.includes(name) && !name.startsWith('~') && name !== 'status',
+  );
+  test.each([...hostile, '~', '#', '*c', 'a@b', 'a#b', '~a/b'])('%j is none', (name) => {
+    const error = thrownBy(() => checkClusterName(name), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain('is not the name of a cluster: use letters, digits and _-.:');
     expect(error.message.length).toBeLessThan(200);
   });
 });
 
-describe('clusters', () => {
-  test.each(['c', 'Cluster_2.sofia-1', '__proto__', 'x'.repeat(200)])('%s is a name', (name) => {
-    expect(checkClusterName(name)).toBe(name);
+describe('clients', () => {
+  test.each([1, 42, 4095])('%j is a client ID, as a number and as a string', (id) => {
+    expect(isClientId(id)).toBe(true);
+    expect(checkClientId(id)).toBe(id);
+    expect(checkClientId(String(id))).toBe(String(id));
   });
 
-  test.each([...HOSTILE, 'a:b', '#c', '*c', '~a.b.c', 'a@b'])('%j is none', (name) => {
-    const error = thrownBy(() => checkClusterName(name), ApiArgumentError);
-    expect(error.code).toBe('EINVAL');
-    expect(error.message).toContain('is not the name of a cluster: use letters, digits and _-.');
-    expect(error.message.length).toBeLessThan(200);
+  test.each([
+    0,
+    -1,
+    1.5,
+    4096,
+    Number.NaN,
+    '0',
+    '4096',
+    '',
+    ' 7',
+    '7 ',
+    '0x7',
+    '7e0',
+    '-7',
+    '٧',
+    null,
+    undefined,
+    {},
+  ])('%j is none', (id) => {
+    expect(isClientId(id)).toBe(false);
+    const error = thrownBy(() => checkClientId(id, 'volume v: '), ApiArgumentError);
+    expect(error.message).toMatch(/^volume v: .* is not a client ID: give a number from 1 to 4095$/u);
   });
 });
 

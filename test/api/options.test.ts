@@ -99,7 +99,7 @@ describe('options', () => {
     const error = thrownBy(make({ [name]: value }), ApiArgumentError);
     expect(error).toMatchObject({
       code: 'EINVAL',
-      message: `${name} is ${String(value)}: give a number from ${least} on`,
+      message: `${name} is ${JSON.stringify(value)?.replace('null', 'NaN')}: give a number from ${least} on`,
     });
   });
 

@@ -69,7 +69,9 @@ describe('the path', () => {
 
   test('a cluster name that is none', () => {
     const error = thrownBy(() => path('VolumesList', false, 'a/b'), ApiArgumentError);
-    expect(error.message).toBe('"a/b" is not the name of a cluster: use letters, digits and _-.');
+    expect(error.message).toBe(
+      '"a/b" is not the name of a cluster: use letters, digits and _-.:, or its ID such as ~a.b',
+    );
   });
 });
 
@@ -89,6 +91,41 @@ describe('the JSON', () => {
     [{ name: 'жълт "\n' }, '{"name":"жълт \\"\\n"}'],
   ])('%j', (value, expected) => {
     expect(toJson(value)).toBe(expected);
+  });
+
+  test('sets go out as lists, and maps as objects', () => {
+    const tags = new Map<string, unknown>([
+      ['virt', 'cinder'],
+      ['gone', null],
+      ['list', new Set([1, null, 2])],
+    ]);
+    expect(toJson({ tags, disks: new Set([new Map([['a', 1]])]) })).toBe(
+      '{"tags":{"virt":"cinder","list":[1,2]},"disks":[{"a":1}]}',
+    );
+  });
+
+  const circle: Record<string, unknown> = {};
+  circle['circle'] = circle;
+  test.each<[string, unknown, string]>([
+    ['NaN', { a: Number.NaN }, 'the argument.a is NaN, which JSON does not have'],
+    ['an infinity', [1, Number.POSITIVE_INFINITY], 'the argument[1] is Infinity, which JSON does not have'],
+    ['minus zero', { a: [{ b: -0 }] }, 'the argument.a[0].b is -0, which JSON does not have'],
+    ['a date', { deleteAt: new Date(0) }, 'the argument.deleteAt is an object with a JSON of its own'],
+    ['an address', new URL('http://host/'), 'the argument is an object with a JSON of its own'],
+    ['a bigint', { size: 512n }, 'the argument.size is a bigint'],
+    ['a function', { size: () => 1 }, 'the argument.size is a function'],
+    ['a symbol', { a: new Map([['b', Symbol('c')]]) }, 'the argument.a.b is a symbol'],
+    ['a circle', circle, 'is nested deeper than 100 levels: is there a circle in it?'],
+  ])('%s is refused, and the message says where', (_label, value, message) => {
+    const error = thrownBy(() => toJson(value), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain(message);
+  });
+
+  test('tags may have any names', () => {
+    expect(toJson({ tags: { toJSON: 'x', __proto__x: 'y' } })).toBe(
+      '{"tags":{"toJSON":"x","__proto__x":"y"}}',
+    );
   });
 
   test('what is given stays as it is', () => {
@@ -142,6 +179,11 @@ describe('a reassignment', () => {
     expect(error.message.startsWith(`${message}: use letters`)).toBe(true);
   });
 
+  test('client IDs as strings are sent as they are given', () => {
+    const entries = [{ volume: 'v', rw: ['7', 8], detach: ['4095'] }];
+    expect(body(...entries)).toEqual([{ ...entries[0], force: false }]);
+  });
+
   test('a snapshot is never read/write', () => {
     const error = thrownBy(() => body({ snapshot: 's', rw: [1] }), ApiArgumentError);
     expect(error).toMatchObject({
@@ -155,15 +197,16 @@ describe('a reassignment', () => {
     [{ volume: 'v', ro: [1, -1] }, 'volume v: -1 is not'],
     [{ volume: 'v', detach: [1.5] }, 'volume v: 1.5 is not'],
     [{ volume: 'v', rw: [Number.NaN] }, 'volume v: NaN is not'],
-    [{ volume: 'v', rw: ['1'] }, 'volume v: 1 is not'],
-    [{ volume: 'v', rw: [2 ** 53] }, 'volume v: 9007199254740992 is not'],
+    [{ volume: 'v', rw: ['x'] }, 'volume v: "x" is not'],
+    [{ volume: 'v', rw: [4096] }, 'volume v: 4096 is not'],
+    [{ volume: 'v', detach: ['4096'] }, 'volume v: "4096" is not'],
     [{ snapshot: 's', ro: [null] }, 'snapshot s: null is not'],
     [{ snapshot: 's', detach: [undefined] }, 'snapshot s: undefined is not'],
   ])('%j: a client that is none', (entry, message) => {
     const error = thrownBy(() => body(entry), ApiArgumentError);
     expect(error).toMatchObject({
       code: 'EINVAL',
-      message: `${message} a client ID, a number from 1 on`,
+      message: `${message} a client ID: give a number from 1 to 4095`,
     });
   });
 

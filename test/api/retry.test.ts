@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { isTransient, withRetries } from '../../src/api/retry.js';
-import { Api, ApiConnectionError, ApiError, ApiResponseError } from '../../src/index.js';
+import { Api, ApiArgumentError, ApiConnectionError, ApiError, ApiResponseError } from '../../src/index.js';
 import { failureOf } from './failure.js';
 import { http10, type RawReply, type RawServer, rawServer, refuse, succeed } from './raw-server.js';
 
@@ -18,7 +18,7 @@ describe('what is sent again', () => {
     [new ApiConnectionError('ENOTFOUND', ''), false],
     [new ApiConnectionError('EHOSTUNREACH', ''), false],
     [new ApiResponseError('ENOTHTTP', ''), true],
-    [new ApiResponseError('ETRUNCATED', ''), false],
+    [new ApiResponseError('ETRUNCATED', ''), true],
     [new ApiResponseError('ETOOLARGE', ''), false],
     [new ApiResponseError('EBADREPLY', ''), false],
     [Object.assign(new Error(), { code: 'ECONNREFUSED' }), false],
@@ -106,6 +106,18 @@ describe('over HTTP', () => {
     ['resets', (socket) => socket.resetAndDestroy(), ApiConnectionError, { code: 'ECONNRESET' }],
     ['closed connections', (socket) => socket.end(), ApiConnectionError, { code: 'ECONNRESET' }],
     ['what is not HTTP', (socket) => socket.end('SSH-2.0-x\r\n'), ApiResponseError, { code: 'ENOTHTTP' }],
+    [
+      'replies shorter than their length',
+      (socket) => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n'),
+      ApiResponseError,
+      { code: 'ETRUNCATED' },
+    ],
+    [
+      'replies without their last chunk',
+      (socket) => socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{"da\r\n'),
+      ApiResponseError,
+      { code: 'ETRUNCATED' },
+    ],
   ])('%s: five retries, numbered from 0', async (_label, reply, type, expected) => {
     const { retries, result } = await call(reply);
     expect(await failureOf(result, type)).toMatchObject(expected);
@@ -150,12 +162,6 @@ describe('over HTTP', () => {
       ApiResponseError,
       { code: 'EBADREPLY', status: 502 },
     ],
-    [
-      'cut replies',
-      (socket) => socket.end('HTTP/1.0 200 OK\r\nContent-Length: 9\r\n\r\n'),
-      ApiResponseError,
-      { code: 'ETRUNCATED' },
-    ],
   ])('%s are thrown at once', async (_label, reply, type, expected) => {
     const { retries, result } = await call(reply);
     expect(await failureOf(result, type)).toMatchObject(expected);
@@ -174,6 +180,42 @@ describe('over HTTP', () => {
     const { retries, result } = await call(refuse(503, TRANSIENT), { transientRetries: 1 });
     await failureOf(result, ApiError);
     expect(retries).toEqual([0]);
+  });
+
+  test.each([
+    [0, 1],
+    [2, 3],
+  ])('a call can choose to be retried %d times', async (transientRetries, requests) => {
+    server = await rawServer(refuse(503, TRANSIENT));
+    const api = new Api({ port: server.port, auth: 'token', transientSleep: () => 0 });
+    await failureOf(api.volumeCreate({ name: 'v' }, { transientRetries }), ApiError);
+    expect(server.requests).toHaveLength(requests);
+    await failureOf(api.call('POST', 'VolumeCreate', { transientRetries }), ApiError);
+    expect(server.requests).toHaveLength(2 * requests);
+  });
+
+  test.each(['5', -1, Number.NaN, null])('a call is not sent with transientRetries %j', async (value) => {
+    const api = new Api({ port: 1, auth: 'token' });
+    const error = await failureOf(api.volumesList({ transientRetries: value as number }), ApiArgumentError);
+    expect(error.message).toBe(
+      `transientRetries is ${typeof value === 'string' ? '"5"' : value}: give a number from 0 on`,
+    );
+  });
+
+  test('a signal that ends a pause has as the cause of its reason what had failed', async () => {
+    server = await rawServer(refuse(503, TRANSIENT));
+    const controller = new AbortController();
+    const reason = new Error('enough');
+    const api = new Api({
+      port: server.port,
+      auth: 'token',
+      transientSleep: () => {
+        setTimeout(() => controller.abort(reason), 5);
+        return 60_000;
+      },
+    });
+    await expect(api.volumesList({ signal: controller.signal })).rejects.toBe(reason);
+    expect(reason.cause).toBeInstanceOf(ApiError);
   });
 
   test('each attempt has the whole time to itself', async () => {

@@ -370,7 +370,7 @@ test('after an error no more volumes are asked for', async () => {
 });
 
 test('when the lock is lost, those who shared it get one of their own, and see what has changed', async () => {
-  const { db, api } = make({ timeout: 3000, stale: 2000 });
+  const { db, api } = make({ timeout: 3000 });
   await addAll(db);
   const directory = `${fname}.lock`;
   api.attachmentsList.mockImplementationOnce(async () => {

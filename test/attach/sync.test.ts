@@ -202,7 +202,7 @@ describe('a lock that is lost', () => {
   test('changes nothing more in the cluster', async () => {
     const { rmdirSync, mkdirSync: mkdir } = await import('node:fs');
     const api = mockApi();
-    const db = make({ api, lock: { kernelLock: 'off', stale: 2000 } });
+    const db = make({ api, lock: { kernelLock: 'off' } });
     await db.add('a', request('os--1'));
     await db.add('b', request('os--2'));
     api.volumesReassign.mockImplementationOnce(async () => {

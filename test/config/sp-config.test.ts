@@ -85,64 +85,25 @@ describe('what is asked of it', () => {
     expect(inspect(config, { showHidden: true, depth: null, customInspect: false })).not.toContain('s3cr3t');
     expect(Reflect.ownKeys(config)).toEqual([]);
   });
+
+  test('origin', () => {
+    expect(config.origin('A')).toBe('overrideConfig');
+    expect(config.origin('B')).toBeUndefined();
+    expect(config.origin('__proto__')).toBeUndefined();
+    writeFileSync(file, 'A=1\nB=1\nSP_API_HTTP_HOST=a\n[n]\nC=1\n[other]\nD=1\n');
+    further('more.conf', 'B=2\n');
+    const found = read({ env: { SP_API_HTTP_HOST: 'b' } });
+    expect(['A', 'C'].map((key) => found.origin(key))).toEqual([file, file]);
+    expect(found.origin('B')).toBe(join(`${file}.d`, 'more.conf'));
+    expect(found.origin('D')).toBeUndefined();
+    expect(found.origin('SP_API_HTTP_HOST')).toBe('environment');
+    expect(found.origin('SP_API_HTTP_PORT')).toBe('default');
+  });
 });
 
-describe('overrideConfig', () => {
-  test('is a copy, and nothing else is looked at', () => {
-    vi.stubEnv('SP_AUTH_TOKEN', 'env');
-    const overrideConfig: Record<string, string> = { A: '1' };
-    const config = new SPConfig({
-      overrideConfig,
-      file: join(root, 'missing'),
-      env: { SP_AUTH_TOKEN: 'env' },
-    });
-    overrideConfig['A'] = '2';
-    overrideConfig['B'] = '3';
-    expect([...config]).toEqual([['A', '1']]);
-  });
-
-  test('may be empty', () => {
-    expect([...new SPConfig({ overrideConfig: {} })]).toEqual([]);
-  });
-
-  test('takes hostile names for what they are', () => {
-    const overrideConfig = JSON.parse('{"__proto__":"1","constructor":"2"}') as Record<string, string>;
-    const config = new SPConfig({ overrideConfig });
-    expect([...config]).toEqual([
-      ['__proto__', '1'],
-      ['constructor', '2'],
-    ]);
-    expect(JSON.stringify(config)).toBe('{"__proto__":"1","constructor":"2"}');
-  });
-
-  test.each([
-    [1234567890123456789n, 'a bigint'],
-    [1234567890, 'a number'],
-    [true, 'a boolean'],
-    [null, 'null'],
-    [() => '1', 'a function'],
-  ])('%o is not a string', (value, what) => {
-    const overrideConfig = { A: '1', SP_AUTH_TOKEN: value } as unknown as Record<string, string>;
-    const error = thrownBy(() => new SPConfig({ overrideConfig }), SPConfigError);
-    expect(error).toMatchObject({ code: 'ECONFIG', file: undefined, line: undefined });
-    expect(error.message).toBe(
-      `overrideConfig: SP_AUTH_TOKEN is ${what}, not a string: put its value in quotes`,
-    );
-  });
-
-  test.each([{}, ['s3cr3t'], undefined])('%o is not a string either', (value) => {
-    const overrideConfig = { SP_AUTH_TOKEN: value } as unknown as Record<string, string>;
-    const error = thrownBy(() => new SPConfig({ overrideConfig }), SPConfigError);
-    expect(error.message).toMatch(/^overrideConfig: SP_AUTH_TOKEN is .+, not a string/u);
-    expect(inspect(error)).not.toContain('s3cr3t');
-  });
-
-  const NO_OBJECTS = [null, 'A=1', 5, true, [], ['a'], [['A', '1']]].map((value) => ({ value }));
-  test.each(NO_OBJECTS)('$value is no object of settings', ({ value }) => {
-    const overrideConfig = value as unknown as Record<string, string>;
-    const error = thrownBy(() => new SPConfig({ overrideConfig }), SPConfigError);
-    expect(error.message).toBe('overrideConfig must be an object of setting names and their values');
-  });
+test.each([null, 'node-1', 5])('%j is no object of options', (options) => {
+  const error = thrownBy(() => new SPConfig(options as unknown as SPConfigOptions), SPConfigError);
+  expect(error.message).toBe('the options of SPConfig are an object, for example { section }');
 });
 
 describe('files', () => {
@@ -229,10 +190,17 @@ describe('files that cannot be read', () => {
     expect(error.message).toMatch(new RegExp(`^Cannot read ${file}: EISDIR`, 'u'));
   });
 
+  test('a folder among the further files is passed over with missingOk', () => {
+    further('b.conf', 'A=1\n');
+    mkdirSync(join(`${file}.d`, 'a.conf'));
+    expect(read({ missingOk: true }).get('A')).toBe('1');
+    expect(SPConfig.sections({ file, missingOk: true })).toEqual([]);
+  });
+
   test('a folder among the further files', () => {
     writeFileSync(file, '');
     mkdirSync(join(`${file}.d`, 'a.conf'), { recursive: true });
-    const error = failing({ missingOk: true });
+    const error = failing();
     expect(error).toMatchObject({ file: join(`${file}.d`, 'a.conf') });
     expect(error.message).toMatch(/^Cannot read .*a\.conf: EISDIR/u);
   });

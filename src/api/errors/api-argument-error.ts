@@ -1,5 +1,5 @@
 /**
- * An argument that must not reach the StorPool API: a name that is none, a reassignment that contradicts
+ * An argument that must not reach the StorPool API: a name that cannot be one, a reassignment that contradicts
  * itself, a port that is not a number. Nothing was sent.
  *
  * Reference: `storpool.spcatch.InvalidArgumentError`.

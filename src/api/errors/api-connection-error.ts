@@ -6,7 +6,7 @@
 export class ApiConnectionError extends Error {
   /** The name of the class. */
   override readonly name = 'ApiConnectionError';
-  /** The system's code, as `ECONNREFUSED`, `ECONNRESET` or `ENOTFOUND`; `ETIMEDOUT` when the time was up. */
+  /** The system's code, for example `ECONNREFUSED`, `ECONNRESET` or `ENOTFOUND`; `ETIMEDOUT` when the time was up. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: ErrorOptions) {

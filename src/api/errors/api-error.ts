@@ -1,3 +1,5 @@
+import { hideFromReaders, hideIn } from './hidden.js';
+
 /** What the StorPool API answers when it refuses a call. */
 export interface ApiErrorReply {
   /** The refusal itself. */
@@ -18,6 +20,9 @@ export interface ApiErrorReply {
  * `new ApiError(status, json)` is all that a mock needs:
  * `new ApiError(409, { error: { name: 'busy', descr: "Volume 'v' is open at client 1" } })`.
  *
+ * `code`, `desc` and `json` are what the service sent. A token in that is hidden from people only: in the message, by
+ * `util.inspect` and by `JSON.stringify`.
+ *
  * Reference: `storpool.spapi.ApiError`.
  */
 export class ApiError extends Error {
@@ -25,29 +30,36 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** The HTTP status. */
   readonly status: number;
-  /** The API's name for the error, as `objectDoesNotExist`; the reference calls it `name`. */
-  readonly code: string;
-  /** The API's description of the error. */
-  readonly desc: string;
   /** Whether the same call may succeed a little later. */
   readonly transient: boolean;
   /** The whole reply. */
   readonly json: ApiErrorReply;
 
-  /** @param request - names the call in the message, as `POST VolumesReassign` */
-  constructor(status: number, json: ApiErrorReply, request?: string) {
-    const code = textOr(json.error?.name, 'unknownError');
-    const desc = textOr(json.error?.descr, 'the API gave no description');
-    super(`${request === undefined ? '' : `${request}: `}${code}: ${desc}`);
+  /**
+   * @param request - names the call in the message, for example `POST VolumesReassign`
+   * @param secret - the token that people must not see
+   */
+  constructor(status: number, json: ApiErrorReply, request?: string, secret?: string) {
+    const message = `${codeOf(json)}: ${descOf(json)}`;
+    super(`${request === undefined ? '' : `${request}: `}${secret ? hideIn(message, secret) : message}`);
     this.status = status;
-    this.code = code;
-    this.desc = desc;
     this.transient = json.error?.transient === true;
     this.json = json;
+    if (secret) hideFromReaders(json, secret);
+  }
+
+  /** The API's name for the error, for example `objectDoesNotExist`; the reference calls it `name`. */
+  get code(): string {
+    return codeOf(this.json);
+  }
+
+  /** The API's description of the error. */
+  get desc(): string {
+    return descOf(this.json);
   }
 
   /**
-   * Whether the call was refused since a client has the volume open: it may be let go in a moment, and
+   * Whether the call was refused because a client has the volume open: it may be closed in a moment, and
    * detaching it by force takes it away from whoever uses it.
    */
   get isOpen(): boolean {
@@ -56,5 +68,8 @@ export class ApiError extends Error {
   }
 }
 
+const codeOf = ({ error }: ApiErrorReply) => stringOr(error?.name, '<Missing error name>');
+const descOf = ({ error }: ApiErrorReply) => stringOr(error?.descr, '<Missing error description>');
+
 /** Whoever answers may put anything there. */
-const textOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);
+const stringOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);

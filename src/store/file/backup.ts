@@ -1,73 +1,123 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { debugOutput } from '../../observe/debug.js';
-import { CREATE, codeOf, disk, ifThere, isDenied, type OpenFile, READ, replacing } from './disk.js';
+import { CREATE, codeOf, disk, ifThere, isDenied, type OpenFile, READ, READ_WRITE } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
 /** The complete copy beside a file, which a torn one is restored from. */
 export const backupPath = (path: string) => `${path}.backup`;
-/** One name is enough, since it is written under the lock; what a killed process left there is replaced. */
-const temporaryPath = (path: string) => `${path}.backup.tmp`;
 
 /**
- * Puts a complete copy of the new content beside a file, and on the disk, in one step: at every instant the
- * old copy or the new one is there. It has the mode and, where this user may give it, the group of the file.
- *
- * @param check - called before the old copy is replaced, which stays if it throws
+ * The last byte of the copy, white space after its JSON. `pending`: the content was being written into the file;
+ * `complete`: the file had it, on the disk.
  */
-export async function writeBackup(
-  path: string,
-  file: OpenFile,
-  bytes: Buffer,
-  check?: () => Promise<void>,
-): Promise<void> {
-  const temporary = temporaryPath(path);
-  const copy = replacing(temporary, () => disk.open(temporary, CREATE, 0o600));
-  try {
-    adopt(copy, file);
-    writeAll(copy, bytes);
-    await copy.datasync();
-    await check?.();
-  } catch (error) {
-    copy.close();
-    ifThere(() => disk.unlink(temporary));
-    throw error;
-  }
-  copy.close();
-  disk.rename(temporary, backupPath(path));
-  await flushDirectory(dirname(path));
+const MARKS = { pending: 0x20, complete: 0x0a };
+
+/** What the copy says. */
+export interface Backup {
+  content: Buffer;
+  isPending: boolean;
+  /** Whether everyone who may write the file may write the copy, too: else it may be an old one for long. */
+  isTrusted: boolean;
+  /** Nanoseconds since 1970 */
+  mtimeNs: bigint;
 }
 
-/** What the copy holds and when it was written, or `undefined` where there is none. */
-export function readBackup(path: string): { bytes: Buffer; written: Date } | undefined {
+/** @returns `undefined` where there is none */
+export function readBackup(path: string, file: OpenFile): Backup | undefined {
   const copy = ifThere(() => disk.open(backupPath(path), READ));
   if (copy === undefined) return undefined;
   try {
     const stats = copy.stat();
-    return stats.isFile() ? { bytes: readAll(copy), written: stats.mtime } : undefined;
+    if (!stats.isFile()) return undefined;
+    const bytes = readAll(copy);
+    const mark = bytes.at(-1);
+    const isMarked = mark === MARKS.pending || mark === MARKS.complete;
+    return {
+      content: isMarked ? bytes.subarray(0, -1) : bytes,
+      isPending: mark === MARKS.pending,
+      isTrusted: isWritableForTheSame(stats, file.stat()),
+      mtimeNs: stats.mtimeNs,
+    };
   } finally {
     copy.close();
   }
 }
 
-/** Gives a new file the group and the mode of another; the group first, so that no other group ever gets in. */
-function adopt(file: OpenFile, from: OpenFile): void {
+type Stats = ReturnType<OpenFile['stat']>;
+
+function isWritableForTheSame(copy: Stats, file: Stats): boolean {
+  const may = (stats: Stats, bit: bigint) => (stats.mode & bit) !== 0n;
+  if (may(copy, 0o002n)) return true;
+  const hasGroup = may(copy, 0o020n) && copy.gid === file.gid;
+  const hasOwner = copy.uid === file.uid || file.uid === 0n || hasGroup;
+  return hasOwner && !may(file, 0o002n) && (hasGroup || !may(file, 0o020n));
+}
+
+/**
+ * Opens the copy to be written in place, or makes one that has the owner, group and mode of the file as far as this
+ * user may give them. What this user may not write is no longer a copy of what he writes: it is removed.
+ */
+export async function openBackup(path: string, file: OpenFile): Promise<OpenFile> {
+  const name = backupPath(path);
+  try {
+    const copy = disk.open(name, READ_WRITE);
+    if (copy.stat().isFile()) return copy;
+    copy.close();
+    disk.unlink(name);
+  } catch (error) {
+    if (codeOf(error) === 'ELOOP' || isDenied(error)) ifThere(() => disk.unlink(name));
+    else if (codeOf(error) !== 'ENOENT') throw error;
+  }
+  const copy = disk.open(name, CREATE, 0o600);
+  try {
+    adopt(copy, file);
+    await flushDirectory(dirname(path));
+    return copy;
+  } catch (error) {
+    copy.close();
+    throw error;
+  }
+}
+
+/** Puts new content into an open copy, and on the disk. Until then it is torn: the file must be whole. */
+export async function fillBackup(copy: OpenFile, content: Buffer, mark: keyof typeof MARKS): Promise<void> {
+  copy.truncate(0);
+  writeAll(copy, Buffer.concat([content, Buffer.of(MARKS[mark])]));
+  await copy.datasync();
+}
+
+/** Notes that the file has the content of an open copy, on the disk. Needs no flush: the copy was only more careful. */
+export const markComplete = (copy: OpenFile, content: Buffer) =>
+  writeAll(copy, Buffer.of(MARKS.complete), content.length);
+
+/** Whether an open copy still holds what was put into it as pending. */
+export const isStillPending = (copy: OpenFile, content: Buffer) =>
+  readAll(copy).equals(Buffer.concat([content, Buffer.of(MARKS.pending)]));
+
+/** Gives a new file the owner, group and mode of another; the group first, so that no other group ever gets in. */
+export function adopt(file: OpenFile, from: OpenFile): void {
+  const ours = file.stat();
   const theirs = from.stat();
-  if (file.stat().gid !== theirs.gid) {
-    try {
-      file.chown(-1, Number(theirs.gid));
-    } catch (error) {
-      if (!isDenied(error)) throw error;
-      debug('this user may not give the copy the group %d of the file', theirs.gid);
+  if (ours.uid !== theirs.uid || ours.gid !== theirs.gid) {
+    // Only root may give away the owner, only a member the group.
+    for (const uid of [Number(theirs.uid), -1]) {
+      try {
+        file.chown(uid, Number(theirs.gid));
+        break;
+      } catch (error) {
+        if (!isDenied(error)) throw error;
+        debug('this user may not give %s the owner %d and the group %d', file.path, uid, theirs.gid);
+      }
     }
   }
   file.chmod(Number(theirs.mode) & 0o777);
 }
 
-/** Until then the rename is only in memory. */
-async function flushDirectory(dir: string): Promise<void> {
+/** Until then a new name is only in memory. */
+export async function flushDirectory(dir: string): Promise<void> {
   const directory = disk.open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await directory.sync();

@@ -1,16 +1,48 @@
 import { constants } from 'node:buffer';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
+import { scanJson } from './scan-json.js';
 
-/** @throws {@link SPLockedFileError} `ECORRUPT` when the bytes are not JSON, `EFBIG` when there are too many. */
-export function parseContent(bytes: Buffer, fname: string): unknown {
+/**
+ * What the bytes of a file are. `torn`: they end before their JSON does, or in NUL bytes, as a write that was
+ * interrupted leaves them; `entries` are those of an object that are whole all the same.
+ */
+export type Content =
+  | { state: 'whole'; value: unknown }
+  | { state: 'torn'; entries: Record<string, unknown> }
+  | { state: 'wrong'; problem: string };
+
+/** @throws {@link SPLockedFileError} `EFBIG` when there are too many bytes. */
+export function examine(bytes: Buffer, fname: string): Content {
   if (bytes.length > constants.MAX_STRING_LENGTH) {
     const message = `${fname} is too large to be read: ${bytes.length} bytes; nothing was changed`;
     throw new SPLockedFileError('EFBIG', message);
   }
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw corrupt(fname, bytes.length === 0 ? 'is empty' : 'is not valid JSON', cause);
+    return { state: 'whole', value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
+  } catch {
+    return examineBroken(bytes);
+  }
+}
+
+function examineBroken(bytes: Buffer): Content {
+  // One character a byte, so that half a character at the end is no reason to take it for something else.
+  const input = bytes.toString('latin1').replace(/\0+$/u, '');
+  const { state, at, entriesEnd } = scanJson(input);
+  if (state === 'wrong') {
+    const lines = input.slice(0, at).split('\n');
+    const column = (lines.at(-1) ?? '').length + 1;
+    return { state, problem: `is not valid JSON at line ${lines.length}, column ${column}` };
+  }
+  if (state === 'whole' && input.length === bytes.length) {
+    return { state: 'wrong', problem: 'is not valid UTF-8' };
+  }
+  try {
+    return {
+      state: 'torn',
+      entries: JSON.parse(bytes.toString('utf8', 0, entriesEnd) + (entriesEnd ? '}' : '{}')),
+    };
+  } catch {
+    return { state: 'torn', entries: {} };
   }
 }
 

@@ -1,9 +1,9 @@
 import { debugOutput } from '../../observe/debug.js';
 import { warnOnce } from '../../observe/warn-once.js';
-import type { FileLock, LockContext } from '../lock/acquire.js';
+import type { FileLock, LockContext } from '../lock/file-lock.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { backupPath, readBackup, writeBackup } from './backup.js';
-import { codeOf, disk, isDenied, replacing } from './disk.js';
+import { backupPath, fillBackup, isStillPending, markComplete, openBackup, readBackup } from './backup.js';
+import { codeOf, disk, isDenied, type OpenFile } from './disk.js';
 import { readAll, replaceAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -24,9 +24,9 @@ export function readContent(lock: FileLock, fname: string): Buffer {
 }
 
 /**
- * Replaces what a locked file holds so that neither a kill nor a power cut at any moment loses both the old
- * and the new content: first a complete copy beside it, then in place, since the other programs that share
- * the file hold on to its inode.
+ * Replaces what a locked file holds so that neither a kill nor a power cut at any moment loses both the old and the
+ * new content: first in the copy beside it, while the file is whole, then in the file, while the copy is whole. Both
+ * in place, because other programs keep the file open.
  *
  * @param check - throws if the lock is no longer ours, as it may be after every flush
  * @throws {@link SPLockedFileError} with the system's code; its message says which of the two contents stands.
@@ -34,129 +34,164 @@ export function readContent(lock: FileLock, fname: string): Buffer {
 export async function writeSafely(
   lock: FileLock,
   bytes: Buffer,
-  { fname, warn }: LockContext,
+  context: LockContext,
   check: () => Promise<void>,
 ): Promise<void> {
+  const { fname } = context;
   const old = readContent(lock, fname);
   if (old.equals(bytes)) return;
-
-  const hasBackup = await tryBackup(lock, bytes, fname, warn, check);
-  await check();
-  lock.content = undefined;
+  const copy = await openCopy(lock, context);
   try {
-    await replaceAll(lock.file, bytes);
-  } catch (cause) {
-    throw await rollBack(lock, old, hasBackup, fname, cause);
+    try {
+      if (copy) await fillBackup(copy, bytes, 'pending');
+      await check();
+    } catch (error) {
+      if (copy) await rollBackCopy(copy, lock, old, bytes);
+      throw error instanceof SPLockedFileError ? error : writeFailed(fname, error, 'the old content stands');
+    }
+    lock.content = undefined;
+    try {
+      await replaceAll(lock.file, bytes);
+    } catch (cause) {
+      throw await rollBack(lock, { copy, old, bytes, fname, cause });
+    }
+    lock.content = bytes;
+    lock.isFlushed = true;
+    await lock.checkAfterWrite();
+    if (copy) finish(() => markComplete(copy, bytes));
+  } finally {
+    if (copy) finish(() => copy.close());
   }
-  lock.content = bytes;
 }
 
-/** The content of the backup, for a file that is torn; `undefined` if it is none that could be put back. */
-export function findIntact<T>(
-  lock: FileLock,
-  parse: (bytes: Buffer) => T,
-): { bytes: Buffer; value: T; written: Date } | undefined {
+/** For what fails no call, because its work is done. */
+function finish(work: () => void): void {
   try {
-    const backup = readBackup(lock.path);
-    return backup && { ...backup, value: parse(backup.bytes) };
+    work();
   } catch (error) {
-    debug('%s does not help: %s', backupPath(lock.path), (error as Error).message);
-    return undefined;
+    debug('after a write: %s', (error as Error).message);
   }
 }
 
 /**
- * Puts the content of the backup back in place of a torn one. What there was of that is kept, should it have
- * been an operator who made a mistake while editing the file.
+ * Replaces content that is not whole: the copy stays until the file is.
  *
- * @returns where it is kept, for the message
+ * @throws {@link SPLockedFileError} with the system's code
  */
-export async function restore(lock: FileLock, torn: Buffer, intact: Buffer, fname: string): Promise<string> {
-  const kept = keepTorn(lock.path, torn);
+export async function overwriteBroken(lock: FileLock, bytes: Buffer, context: LockContext): Promise<void> {
   lock.content = undefined;
   try {
-    await replaceAll(lock.file, intact);
+    await replaceAll(lock.file, bytes);
   } catch (cause) {
-    throw failed(
-      fname,
+    throw writeFailed(
+      context.fname,
       cause,
-      `its content is in ${backupPath(lock.path)} and is restored at the next access`,
+      `what ${backupPath(lock.path)} holds is restored at the next access`,
     );
   }
-  lock.content = intact;
-  return kept;
-}
-
-function keepTorn(path: string, torn: Buffer): string {
-  if (torn.length === 0) return '';
-  const aside = `${path}.torn`;
+  lock.content = bytes;
+  lock.isFlushed = true;
+  await lock.checkAfterWrite();
   try {
-    replacing(aside, () => disk.create(aside, torn, 0o600));
-    return `, kept in ${aside}`;
+    await renewBackup(lock, bytes);
   } catch (error) {
-    return `, not kept: ${(error as Error).message}`;
+    warnOfCopy(lock.path, context, error);
   }
 }
 
-/** @returns whether there is a backup now; where this user may not write one, the file itself must do. */
-async function tryBackup(
-  lock: FileLock,
-  bytes: Buffer,
-  fname: string,
-  warn: (message: string) => void,
-  check: () => Promise<void>,
-): Promise<boolean> {
+/**
+ * A copy that is older than the file would bring back, one day, what is over: whoever reads the file renews it. A file
+ * without a copy gets one when it is written.
+ */
+export async function keepBackupYoung(lock: FileLock, content: Buffer, context: LockContext): Promise<void> {
   try {
-    await writeBackup(lock.path, lock.file, bytes, check);
-    return true;
+    const backup = readable(() => readBackup(lock.path, lock.file));
+    if (backup === undefined) return;
+    const hasContent = backup !== 'unreadable' && backup.content.equals(content);
+    // The mark is set after the flush of the file; a file that is younger has been written once more since then.
+    lock.isFlushed = hasContent && !backup.isPending && backup.mtimeNs >= lock.file.stat().mtimeNs;
+    if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
   } catch (error) {
-    if (error instanceof SPLockedFileError) throw error;
-    if (!isDenied(error)) throw failed(fname, error, 'the old content stands');
-    warnOnce(
-      warn,
-      `backup ${fname}`,
-      `Cannot write ${backupPath(lock.path)}: ${(error as Error).message}. A process that is killed while it writes ${fname} will leave it torn; let its directory be writable for this user's group`,
-    );
-    return false;
+    warnOfCopy(lock.path, context, error);
   }
 }
+
+async function renewBackup(lock: FileLock, content: Buffer, hasContent = false): Promise<void> {
+  // Another program may have written the file without a flush, and the copy is about to be torn.
+  await lock.file.datasync();
+  lock.isFlushed = true;
+  const copy = await openBackup(lock.path, lock.file);
+  try {
+    if (hasContent) markComplete(copy, content);
+    else await fillBackup(copy, content, 'complete');
+  } finally {
+    copy.close();
+  }
+}
+
+/** @returns `undefined` where this user may not write a copy: the file itself must do then */
+async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile | undefined> {
+  try {
+    if (!lock.isFlushed) await lock.file.datasync();
+    return await openBackup(lock.path, lock.file);
+  } catch (error) {
+    if (!isDenied(error)) throw writeFailed(context.fname, error, 'the old content stands');
+    warnOfCopy(lock.path, context, error);
+    return undefined;
+  }
+}
+
+function readable<T>(read: () => T): T | 'unreadable' {
+  try {
+    return read();
+  } catch (error) {
+    debug('the copy cannot be read: %s', (error as Error).message);
+    return 'unreadable';
+  }
+}
+
+const warnOfCopy = (path: string, { fname, warn }: LockContext, error: unknown) =>
+  warnOnce(
+    warn,
+    `backup ${fname}`,
+    `Cannot write ${backupPath(path)}: ${(error as Error).message}. A process that is killed while it writes ${fname} will leave it torn; let the copy and its directory be writable for this user's group`,
+  );
 
 /** After a write in place has failed: tries to put the old content back. */
 async function rollBack(
   lock: FileLock,
-  old: Buffer,
-  hasBackup: boolean,
-  fname: string,
-  cause: unknown,
+  write: { copy: OpenFile | undefined; old: Buffer; bytes: Buffer; fname: string; cause: unknown },
 ): Promise<Error> {
+  const { copy, old, bytes, fname, cause } = write;
   try {
     await replaceAll(lock.file, old);
     lock.content = old;
-    if (hasBackup) await rollBackCopy(lock, old);
-    return failed(fname, cause, 'the old content stands');
+    if (copy) await rollBackCopy(copy, lock, old, bytes);
+    return writeFailed(fname, cause, 'the old content stands');
   } catch (error) {
     debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
-    return failed(
+    return writeFailed(
       fname,
       cause,
-      hasBackup
+      copy
         ? `the new content is in ${backupPath(lock.path)} and is restored at the next access`
         : 'neither could the old content be put back; restore it from a copy',
     );
   }
 }
 
-/** A backup with what was not written must not be what a torn file is restored from later. */
-async function rollBackCopy(lock: FileLock, old: Buffer): Promise<void> {
+/** What was not written must not be what a torn file is restored from later. */
+async function rollBackCopy(copy: OpenFile, lock: FileLock, old: Buffer, refused: Buffer): Promise<void> {
   try {
-    await writeBackup(lock.path, lock.file, old);
+    if (lock.isOurs) await fillBackup(copy, old, 'complete');
+    // Somebody else may be writing it by now.
+    else if (isStillPending(copy, refused)) disk.unlink(backupPath(lock.path));
   } catch (error) {
-    // Better one that is too new than none.
-    debug('%s keeps the new content: %s', backupPath(lock.path), (error as Error).message);
+    debug('%s cannot be rolled back: %s', backupPath(lock.path), (error as Error).message);
   }
 }
 
-const failed = (fname: string, cause: unknown, state: string) =>
+export const writeFailed = (fname: string, cause: unknown, state: string) =>
   new SPLockedFileError(
     codeOf(cause) ?? 'EIO',
     `Cannot write ${fname}: ${(cause as Error).message}; ${state}`,

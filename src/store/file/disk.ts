@@ -1,9 +1,32 @@
 import * as fs from 'node:fs';
 import { constants } from 'node:os';
+// Not the global ones, which fake timers replace.
+import { clearInterval, setInterval } from 'node:timers';
 import { promisify } from 'node:util';
+import { debugOutput } from '../../observe/debug.js';
+
+const debug = debugOutput('storpool:lock');
 
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
+
+/** A flush that does not come back keeps the locks: whoever looks for the reason finds it in the debug output. */
+async function watched(flush: Promise<void>, path: string): Promise<void> {
+  const start = performance.now();
+  const timer = setInterval(() => {
+    const waited = Math.round(performance.now() - start);
+    debug(
+      'waiting since %d ms for the flush of %s: for the disk, or for a place in the thread pool',
+      waited,
+      path,
+    );
+  }, 1000);
+  try {
+    await flush;
+  } finally {
+    clearInterval(timer);
+  }
+}
 
 /**
  * An open file. Only flushing waits, and goes through the thread pool: everything else reaches no further than the
@@ -11,9 +34,11 @@ const fsync = promisify(fs.fsync);
  */
 export class OpenFile {
   readonly fd: number;
+  readonly path: string;
 
-  constructor(fd: number) {
+  constructor(fd: number, path: string) {
     this.fd = fd;
+    this.path = path;
   }
 
   /** With bigints, since an inode has more digits than a number. */
@@ -46,11 +71,11 @@ export class OpenFile {
 
   /** Flushes the content, not the times. */
   datasync(): Promise<void> {
-    return fdatasync(this.fd);
+    return watched(fdatasync(this.fd), this.path);
   }
 
   sync(): Promise<void> {
-    return fsync(this.fd);
+    return watched(fsync(this.fd), this.path);
   }
 
   close(): void {
@@ -63,11 +88,14 @@ export class OpenFile {
  * place: tests let each of them fail in turn, and replay them to see what a power cut would leave.
  */
 export const disk = {
-  open: (path: string, flags: string | number, mode?: number) => new OpenFile(fs.openSync(path, flags, mode)),
+  open: (path: string, flags: string | number, mode?: number) =>
+    new OpenFile(fs.openSync(path, flags, mode), path),
   /** For what the kernel makes up; other files may be pipes, or endless. */
   readSystemFile: (path: string) => fs.readFileSync(path, 'utf8'),
   realpath: (path: string) => fs.realpathSync.native(path),
-  rename: (from: string, to: string) => fs.renameSync(from, to),
+  exists: (path: string) => fs.existsSync(path),
+  lstat: (path: string) => fs.lstatSync(path, { bigint: true }),
+  readdir: (path: string) => fs.readdirSync(path),
   rmdir: (path: string) => fs.rmdirSync(path),
   stat: (path: string) => fs.statSync(path, { bigint: true }),
   unlink: (path: string) => fs.unlinkSync(path),
@@ -76,12 +104,13 @@ export const disk = {
     fs.writeFileSync(path, content, { flag: 'wx', mode }),
 };
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = fs.constants;
+const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
 /** The flags for a file that must not be there before, not even as a link. */
-export const CREATE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+export const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
 /** The flags for a file of ours where somebody may have put a link or a pipe, on which opening waits. */
 export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
+export const READ_WRITE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
 
 /** The name of a system error by its number, as `EDQUOT` for 122, which Node.js 20 does not name. */
 export const errnoName = (errno: number): string =>

@@ -18,6 +18,8 @@ export interface HolderRecord {
   kernelLock: boolean;
   /** The {@link identity} of the directory; the record says nothing of any other. */
   directory: string;
+  /** What it is doing, where it says so. */
+  purpose?: string | undefined;
 }
 
 /** The directory's usual place, where everyone who uses `proper-lockfile` on the same file looks. */
@@ -70,7 +72,10 @@ export function readRecord(path: string): HolderRecord | undefined {
  * Writes down who we are. Without a record those who come after us wait until our directory is stale, should
  * we be killed; no more than that is lost if it cannot be written.
  */
-export function writeRecord(path: string, directory: string, kernelLock: boolean): void {
+export function writeRecord(
+  path: string,
+  { directory, kernelLock, purpose }: Pick<HolderRecord, 'directory' | 'kernelLock' | 'purpose'>,
+): void {
   const record: HolderRecord = {
     pid: process.pid,
     host: hostname(),
@@ -78,6 +83,7 @@ export function writeRecord(path: string, directory: string, kernelLock: boolean
     since: new Date().toISOString(),
     kernelLock,
     directory,
+    purpose,
   };
   try {
     // Made anew, since one that another user left behind cannot be written to.

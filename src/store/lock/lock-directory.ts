@@ -22,10 +22,14 @@ export interface LockDirectoryOptions {
   stale: number;
   /** Whether the kernel lock is ours. */
   kernelLock: boolean;
+  /** For the record of the holder. */
+  purpose: string | undefined;
 }
 
 /** Something that is no lock is in the place of the lock directory. */
-export class LockDirectoryObstructed extends Error {}
+export class LockDirectoryObstructed extends Error {
+  readonly code = 'EEXIST';
+}
 
 /**
  * The sticky bit, of no other use on an empty directory, says that its maker had the kernel lock: it is there
@@ -55,6 +59,8 @@ function isOurs(directory: string, { ino, birthtimeNs, mtimeMs }: fs.BigIntStats
   if (ours?.ino !== ino) return false;
   return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || Number(mtimeMs) === ours.mtimeMs;
 }
+
+const isObstacle = (error: unknown) => ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
 
 type Done<T = void> = (error: NodeJS.ErrnoException | null, result?: T) => void;
 
@@ -103,7 +109,7 @@ const markingFs = makeFs(MARK | 0o755);
  */
 export async function tryLockDirectory(
   path: string,
-  { stale, kernelLock }: LockDirectoryOptions,
+  { stale, kernelLock, purpose }: LockDirectoryOptions,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
@@ -120,8 +126,8 @@ export async function tryLockDirectory(
         lost = error;
       },
     }).catch((error: unknown) => {
-      if (codeOf(error) !== 'ELOCKED') throw error;
-      return undefined;
+      if (codeOf(error) === 'ELOCKED') return undefined;
+      throw isObstacle(error) ? new LockDirectoryObstructed((error as Error).message) : error;
     });
 
   let unlock = await tryLock();
@@ -147,7 +153,7 @@ export async function tryLockDirectory(
   try {
     const stats = disk.stat(directory);
     owned.set(directory, { ...stats, mtimeMs: Number(stats.mtimeMs) });
-    writeRecord(path, identity(stats), kernelLock);
+    writeRecord(path, { directory: identity(stats), kernelLock, purpose });
   } catch (error) {
     await release();
     throw error;
@@ -184,24 +190,28 @@ export class AbandonedLock {
   }
 
   /** @throws {@link LockDirectoryObstructed} */
-  isAbandoned({ stale, kernelLock }: LockDirectoryOptions): boolean {
+  isAbandoned({ stale, kernelLock }: Omit<LockDirectoryOptions, 'purpose'>): boolean {
     const directory = lockDirectoryOf(this.#path);
-    const stats = ifThere(() => disk.stat(directory));
+    const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;
+    if (!stats.isDirectory())
+      throw new LockDirectoryObstructed(`${directory} is no directory, but in its place`);
     const id = identity(stats);
     const seen = `${id} ${stats.mtimeNs}`;
     // By our own monotonic clock: the wall clock may have been set back since the directory was refreshed.
     if (seen !== this.#seen) {
+      const inside = ifThere(() => disk.readdir(directory))?.[0];
+      if (inside !== undefined)
+        throw new LockDirectoryObstructed(`${directory} is no lock: it holds ${inside}`);
       this.#seen = seen;
       this.#since = performance.now();
     }
     const age = performance.now() - this.#since;
     if (age > stale) return true;
-    if (!kernelLock) return false;
+    // Without the mark a record speaks for an earlier directory, whose inode this one has got.
+    if (!kernelLock || (Number(stats.mode) & MARK) === 0) return false;
     const record = readRecord(this.#path);
-    if (record?.directory === id) {
-      return record.kernelLock && record.bootId !== '' && record.bootId === bootId();
-    }
-    return (Number(stats.mode) & MARK) !== 0 && age > RECORD_TIME;
+    if (record?.directory !== id) return age > RECORD_TIME;
+    return record.bootId !== '' && record.bootId === bootId();
   }
 }

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { FileLock } from './acquire.js';
+import type { FileLock } from './file-lock.js';
 import { Mutex } from './mutex.js';
 
 /** One hold of the lock, or a part of it: a `withLock` inside of it is given a part of its own. */

@@ -1,7 +1,6 @@
-// Not the global one, which fake timers replace: this is no wait that a test could have in mind.
-import { setImmediate } from 'node:timers';
+import { yieldToEventLoop } from '../../async/event-loop.js';
 import { codeOf } from '../file/disk.js';
-import type { FileLock } from './acquire.js';
+import type { FileLock } from './file-lock.js';
 
 /** A call that waits for the lock. */
 export interface Job {
@@ -40,7 +39,7 @@ export class SharedHold {
     try {
       await withLock(async (lock) => {
         this.isOpen = false;
-        for (let isOurs = true; isOurs && this.#waiting.size > 0; await eventLoop()) {
+        for (let isOurs = true; isOurs && this.#waiting.size > 0; await yieldToEventLoop()) {
           settleLast();
           const jobs = this.#next();
           const items = jobs.map(({ item }) => item);
@@ -70,5 +69,3 @@ export class SharedHold {
     return jobs;
   }
 }
-
-const eventLoop = () => new Promise((resolve) => setImmediate(resolve));

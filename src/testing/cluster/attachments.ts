@@ -1,5 +1,5 @@
-import type { NameKind } from '../../api/names.js';
 import type { Attachment } from '../../api/types.js';
+import type { ObjectKind } from './objects.js';
 
 /** An attachment that has no position yet. */
 export type NewAttachment = Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights' | 'globalId'>;
@@ -14,7 +14,7 @@ export class FakeAttachments {
     return [...this.#all];
   }
 
-  of(kind: NameKind, name: string): Attachment[] {
+  of(kind: ObjectKind, name: string): Attachment[] {
     return [...(this.#byObject.get(key(kind, name))?.values() ?? [])];
   }
 
@@ -41,7 +41,7 @@ export class FakeAttachments {
     this.#all.add(made);
   }
 
-  delete(kind: NameKind, name: string, client: number): void {
+  delete(kind: ObjectKind, name: string, client: number): void {
     const clients = this.#byObject.get(key(kind, name));
     const attachment = clients?.get(client);
     if (clients === undefined || attachment === undefined) return;
@@ -51,7 +51,7 @@ export class FakeAttachments {
     this.#all.delete(attachment);
   }
 
-  rename(kind: NameKind, before: string, name: string): void {
+  rename(kind: ObjectKind, before: string, name: string): void {
     const clients = this.#byObject.get(key(kind, before));
     if (clients === undefined) return;
     this.#byObject.delete(key(kind, before));
@@ -83,7 +83,7 @@ class ClientAttachments {
   }
 }
 
-const key = (kind: NameKind, name: string) => `${kind}/${name}`;
+const key = (kind: ObjectKind, name: string) => `${kind}/${name}`;
 
 function getOrMake<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   let value = map.get(key);

@@ -1,22 +1,23 @@
 import { isClientId } from '../../api/names.js';
 import { invalid } from '../refusal.js';
 
-const MAX_CLIENT_ID = 4095;
-
 /** Which clients a cluster has, which of them are switched off, and who waits for them. */
 export class FakeClients {
-  readonly #registered: ReadonlySet<number> | undefined;
+  /** Those that the options name. */
+  readonly named: ReadonlySet<number>;
+  readonly #open: boolean;
   readonly #offline = new Set<number>();
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
-  /** @param registered - default: all that there can be */
-  constructor(registered?: ReadonlySet<number>) {
-    this.#registered = registered;
+  /** @param open - whether all others that there can be are registered too */
+  constructor(named: ReadonlySet<number>, open: boolean) {
+    this.named = named;
+    this.#open = open;
   }
 
   checkRegistered(client: number): void {
-    if (client > MAX_CLIENT_ID || this.#registered?.has(client) === false) {
+    if (!isClientId(client) || !(this.#open || this.named.has(client))) {
       throw invalid('No such client registered');
     }
   }
@@ -62,6 +63,6 @@ export class FakeClients {
 }
 
 export function checkClient(id: number): number {
-  if (isClientId(id) && id <= MAX_CLIENT_ID) return id;
-  throw new TypeError(`${String(id)} is not a client ID: give a number from 1 to ${MAX_CLIENT_ID}`);
+  if (isClientId(id)) return id;
+  throw new TypeError(`${String(id)} is not a client ID: give a number from 1 to 4095`);
 }

@@ -1,9 +1,15 @@
-import type { NameKind } from '../../api/names.js';
 import type { Attachment, Disk, ISCSI, Snapshot, Volume, VolumeTemplate } from '../../api/types.js';
 import { absent } from '../refusal.js';
 import { FakeAttachments } from './attachments.js';
 import { checkClient, FakeClients } from './clients.js';
-import { FakeObjects, type FakeVolume, makeDisk, makeTemplate, NO_VOLUME } from './objects.js';
+import {
+  FakeObjects,
+  type FakeVolume,
+  makeDisk,
+  makeTemplate,
+  NO_VOLUME,
+  type ObjectKind,
+} from './objects.js';
 
 /** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
 export type FakeObject<T> = string | T;
@@ -50,7 +56,7 @@ export interface FakeState {
 
 /** The state of a fake cluster, and the look-ups that its calls have in common. */
 export class FakeCluster implements FakeState {
-  readonly objects: Readonly<Record<NameKind, FakeObjects>>;
+  readonly objects: Readonly<Record<ObjectKind, FakeObjects>>;
   readonly attached = new FakeAttachments();
   readonly templates = new Map<string, VolumeTemplate>();
   readonly disks: readonly Disk[];
@@ -75,7 +81,7 @@ export class FakeCluster implements FakeState {
       clients.add(checkClient(client));
       this.attach(snapshot ? 'snapshot' : 'volume', volume, client, rest.rights ?? (snapshot ? 'ro' : 'rw'));
     }
-    this.clients = new FakeClients(options.clients && clients);
+    this.clients = new FakeClients(clients, options.clients === undefined);
     this.disks = (options.disks ?? [101, 201, 301]).map((disk) =>
       makeDisk(typeof disk === 'number' ? { id: disk } : disk),
     );
@@ -100,12 +106,12 @@ export class FakeCluster implements FakeState {
   }
 
   /** The volume or snapshot of that name or global ID (`~…`). */
-  find(kind: NameKind, name: string): FakeVolume {
+  find(kind: ObjectKind, name: string): FakeVolume {
     return this.objects[kind].find(name);
   }
 
   /** Gives it another name; its attachments, its snapshots and what is based on it go with it. */
-  rename(kind: NameKind, object: FakeVolume, name: string): void {
+  rename(kind: ObjectKind, object: FakeVolume, name: string): void {
     const before = object.name;
     const children = kind === 'snapshot' ? this.childrenOf(object) : [];
     this.objects[kind].rename(object, name);
@@ -118,7 +124,7 @@ export class FakeCluster implements FakeState {
   }
 
   /** Deletes it; what is based on it is then based on its parent. */
-  delete(kind: NameKind, object: FakeVolume): void {
+  delete(kind: ObjectKind, object: FakeVolume): void {
     if (kind === 'snapshot') {
       for (const child of this.childrenOf(object)) child.parentName = object.parentName;
     } else this.#snapshotsAreOf(object.name, NO_VOLUME);
@@ -131,12 +137,12 @@ export class FakeCluster implements FakeState {
     return template;
   }
 
-  attach(kind: NameKind, name: string, client: number, rights: 'rw' | 'ro'): void {
+  attach(kind: ObjectKind, name: string, client: number, rights: 'rw' | 'ro'): void {
     const globalId = this.objects[kind].get(name)?.globalId ?? `fake.b.${(++this.#lastId).toString(36)}`;
     this.attached.add({ volume: name, snapshot: kind === 'snapshot', client, rights, globalId });
   }
 
-  detach(kind: NameKind, name: string, client: number): void {
+  detach(kind: ObjectKind, name: string, client: number): void {
     this.attached.delete(kind, name, client);
     this.release(name, client);
   }

@@ -1,7 +1,9 @@
-import type { NameKind } from '../../api/names.js';
 import { isName } from '../../api/names.js';
 import type { Disk, Snapshot, Volume, VolumeTemplate } from '../../api/types.js';
 import { absent, exists, invalid } from '../refusal.js';
+
+/** What a cluster keeps by name and global ID. */
+export type ObjectKind = 'volume' | 'snapshot';
 
 /** A volume or snapshot as the fake keeps it: with the fields that every one has. */
 export type FakeVolume = Volume & Required<Pick<Volume, 'globalId' | 'size' | 'templateName' | 'parentName'>>;
@@ -17,12 +19,12 @@ export const NO_VOLUME = '-';
 
 /** All volumes or all snapshots of a cluster, found by name and by global ID. */
 export class FakeObjects {
-  readonly #kind: NameKind;
+  readonly #kind: ObjectKind;
   readonly #newId: () => number;
   readonly #byName = new Map<string, FakeVolume>();
   readonly #byId = new Map<string, FakeVolume>();
 
-  constructor(kind: NameKind, newId: () => number) {
+  constructor(kind: ObjectKind, newId: () => number) {
     this.#kind = kind;
     this.#newId = newId;
   }
@@ -46,7 +48,7 @@ export class FakeObjects {
   create<T extends Volume>(fields: T): T & FakeVolume {
     const number = this.#newId();
     const globalId = fields.globalId ?? `fake.b.${number.toString(36)}`;
-    const name = fields.name === '' ? `~${globalId}` : this.#checkFree(fields.name);
+    const name = fields.name === '' ? `~${globalId}` : this.checkFree(fields.name);
     if (this.#byId.has(`~${globalId}`)) throw exists(label(this.#kind), `~${globalId}`);
     const size = fields.size ?? GIB;
     const made = {
@@ -73,7 +75,7 @@ export class FakeObjects {
   }
 
   rename(object: FakeVolume, name: string): void {
-    this.#checkFree(name);
+    this.checkFree(name);
     this.#byName.delete(object.name);
     object.name = name;
     this.#byName.set(name, object);
@@ -84,7 +86,7 @@ export class FakeObjects {
     this.#byId.delete(`~${object.globalId}`);
   }
 
-  #checkFree(name: string): string {
+  checkFree(name: string): string {
     if (!isName(this.#kind, name) || name.startsWith('~')) {
       throw invalid(`'${name}' is not a name for a ${this.#kind}.`);
     }
@@ -166,4 +168,4 @@ export const makeDisk = (disk: Disk): Disk => ({
 export const withoutEmpty = (tags: Volume['tags']) =>
   Object.fromEntries(Object.entries(tags ?? {}).filter(([, value]) => value !== ''));
 
-export const label = (kind: NameKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');
+export const label = (kind: ObjectKind) => (kind === 'volume' ? 'Volume' : 'Snapshot');

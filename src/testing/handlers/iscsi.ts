@@ -1,7 +1,7 @@
 import { isIPv4 } from 'node:net';
 import type { ISCSI } from '../../api/types.js';
 import type { FakeCluster } from '../cluster/cluster.js';
-import { checkFields, count, type FieldCheck, type Fields, isRecord, string } from '../fields.js';
+import { checkFields, count, type FieldCheck, type Fields, isRecord, list, string } from '../fields.js';
 import { absent, busy, exists, invalid } from '../refusal.js';
 
 interface Initiator {
@@ -228,11 +228,7 @@ const COMMANDS: Record<string, Command> = {
 
 /** The commands work on a copy, which takes the place of the configuration once all of them have succeeded. */
 export function iSCSIConfigChange(cluster: FakeCluster, body: unknown): void {
-  const { commands } = checkFields<{ commands: unknown[] }>(
-    body,
-    { 'commands!': (value) => (Array.isArray(value) ? undefined : 'must be a list') },
-    'iSCSIConfig',
-  );
+  const { commands } = checkFields<{ commands: unknown[] }>(body, { 'commands!': list }, 'iSCSIConfig');
   const iscsi = structuredClone(cluster.iscsi);
   for (const given of commands) {
     const [name, ...more] = isRecord(given) ? Object.keys(given) : [];

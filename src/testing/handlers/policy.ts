@@ -1,7 +1,6 @@
-import type { NameKind } from '../../api/names.js';
 import type { Volume } from '../../api/types.js';
 import type { FakeCluster } from '../cluster/cluster.js';
-import { label, withoutEmpty } from '../cluster/objects.js';
+import { label, type ObjectKind, withoutEmpty } from '../cluster/objects.js';
 import { busy } from '../refusal.js';
 
 /** Tags are added to those that are there; an empty one removes its name. */
@@ -18,7 +17,7 @@ const POLICY_NAMES = ['placeAll', 'placeTail', 'placeHead', 'replication', 'bw',
 export const policyOf = (from: object) =>
   Object.fromEntries(Object.entries(from).filter(([name]) => POLICY_NAMES.includes(name)));
 
-export function refuseIfAttached(cluster: FakeCluster, kind: NameKind, name: string): void {
+export function refuseIfAttached(cluster: FakeCluster, kind: ObjectKind, name: string): void {
   const [attachment] = cluster.attached.of(kind, name);
   if (attachment !== undefined) {
     throw busy(`${label(kind)} '${name}' is in use at client ${attachment.client}.`);

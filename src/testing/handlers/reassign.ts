@@ -1,8 +1,17 @@
-import type { NameKind } from '../../api/names.js';
 import type { ReassignEntry, ReassignWait } from '../../api/types.js';
 import type { FakeCluster } from '../cluster/cluster.js';
-import { label } from '../cluster/objects.js';
-import { checkFields, clients, clientsOrAll, count, type Fields, flag, isRecord, string } from '../fields.js';
+import { label, type ObjectKind } from '../cluster/objects.js';
+import {
+  checkFields,
+  clients,
+  clientsOrAll,
+  count,
+  type Fields,
+  flag,
+  isRecord,
+  list,
+  string,
+} from '../fields.js';
 import { busy, invalid } from '../refusal.js';
 
 const VOLUME_ENTRY: Fields = {
@@ -36,11 +45,7 @@ export function whomToWaitFor(body: unknown): { clients: number[]; seconds: numb
 
 function waitArgument(body: unknown): ReassignWait {
   if (Array.isArray(body)) return { reassign: body };
-  return checkFields<ReassignWait>(
-    body,
-    { 'reassign!': (value) => (Array.isArray(value) ? undefined : 'must be a list'), attachTimeout: count },
-    'VolumesReassignWait',
-  );
+  return checkFields<ReassignWait>(body, { 'reassign!': list, attachTimeout: count }, 'VolumesReassignWait');
 }
 
 function prepare(cluster: FakeCluster, given: unknown): () => void {
@@ -81,13 +86,13 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
 }
 
 /** Before something is deleted. */
-export function detachFromAll(cluster: FakeCluster, kind: NameKind, name: string, force: boolean): void {
+export function detachFromAll(cluster: FakeCluster, kind: ObjectKind, name: string, force: boolean): void {
   const clients = cluster.attached.of(kind, name).map(({ client }) => client);
   if (!force) refuseIfOpen(cluster, kind, name, clients);
   for (const client of clients) cluster.detach(kind, name, client);
 }
 
-function refuseIfOpen(cluster: FakeCluster, kind: NameKind, name: string, clients: number[]): void {
+function refuseIfOpen(cluster: FakeCluster, kind: ObjectKind, name: string, clients: number[]): void {
   const client = clients.find((one) => cluster.isOpen(name, one));
   if (client !== undefined) throw busy(`${label(kind)} '${name}' is open at client ${client}.`);
 }

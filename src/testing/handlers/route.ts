@@ -10,34 +10,43 @@ export interface Route {
   /** The rest of it; empty without one. */
   name: string;
   multiCluster: boolean;
+  /** Whether every cluster is to answer. */
+  allClusters: boolean;
   /** The cluster that is to carry out the call; `undefined` for this one. */
   remote: string | undefined;
 }
 
 const TARGET =
-  /^\/ctrl\/1\.0\/(?:RemoteCommand\/([^/?]+)\/)?(MultiCluster\/(?:AllClusters\/)?)?(([^/?]+)(?:\/([^?]+))?)(?:\?.*)?$/u;
+  /^\/ctrl\/1\.0\/(?:RemoteCommand\/([^/?]+)\/)?(MultiCluster\/(AllClusters\/)?)?(([^/?]+)(?:\/([^?]+))?)(?:\?.*)?$/u;
 
 /** Takes the path of a request apart; `undefined` where it is none of the API's. */
 export function parseRoute(target: string): Route | undefined {
-  const [, remote, multi, path, command, name = ''] = TARGET.exec(target) ?? [];
+  const [, remote, multi, all, path, command, name = ''] = TARGET.exec(target) ?? [];
   if (path === undefined || command === undefined) return undefined;
   return {
     path: decode(path),
     command: decode(command),
     name: decode(name),
     multiCluster: multi !== undefined,
+    allClusters: all !== undefined,
     remote: remote && decode(remote),
   };
 }
 
+/** The calls that every cluster can be asked at once. */
+const ALL_CLUSTERS = ['VolumesSpace', 'VolumeTemplatesStatus'];
+
 /** The declared call that such a request makes; `undefined` if there is none. */
-export function callOf(method: string, { command, name, multiCluster }: Route): ApiCallName | undefined {
+export function callOf(
+  method: string,
+  { command, name, multiCluster, allClusters }: Route,
+): ApiCallName | undefined {
   const found = Object.entries(CALLS).find(
     ([, call]) =>
       call.method === method &&
       call.path === command &&
       'name' in call === (name !== '') &&
-      (call.multiCluster || !multiCluster),
+      (allClusters ? ALL_CLUSTERS.includes(command) : call.multiCluster || !multiCluster),
   );
   return found && !name.includes('/') ? (found[0] as ApiCallName) : undefined;
 }

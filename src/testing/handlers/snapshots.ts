@@ -1,6 +1,13 @@
-import type { Snapshot, SnapshotCreate, SnapshotUpdate } from '../../api/types.js';
+import type {
+  GroupSnapshot,
+  Snapshot,
+  SnapshotCreate,
+  SnapshotUpdate,
+  VolumeFreeze,
+} from '../../api/types.js';
 import type { FakeCluster } from '../cluster/cluster.js';
-import { checkFields, count, flag, POLICY, string, tags } from '../fields.js';
+import { checkFields, count, flag, list, POLICY, string, tags } from '../fields.js';
+import { invalid } from '../refusal.js';
 import { change, policyOf, refuseIfAttached } from './policy.js';
 
 export function snapshotCreate(
@@ -12,6 +19,7 @@ export function snapshotCreate(
     name = '',
     bind,
     deleteAfter,
+    mcMode: _,
     ...rest
   } = checkFields<SnapshotCreate>(
     body,
@@ -21,6 +29,7 @@ export function snapshotCreate(
       targetDeleteDate: count,
       deleteAfter: count,
       tags,
+      mcMode: string,
     },
     'VolumeSnapshot',
   );
@@ -45,6 +54,45 @@ export function snapshotCreate(
   };
 }
 
+/** All volumes are checked before the first snapshot is made. */
+export function volumesGroupSnapshot(cluster: FakeCluster, body: unknown): Record<string, unknown> {
+  const what = 'VolumesGroupSnapshot';
+  const group = checkFields<GroupSnapshot>(body, { 'volumes!': list, tags }, what);
+  const entries = group.volumes.map((given) =>
+    checkFields<{ volume: string; name?: string }>(given, { 'volume!': string, name: string }, what),
+  );
+  const names = entries.flatMap(({ name }) => name || []);
+  for (const name of names) cluster.objects.snapshot.checkFree(name);
+  if (new Set(names).size < names.length) throw invalid(`${what}: two snapshots have the same name.`);
+  for (const { volume } of entries) cluster.find('volume', volume);
+  const snapshots = entries.map(({ volume, name }) => {
+    const { globalId: volumeGlobalId, name: volumeName } = cluster.find('volume', volume);
+    const argument = { ...(name !== undefined && { name }), ...(group.tags && { tags: group.tags }) };
+    const { snapshotGlobalId } = snapshotCreate(cluster, volume, argument);
+    const snapshot = name || `~${snapshotGlobalId}`;
+    return { volume: volumeName, volumeGlobalId, snapshot, snapshotGlobalId, remoteId: snapshotGlobalId };
+  });
+  return { snapshots };
+}
+
+/** The volume becomes a snapshot, with its name and its global ID. */
+export function volumeFreeze(cluster: FakeCluster, name: string, body: unknown = {}): void {
+  const { targetDeleteDate, deleteAfter } = checkFields<VolumeFreeze>(
+    body,
+    { targetDeleteDate: count, deleteAfter: count },
+    'VolumeFreeze',
+  );
+  const volume = cluster.find('volume', name);
+  refuseIfAttached(cluster, 'volume', volume.name);
+  const date = deleteAfter ? inSeconds(deleteAfter) : targetDeleteDate;
+  cluster.objects.snapshot.create<Snapshot>({
+    ...volume,
+    name: volume.name.startsWith('~') ? '' : volume.name,
+    ...(date ? { targetDeleteDate: date } : {}),
+  });
+  cluster.delete('volume', volume);
+}
+
 export function snapshotDelete(cluster: FakeCluster, name: string): void {
   const snapshot = cluster.find('snapshot', name);
   refuseIfAttached(cluster, 'snapshot', snapshot.name);
@@ -52,7 +100,14 @@ export function snapshotDelete(cluster: FakeCluster, name: string): void {
 }
 
 export function snapshotUpdate(cluster: FakeCluster, name: string, body: unknown): void {
-  const { rename, bind, deleteAfter, template, ...rest } = checkFields<SnapshotUpdate>(
+  const {
+    rename,
+    bind,
+    deleteAfter,
+    template,
+    mcMode: _,
+    ...rest
+  } = checkFields<SnapshotUpdate>(
     body,
     { ...POLICY, rename: string, bind: flag, targetDeleteDate: count, deleteAfter: count, template: string },
     'SnapshotUpdate',

@@ -11,6 +11,7 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
     parent,
     baseOn,
     template,
+    mcMode: _,
     ...rest
   } = checkFields<Partial<VolumeCreate>>(
     body,
@@ -51,7 +52,14 @@ export function volumeCreate(cluster: FakeCluster, body: unknown): Record<string
 }
 
 export function volumeUpdate(cluster: FakeCluster, name: string, body: unknown): void {
-  const { rename, template, sizeAdd, shrinkOk, ...rest } = checkFields<VolumeUpdate>(
+  const {
+    rename,
+    template,
+    sizeAdd,
+    shrinkOk,
+    mcMode: _,
+    ...rest
+  } = checkFields<VolumeUpdate>(
     body,
     { ...POLICY, rename: string, size, sizeAdd: size, template: string, shrinkOk: flag },
     'VolumeUpdate',

@@ -1,9 +1,15 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedJSONDB } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
 import { DiskModel, type State } from './power-cut.js';
 import { type DiskCall, tamperWithDisk } from './tampered-disk.js';
+
+// No test here is about the pause before the second look at a torn file.
+vi.mock('../../../src/async/event-loop.js', async (original) => ({
+  ...(await original<typeof import('../../../src/async/event-loop.js')>()),
+  afterRealTime: (_ms: number, callback: () => void) => setImmediate(callback),
+}));
 
 const path = useTempDir();
 let mend: () => void = () => undefined;
@@ -18,7 +24,9 @@ const NEW = { ...OLD, c: 'and something more' };
 
 function lay(state: State | Map<string, string>): void {
   for (const name of readdirSync(path())) rmSync(path(name), { recursive: true });
-  for (const [name, content] of state) writeFileSync(path(name), content);
+  // The copy first, as it is always written.
+  const files = [...state].sort(([a]) => (a.endsWith('.backup') ? -1 : 1));
+  for (const [name, content] of files) writeFileSync(path(name), content);
 }
 
 /** What the store does with the files that matter, in order; the last entry is the end of the call. */
@@ -39,36 +47,55 @@ async function recover(): Promise<unknown> {
 }
 
 const before: Record<string, Record<string, string>> = {
-  'no backup': { 'db.json': JSON.stringify(OLD) },
-  'an older backup': { 'db.json': JSON.stringify(OLD), 'db.json.backup': '{"much":"older"}' },
-  'the backup of the last write': { 'db.json': JSON.stringify(OLD), 'db.json.backup': JSON.stringify(OLD) },
-  'a temporary file of a killed process': { 'db.json': JSON.stringify(OLD), 'db.json.backup.tmp': '{"ki' },
+  'no copy': { 'db.json': JSON.stringify(OLD) },
+  'an older copy': { 'db.json': JSON.stringify(OLD), 'db.json.backup': '{"much":"older"}\n' },
+  'the copy of the last write': {
+    'db.json': JSON.stringify(OLD),
+    'db.json.backup': `${JSON.stringify(OLD)}\n`,
+  },
+  'a copy whose write was interrupted': { 'db.json': JSON.stringify(OLD), 'db.json.backup': '{"a":1,"b' },
+  'a pending copy of what was never written': {
+    'db.json': JSON.stringify(OLD),
+    'db.json.backup': '{"a":1,"x":"never written"} ',
+  },
+  'a copy without a mark, of an earlier version': {
+    'db.json': JSON.stringify(OLD),
+    'db.json.backup': JSON.stringify(OLD),
+  },
 };
 
-describe('a power cut at any moment of a write leaves the old content or the new', () => {
-  test.each(Object.entries(before))('beginning with %s', async (_name, files) => {
-    const calls = await traceOf(files, (db) => db.add('c', NEW.c));
-    const model = new DiskModel(files);
-    let states = 0;
-    let torn = 0;
-    for (const [done, call] of [...calls, undefined].entries()) {
-      for (const state of model.states()) {
-        lay(state);
-        states++;
-        const text = state.get('db.json')?.toString() ?? '';
-        if (text !== JSON.stringify(OLD) && text !== JSON.stringify(NEW)) torn++;
-        const found = await recover();
-        const what = `after ${done} of ${calls.length} calls, ${[...state].map(([name, bytes]) => `${name}: ${bytes}`).join(', ')}`;
-        expect([OLD, NEW], what).toContainEqual(found);
-        // What was acknowledged stays.
-        if (call === undefined) expect(found, what).toEqual(NEW);
+const changes: [string, (db: QuietDB) => Promise<void>, object][] = [
+  ['longer', (db) => db.add('c', NEW.c), NEW],
+  ['shorter', (db) => db.remove('b'), { a: 1 }],
+];
+
+describe.each(changes)(
+  'a power cut at any moment of a write of something %s leaves the old content or the new',
+  (_kind, change, after) => {
+    test.each(Object.entries(before))('beginning with %s', async (_name, files) => {
+      const calls = await traceOf(files, change);
+      const model = new DiskModel(files);
+      let states = 0;
+      let torn = 0;
+      for (const [done, call] of [...calls, undefined].entries()) {
+        for (const state of model.states()) {
+          lay(state);
+          states++;
+          const content = state.get('db.json')?.toString() ?? '';
+          if (content !== JSON.stringify(OLD) && content !== JSON.stringify(after)) torn++;
+          const found = await recover();
+          const what = `after ${done} of ${calls.length} calls, ${[...state].map(([name, bytes]) => `${name}: ${bytes}`).join(', ')}`;
+          expect([OLD, after], what).toContainEqual(found);
+          // What was acknowledged stays.
+          if (call === undefined) expect(found, what).toEqual(after);
+        }
+        if (call !== undefined) model.apply(call);
       }
-      if (call !== undefined) model.apply(call);
-    }
-    expect(states).toBeGreaterThan(30);
-    expect(torn).toBeGreaterThan(2);
-  });
-});
+      expect(states).toBeGreaterThan(20);
+      expect(torn).toBeGreaterThan(2);
+    });
+  },
+);
 
 test('a power cut while a torn file is restored leaves it restorable', async () => {
   const files = { 'db.json': '{"a":1,"b', 'db.json.backup': JSON.stringify(OLD) };

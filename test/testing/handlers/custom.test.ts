@@ -101,3 +101,12 @@ test('a handler must be a function', async () => {
     'The handler for A is not a function',
   );
 });
+
+test('a declared call that the fake does not carry out is refused, until it has a handler', async () => {
+  await using fake = await FakeStorPool.start();
+  const error = await failureOf(client(fake).servicesList(), ApiError);
+  expect(error).toMatchObject({ code: 'invalidParam' });
+  expect(error.desc).toContain("Give it one with fake.on('ServicesList', handler)");
+  fake.on('ServicesList', () => ({ clusterStatus: 'running' }));
+  expect(await client(fake).servicesList()).toEqual({ clusterStatus: 'running' });
+});

@@ -142,3 +142,95 @@ describe('snapshotUpdate', () => {
     await refuses(() => api.call('POST', `SnapshotUpdate/${name}`, { json }), code, desc);
   });
 });
+
+describe('volumesGroupSnapshot', () => {
+  test('a snapshot of each volume, with or without a name', async () => {
+    const { snapshots } = await api.volumesGroupSnapshot({
+      volumes: [
+        { volume: 'v', name: 'one' },
+        { volume: 'small', name: '' },
+        { volume: `~${volume('v')?.globalId}` },
+      ],
+      tags: { a: 'b' },
+    });
+    expect(snapshots.map((one) => [one.volume, one.volumeGlobalId])).toEqual(
+      ['v', 'small', 'v'].map((name) => [name, volume(name)?.globalId]),
+    );
+    for (const one of snapshots) {
+      expect(snapshot(one.snapshot ?? '')).toMatchObject({
+        globalId: one.snapshotGlobalId,
+        onVolume: one.volume,
+        tags: { a: 'b' },
+      });
+    }
+    expect(snapshots.map((one) => one.snapshot)).toEqual([
+      'one',
+      `~${snapshots[1]?.snapshotGlobalId}`,
+      `~${snapshots[2]?.snapshotGlobalId}`,
+    ]);
+  });
+
+  test.each<[unknown, string, string]>([
+    [[{ volume: 'v', name: 'a' }, { volume: 'gone' }], 'objectDoesNotExist', "Volume 'gone' does not exist."],
+    [
+      [
+        { volume: 'v', name: 'a' },
+        { volume: 'v', name: 's' },
+      ],
+      'objectExists',
+      "Snapshot 's' already exists.",
+    ],
+    [
+      [
+        { volume: 'v', name: 'a' },
+        { volume: 'small', name: 'a' },
+      ],
+      'invalidParam',
+      'VolumesGroupSnapshot: two snapshots have the same name.',
+    ],
+    [[{ name: 'a' }], 'invalidParam', 'VolumesGroupSnapshot: "volume" is missing.'],
+    ['v', 'invalidParam', 'VolumesGroupSnapshot: "volumes" must be a list.'],
+  ])('refuses %j, and makes none', async (volumes, code, desc) => {
+    await refuses(() => api.call('POST', 'VolumesGroupSnapshot', { json: { volumes } }), code, desc);
+  });
+});
+
+describe('volumeFreeze', () => {
+  test('the volume becomes a snapshot', async () => {
+    const { globalId } = volume('small') ?? {};
+    vi.useFakeTimers({ toFake: ['Date'], now: 1_800_000_000_500 });
+    expect(await api.volumeFreeze('small', { deleteAfter: 60 })).toEqual({ ok: true, generation: 2 });
+    expect(volume('small')).toBeUndefined();
+    expect(snapshot('small')).toMatchObject({
+      globalId,
+      size: 512,
+      parentName: 'base',
+      tags: { virt: 'x' },
+      targetDeleteDate: 1_800_000_060,
+      deleted: false,
+    });
+  });
+
+  test('one without a name stays without one', async () => {
+    const { globalId } = await api.volumeCreate({ name: '', size: 512 });
+    await api.volumeFreeze(`~${globalId}`);
+    expect((await api.snapshotList(`~${globalId}`))[0]).toMatchObject({ name: `~${globalId}`, globalId });
+  });
+
+  test('not while it is attached, nor where a snapshot has its name', async () => {
+    await api.volumeCreate({ name: 's', size: 512 });
+    await refuses(() => api.volumeFreeze('s'), 'objectExists', "Snapshot 's' already exists.");
+    await api.volumesReassign([{ volume: 'v', rw: [1] }]);
+    await refuses(() => api.volumeFreeze('v'), 'busy', "Volume 'v' is in use at client 1.");
+  });
+});
+
+test('mcMode is taken, and kept by nothing', async () => {
+  const json = { name: 'a', size: 512, mcMode: 'x' };
+  await api.call('POST', 'VolumeCreate', { json });
+  await api.call('POST', 'VolumeUpdate/a', { json: { mcMode: 'y' } });
+  await api.call('POST', 'VolumeSnapshot/a', { json: { name: 'b', mcMode: 'z' } });
+  await api.call('POST', 'SnapshotUpdate/b', { json: { mcMode: 'z' } });
+  expect(volume('a')).not.toHaveProperty('mcMode');
+  expect(snapshot('b')).not.toHaveProperty('mcMode');
+});

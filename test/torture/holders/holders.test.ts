@@ -6,7 +6,7 @@ describe.concurrent.each(LOCKERS)('holders that block, stop and die, locking thr
   test(
     'are never two, and hold up nobody longer than they must',
     async () => {
-      const short = { block: 3500, stale: 2000, timeout: 12_000, rounds: 3, within: 1000, together: 8 };
+      const short = { block: 12_500, timeout: 20_000, rounds: 3, within: 1000, together: 8 };
       const { figures } = await torture('holders', { ...short, locker });
       expect(Object.keys(figures)).toHaveLength(15);
     },

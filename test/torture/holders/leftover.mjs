@@ -9,12 +9,13 @@ const HOUR = 3600;
 /**
  * Makes a lock directory that nobody refreshes, with a record of ours that differs in some fields.
  *
+ * @param mode - with the sticky bit, that of a holder of the kernel lock
  * @returns a time before that
  */
-async function leave({ file }, fields) {
+async function leave({ file }, fields, mode = 0o1755) {
   const start = now();
   const directory = lockDirectoryOf(file);
-  mkdirSync(directory);
+  mkdirSync(directory, { mode });
   if (fields === undefined) return start;
   const record = {
     pid: 1,
@@ -56,17 +57,17 @@ export async function leftByOursToOneWithout(scene) {
   scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
-/** A holder that was killed between making the directory and its record. */
+/** A directory without the mark of a kernel lock holder, and without a record. */
 export async function leftWithoutRecord(scene) {
   const waiter = await scene.actor();
-  const start = await leave(scene, undefined);
+  const start = await leave(scene, undefined, 0o755);
   scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
 /** A record that stayed when its directory went, beside a directory that somebody else has made since. */
 export async function leftWithForeignRecord(scene) {
   const waiter = await scene.actor();
-  const start = await leave(scene, { directory: '1:1' });
+  const start = await leave(scene, { directory: '1:1' }, 0o755);
   scene.figure({ 'respected for ms': await expectRespected(scene, waiter, start) });
 }
 
@@ -105,7 +106,7 @@ export async function leftAndClockSetBack(scene) {
   const waiter = await scene.actor({ imports });
   const { clock } = await waiter.ask('whoAmI');
   scene.check(clock < Date.now() - HOUR * 900, 'its clock was not set back');
-  const start = await leave(scene, undefined);
+  const start = await leave(scene, undefined, 0o755);
   const respected = await expectRespected(scene, waiter, start);
   await waiter.ask('add', { key: 'waiter', value: 1 });
   scene.check(scene.content.waiter === 1, 'it could not write');

@@ -20,7 +20,7 @@ was acknowledged and none that was not begun, and how long the next process wait
       entries: { default: [50, 2000, 20000], help: 'sizes of the file' },
       aimed: { default: 0.25, help: 'the part of the kills that is aimed at the write in place' },
       spread: { default: 3, help: 'the others come at random within so many changes' },
-      stale: { default: 2000, help: 'ms until a lock directory without a record is taken over' },
+      stale: { default: 10_000, help: 'ms until a lock directory without a record is taken over' },
       within: { default: 50, help: 'ms within which the next process has the lock, as a median' },
       worst: { default: 1500, help: 'ms within which it always has it, if the record was written' },
       locker: { default: 'koffi', choices: ['koffi', 'flock'], help: 'how the writers take the kernel lock' },

@@ -40,15 +40,16 @@ export class Scene {
   /**
    * Starts a process, while nobody has the lock.
    *
-   * @param options - `lock`, what differs from the lock options of the whole run; `user`, as whom it runs; `wrapper`,
-   * a program with arguments that starts it; `imports`, modules to load before all else
+   * @param options - `lock`, what differs from the lock options of the whole run; `user`, as whom it runs; `program`,
+   * where that user can read it; `wrapper`, a program with arguments that starts it; `imports`, modules to load before all
+   * else
    */
-  async actor({ lock = {}, user, wrapper = [], imports = [] } = {}) {
+  async actor({ lock = {}, user, program = LOCKING_ACTOR, wrapper = [], imports = [] } = {}) {
     const { stale, timeout, locker } = this.options;
     const settings = { file: this.file, lock: { stale, timeout, kernelLock: 'required', ...lock }, user };
     const modules = imports.flatMap((module) => ['--import', module]);
     const node = [process.execPath, ...modules, ...nodeArguments(locker)];
-    const [command, ...args] = [...wrapper, ...node, LOCKING_ACTOR, JSON.stringify(settings)];
+    const [command, ...args] = [...wrapper, ...node, program, JSON.stringify(settings)];
     const actor = await Actor.start(command, args);
     this.#actors.push(actor);
     const { locker: present } = await actor.ask('whoAmI');

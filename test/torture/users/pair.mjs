@@ -1,5 +1,4 @@
-import { chownSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { backupPath } from '../../../dist/store/file/backup.js';
+import { readFileSync } from 'node:fs';
 import { now, rounded } from '../../lib/stats.mjs';
 import { whenTorn } from '../lib/aim.mjs';
 import { seed } from '../lib/changes.mjs';
@@ -71,21 +70,4 @@ export async function restoreAfter(scene, [first, second]) {
   }
   scene.check(false, `${first.name} never left a torn file in ${ATTEMPTS} attempts`);
   return ATTEMPTS;
-}
-
-/** What the first, killed while it made a new copy, left there is in nobody's way. */
-export async function replaceTemporary(scene, [first, second]) {
-  const temporary = `${backupPath(scene.file)}.tmp`;
-  writeFileSync(temporary, '{"half', { mode: 0o600 });
-  if (first.user) chownSync(temporary, first.user.uid, first.user.gid);
-  const writer = await scene.actor(second);
-  await writer.ask('add', { key: 'replaced', value: second.name });
-  scene.check(statSync(temporary, { throwIfNoEntry: false }) === undefined, `${temporary} is still there`);
-  const copy = JSON.parse(readFileSync(backupPath(scene.file), 'utf8'));
-  scene.check(copy.replaced === second.name, `the copy beside the file is not what ${second.name} wrote`);
-  scene.check(
-    (await writer.ask('warnings')).length === 0,
-    `${second.name} warns: ${await writer.ask('warnings')}`,
-  );
-  await writer.kill();
 }

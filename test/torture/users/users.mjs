@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { backupPath } from '../../../dist/store/file/backup.js';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
-import { holdAndWait, replaceTemporary, restoreAfter, takeOver } from './pair.mjs';
+import { holdAndWait, restoreAfter, takeOver } from './pair.mjs';
+import { readableCopy } from './readable-copy.mjs';
 
 const GROUP = 61100;
-const user = (uid) => ({ name: `user ${uid}`, user: { uid, gid: uid, groups: [GROUP] } });
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];
 
 program(
@@ -26,6 +26,8 @@ process 1: each holds, waits, takes over from the other when that is killed, and
       report.skip('only root can start processes of other users');
       return;
     }
+    const program = join(readableCopy(), 'test/torture/lib/locking-actor.mjs');
+    const user = (uid) => ({ name: `user ${uid}`, user: { uid, gid: uid, groups: [GROUP] }, program });
     await quarrel('two users', [user(61_001), user(61_002)], options, report);
     const namespaces = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true'], { encoding: 'utf8' });
     if (namespaces.status === 0) {
@@ -55,7 +57,6 @@ async function quarrel(name, pair, options, report) {
       await holdAndWait(scene, both);
       waits.push(await takeOver(scene, both));
       attempts.push(await restoreAfter(scene, both));
-      await replaceTemporary(scene, both);
     }
     scene.check(ownership(scene.file) === before, `the file was ${before}, is ${ownership(scene.file)}`);
     const copy = statSync(backupPath(scene.file));

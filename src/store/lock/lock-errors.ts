@@ -1,7 +1,13 @@
-import { disk } from '../file/disk.js';
+import { dirname } from 'node:path';
+import { codeOf, disk } from '../file/disk.js';
+import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { identity, lockDirectoryOf, readRecord } from './holder-record.js';
 
-/** Who has the locks on a file, in words, as far as can be told. */
+/**
+ * Who has the locks on a file now, in words, as far as can be told.
+ *
+ * @param path - the file's canonical path
+ */
 export function describeHolder(path: string): string {
   const holders = [kernelHolder(path), directoryHolder(path)].filter((holder) => holder !== undefined);
   return holders.length === 0 ? 'its holder left no name' : holders.join('; ');
@@ -12,7 +18,8 @@ function directoryHolder(path: string): string | undefined {
   const record = readRecord(path);
   try {
     if (record?.directory !== identity(disk.stat(lockDirectoryOf(path)))) return undefined;
-    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}`;
+    const purpose = typeof record.purpose === 'string' ? ` for ${record.purpose}` : '';
+    return `the lock directory was made by process ${record.pid} on ${record.host} at ${record.since}${purpose}`;
   } catch {
     return undefined;
   }
@@ -39,5 +46,28 @@ function processName(pid: string): string {
     return disk.readSystemFile(`/proc/${pid}/comm`).trim();
   } catch {
     return 'of an unknown name';
+  }
+}
+
+/** The error of a call that could not lock a file, with a remedy. */
+export function cannotLock(fname: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === undefined || error instanceof SPLockedFileError) return error;
+  const message = `Cannot lock ${fname}: ${(error as Error).message}${remedy(code, fname)}`;
+  return new SPLockedFileError(code, message, { cause: error });
+}
+
+function remedy(code: string, fname: string): string {
+  switch (code) {
+    case 'ENOENT':
+      if (!disk.exists(dirname(fname))) {
+        return `. Create the directory ${dirname(fname)}, mode 0770 and the group of the OpenStack services, and the file in it`;
+      }
+      return '. Create it with the content {}, mode 0660 and the group of the OpenStack services';
+    case 'EACCES':
+    case 'EPERM':
+      return '. Let this user be in the group of the file and of its directory, and let both be writable for it';
+    default:
+      return '';
   }
 }

@@ -1,0 +1,149 @@
+import type {
+  ApiOk,
+  ObjectsOnDisks,
+  Placement,
+  Tags,
+  Volume,
+  VolumePolicy,
+  VolumeSummaryBase,
+} from './volumes.js';
+
+/** A snapshot, as `snapshotsList()` and `snapshotList()` give it. */
+export interface Snapshot extends VolumeSummaryBase {
+  /** The volume that it is the parent of, if there is one. */
+  onVolume?: string;
+  /** Whether the service made up its name. */
+  autoName?: boolean;
+  /** Deleted as soon as nothing is based on it. */
+  bound?: boolean;
+  /** Whether it is being deleted. */
+  deleted?: boolean;
+  /** Made by the service itself while it clones; cannot be attached. */
+  transient?: boolean;
+  /** Seconds since 1970. */
+  targetDeleteDate?: number;
+  /** Whether its data is still coming from another location. */
+  recoveringFromRemote?: boolean;
+}
+
+/** The argument of `snapshotCreate()`. */
+export interface SnapshotCreate {
+  /** Default: a name that the service makes up, `autoName` of the result. */
+  name?: string | undefined;
+  /** Delete it as soon as nothing is based on it. */
+  bind?: boolean | undefined;
+  /** Seconds since 1970 */
+  targetDeleteDate?: number | undefined;
+  /** Seconds from now */
+  deleteAfter?: number | undefined;
+  /** Its tags. */
+  tags?: Tags | undefined;
+  /** Multi-cluster setups only: passed on as it is. */
+  mcMode?: string | undefined;
+}
+
+/** The argument of `snapshotUpdate()`: only what is to change. */
+export interface SnapshotUpdate extends VolumePolicy {
+  /** The new name. */
+  rename?: string | undefined;
+  /** The template to take the settings from. */
+  template?: string | undefined;
+  /** Whether to delete it as soon as nothing is based on it. */
+  bind?: boolean | undefined;
+  /** Seconds since 1970; 0 for never */
+  targetDeleteDate?: number | undefined;
+  /** Seconds from now; 0 for never */
+  deleteAfter?: number | undefined;
+}
+
+/** The answer to `snapshotCreate()`. */
+export interface SnapshotCreated extends ApiOk {
+  /** The name that the service made up, if none was given. */
+  autoName?: string;
+  /** The global ID of the new snapshot, without `~`. */
+  snapshotGlobalId?: string;
+  /** The number that the service gave it. */
+  snapshotVisibleVolumeId?: number;
+}
+
+/** A snapshot and how its data lies on the disks, as `snapshotInfo()` gives it. */
+export interface SnapshotInfo extends Snapshot {
+  /** Number of disks that hold some of it. */
+  disksCount?: number;
+  /** Number of objects by the IDs of the disks. */
+  objectsPerDisk?: Record<string, number>;
+  /** How many objects lie on each sequence of disks. */
+  objectsPerChain?: ObjectsOnDisks[];
+  /** How many objects lie on each set of disks. */
+  objectsPerDiskSet?: ObjectsOnDisks[];
+}
+
+/** A snapshot and where its data lies, as `snapshotDescribe()` gives it. */
+export interface SnapshotDescription extends Snapshot, Placement {}
+
+/** What `volumesAndSnapshotsList()` gives. */
+export interface VolumesAndSnapshots {
+  /** All volumes. */
+  volumes: Volume[];
+  /** All snapshots; missing without any. */
+  snapshots?: Snapshot[];
+  [field: string]: unknown;
+}
+
+/** The argument of `volumesGroupSnapshot()`. */
+export interface GroupSnapshot {
+  /** The volumes. */
+  volumes: readonly {
+    /** The name of the volume. */
+    volume: string;
+    /** The name of its snapshot. Default: the service makes up a name. */
+    name?: string | undefined;
+  }[];
+  /** The tags of all the snapshots. */
+  tags?: Tags | undefined;
+}
+
+/** The answer to `volumesGroupSnapshot()`. */
+export interface GroupSnapshotCreated {
+  /** One for each volume. */
+  snapshots: {
+    /** The name of the volume. */
+    volume: string;
+    /** The global ID of the volume, without `~`. */
+    volumeGlobalId?: string;
+    /** The name of the snapshot. */
+    snapshot?: string;
+    /** The global ID of the snapshot, without `~`. */
+    snapshotGlobalId?: string;
+    /** The same, as other locations name it. */
+    remoteId?: string;
+    [field: string]: unknown;
+  }[];
+  [field: string]: unknown;
+}
+
+/** The argument of `snapshotFromRemote()`. */
+export interface SnapshotFromRemote {
+  /** The name of the location that has the snapshot. */
+  remoteLocation: string;
+  /** The global ID of the snapshot there, without `~`. */
+  remoteId: string;
+  /** The name of the copy. Default: none, it has only its global ID. */
+  name?: string | undefined;
+  /** The template to take the settings from. */
+  template?: string | undefined;
+  /** The placement group of all copies that have no group of their own. */
+  placeAll?: string | undefined;
+  /** The placement group of the last copy, the one that is read. */
+  placeTail?: string | undefined;
+  /** The placement group of the first copy. */
+  placeHead?: string | undefined;
+  /** Number of copies. */
+  replication?: number | undefined;
+  /** Whether to export the copy at once. */
+  export?: boolean | undefined;
+  /** Its tags. */
+  tags?: Tags | undefined;
+  /** Multi-cluster setups only: passed on as it is. */
+  mcMode?: string | undefined;
+}

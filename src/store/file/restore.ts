@@ -1,0 +1,173 @@
+import { hostname } from 'node:os';
+import { basename, dirname } from 'node:path';
+import { afterRealTime } from '../../async/event-loop.js';
+import type { FileLock, LockContext } from '../lock/file-lock.js';
+import { SPLockedFileError } from '../sp-locked-file-error.js';
+import { adopt, type Backup, backupPath, flushDirectory, readBackup } from './backup.js';
+import { corrupt, examine, formatContent } from './content.js';
+import { overwriteBroken, readContent } from './crash-safe-write.js';
+import { CREATE, codeOf, disk, READ, replacing } from './disk.js';
+import { readAll, writeAll } from './in-place.js';
+
+/** Says when a file was restored from a copy that may be old, and from what. An operator removes it. */
+export const restoredPath = (path: string) => `${path}.restored`;
+
+/** So many torn contents are kept. */
+const TORN_KEPT = 10;
+/** A write of ours follows its copy within that time, even if a flush takes long. Nanoseconds. */
+const WRITE_TIME = 60_000_000_000n;
+
+/** How long a file that looks torn is given to be written to its end, by somebody without our lock. Milliseconds. */
+const SECOND_LOOK = 50;
+
+/**
+ * What a locked file says; a torn one is restored first.
+ *
+ * @throws {@link SPLockedFileError} `ECORRUPT` where that is not possible, or the system's code
+ */
+export async function readWhole(
+  lock: FileLock,
+  context: LockContext,
+): Promise<{ bytes: Buffer; value: unknown }> {
+  const { fname } = context;
+  let bytes = readContent(lock, fname);
+  let content = examine(bytes, fname);
+  if (content.state === 'torn') {
+    await new Promise<void>((resolve) => afterRealTime(SECOND_LOOK, resolve));
+    lock.content = undefined;
+    bytes = readContent(lock, fname);
+    content = examine(bytes, fname);
+  }
+  if (content.state === 'torn') {
+    bytes = await restore(lock, bytes, content.entries, context);
+    content = examine(bytes, fname);
+  }
+  if (content.state === 'whole') return { bytes, value: content.value };
+  throw corrupt(fname, content.state === 'wrong' ? content.problem : 'ends before its JSON does');
+}
+
+/** What {@link restoredPath} says, if it is there. */
+export function readRestoredNote(path: string): string | undefined {
+  try {
+    if (!disk.exists(restoredPath(path))) return undefined;
+    const note = disk.open(restoredPath(path), READ);
+    try {
+      return note.stat().isFile() ? readAll(note).toString() : '';
+    } finally {
+      note.close();
+    }
+  } catch (error) {
+    // It is there all the same.
+    return (error as Error).message;
+  }
+}
+
+/**
+ * Puts a torn file right from the copy beside it.
+ *
+ * @param entries - those of the torn content that are whole
+ * @throws {@link SPLockedFileError} `ECORRUPT` where that is not possible, or the system's code
+ */
+async function restore(
+  lock: FileLock,
+  torn: Buffer,
+  entries: Record<string, unknown>,
+  context: LockContext,
+): Promise<Buffer> {
+  const { fname, warn } = context;
+  const problem = torn.length === 0 ? 'is empty' : 'ends before its JSON does';
+  if (!lock.hasKernelLock) {
+    throw corrupt(
+      fname,
+      `${problem}, and without the kernel lock it cannot be told from one that a Python service is just writing`,
+    );
+  }
+  const backup = readCopy(lock, fname, problem);
+  const copied = backup?.isTrusted ? examine(backup.content, fname) : undefined;
+  if (backup === undefined || copied?.state !== 'whole') {
+    const copy =
+      backup?.isTrusted === false ? ` (not everyone who writes it may write ${backupPath(lock.path)})` : '';
+    throw corrupt(fname, `${problem}, and there is no copy to be trusted${copy}`);
+  }
+  const isOurs = isOurTear(lock, torn, backup);
+  const bytes = isOurs ? backup.content : merged(backup.content, copied.value, entries);
+  const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
+  const kept = keepTorn(lock.path, torn);
+  if (!isOurs) await noteRestored(lock, `${fname} was torn and is restored from ${from}${kept}`, fname);
+  await overwriteBroken(lock, bytes, context);
+  const lost = isOurs
+    ? 'It is what was being written'
+    : `What other programs changed since then may be lost: look at it, and then remove ${restoredPath(lock.path)}`;
+  warn(`${fname} was torn (${torn.length} bytes${kept}); it is restored from ${from}. ${lost}`);
+  return bytes;
+}
+
+function readCopy(lock: FileLock, fname: string, problem: string): Backup | undefined {
+  try {
+    return readBackup(lock.path, lock.file);
+  } catch (cause) {
+    throw new SPLockedFileError(
+      codeOf(cause) ?? 'EIO',
+      `${fname} ${problem}, and its copy ${backupPath(lock.path)} cannot be read: ${(cause as Error).message}; nothing was changed. Make the copy readable, or restore the file from it by hand`,
+      { cause },
+    );
+  }
+}
+
+/** Whether the tear is what a write of ours leaves that was interrupted after its copy had been written. */
+function isOurTear(lock: FileLock, torn: Buffer, { isPending, content, mtimeNs }: Backup): boolean {
+  const since = lock.file.stat().mtimeNs - mtimeNs;
+  const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
+  const isBeginning = content.subarray(0, written.length).equals(written);
+  return isPending && isBeginning && since >= 0n && since <= WRITE_TIME;
+}
+
+/** The copy with what the torn content says newer. */
+function merged(copy: Buffer, value: unknown, entries: Record<string, unknown>): Buffer {
+  const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject || Object.keys(entries).length === 0) return copy;
+  return formatContent(Object.fromEntries([...Object.entries(value), ...Object.entries(entries)]));
+}
+
+/** Never overwritten: it may be all that is left of something. @returns where it is kept, for messages */
+function keepTorn(path: string, torn: Buffer): string {
+  if (torn.length === 0) return '';
+  try {
+    const name = `${basename(path)}.torn.`;
+    const numbers = disk
+      .readdir(dirname(path))
+      .filter((entry) => entry.startsWith(name) && /^[0-9]+$/u.test(entry.slice(name.length)))
+      .map((entry) => Number(entry.slice(name.length)))
+      .sort((a, b) => a - b);
+    const aside = `${path}.torn.${(numbers.at(-1) ?? 0) + 1}`;
+    disk.create(aside, torn, 0o600);
+    for (const number of numbers.slice(0, 1 - TORN_KEPT)) disk.unlink(`${path}.torn.${number}`);
+    return `, kept in ${aside}`;
+  } catch (error) {
+    return `, not kept: ${(error as Error).message}`;
+  }
+}
+
+/** On the disk before the file is restored: nobody must take it for the truth. */
+async function noteRestored(lock: FileLock, line: string, fname: string): Promise<void> {
+  const path = restoredPath(lock.path);
+  try {
+    const earlier = readRestoredNote(lock.path) ?? '';
+    const note = replacing(path, () => disk.open(path, CREATE, 0o600));
+    try {
+      adopt(note, lock.file);
+      const who = `process ${process.pid} on ${hostname()}`;
+      writeAll(note, Buffer.from(`${earlier}${new Date().toISOString()} by ${who}: ${line}\n`));
+      await note.datasync();
+    } finally {
+      note.close();
+    }
+    await flushDirectory(dirname(path));
+  } catch (cause) {
+    throw new SPLockedFileError(
+      codeOf(cause) ?? 'EIO',
+      `${fname} is torn and its copy may be old, but ${path} cannot be written, which would tell of that: ${(cause as Error).message}; nothing was changed. Let the directory be writable for this user's group`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,179 @@
+import { Deadline } from '../../async/deadline.js';
+import { yieldToEventLoop } from '../../async/event-loop.js';
+import { poll } from '../../async/poll.js';
+import { debugOutput } from '../../observe/debug.js';
+import { codeOf, disk, ifThere, type OpenFile } from '../file/disk.js';
+import type { ResolvedLockOptions } from '../lock-options.js';
+import { SPLockedFileError } from '../sp-locked-file-error.js';
+import { lockDirectoryOf } from './holder-record.js';
+import { AbandonedLock, type LockDirectory } from './lock-directory.js';
+
+const debug = debugOutput('storpool:lock');
+
+/** What a lock is taken with, and told about. */
+export interface LockContext {
+  /** The path as the user gave it, for messages. */
+  fname: string;
+  options: ResolvedLockOptions;
+  /** What it is for, for those who wait for it. */
+  purpose?: string | undefined;
+  /** Tells an operator. */
+  warn(message: string): void;
+}
+
+/** How a lock is held. */
+interface Held {
+  kernelLock: boolean;
+  directory: LockDirectory | undefined;
+  /** Tries to make it again. */
+  tryDirectory: (abandoned: AbandonedLock) => Promise<LockDirectory | 'taken' | undefined>;
+  onRelease: () => void;
+}
+
+/** How long a holder of the kernel lock waits for a lock directory that was taken from it. Milliseconds. */
+const RETAKE_TIME = 2000;
+
+/** A file that is open and locked for us: by the kernel lock, the lock directory, or both. */
+export class FileLock {
+  readonly file: OpenFile;
+  /** The canonical path. */
+  readonly path: string;
+  readonly #context: LockContext;
+  readonly #held: Held;
+  /** What the file holds, as far as we have read or written it under this lock. */
+  content: Buffer | undefined;
+  /** Whether that is certainly on the disk. */
+  isFlushed = false;
+  /** Whether the copy beside the file has been looked at under this lock. */
+  isBackupChecked = false;
+  /** Once the lock was somebody else's, what this hold knows of the file is worth nothing. */
+  #compromised: SPLockedFileError | undefined;
+
+  constructor(context: LockContext, path: string, file: OpenFile, held: Held) {
+    this.#context = context;
+    this.path = path;
+    this.file = file;
+    this.#held = held;
+  }
+
+  get hasKernelLock(): boolean {
+    return this.#held.kernelLock;
+  }
+
+  /** Whether nobody else has the lock, or only somebody who knows nothing of the copy beside the file. */
+  get isOurs(): boolean {
+    return this.#compromised === undefined || (this.#held.kernelLock && isAt(this.path, this.file));
+  }
+
+  /**
+   * Makes sure that the lock is ours. With the kernel lock in hand a lock directory that was taken from us is
+   * taken again.
+   *
+   * @returns whether it had to be: somebody without the kernel lock may have changed the file
+   * @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock is no longer ours.
+   */
+  async check(): Promise<boolean> {
+    if (this.#compromised !== undefined) throw this.#compromised;
+    this.#checkIsAtPath();
+    try {
+      await this.#held.directory?.check();
+      return false;
+    } catch (cause) {
+      if (!this.#held.kernelLock) throw this.markCompromised((cause as Error).message, cause);
+      debug('%s: the lock directory is lost (%s)', this.path, (cause as Error).message);
+      await this.#takeDirectoryAgain();
+      return true;
+    }
+  }
+
+  /**
+   * A process may have been stopped just before it wrote, and its lock directory have passed to somebody else.
+   *
+   * @throws {@link SPLockedFileError} `ECOMPROMISED`
+   */
+  async checkAfterWrite(): Promise<void> {
+    let cause: unknown;
+    try {
+      if (!(await this.check())) return;
+    } catch (error) {
+      cause = error;
+    }
+    throw this.markCompromised(
+      'somebody else took it while the file was written',
+      cause,
+      'The new content is in the file, and may have overwritten what they wrote: compare both',
+    );
+  }
+
+  /** From now on every check fails. @returns the error that they throw */
+  markCompromised(problem: string, cause?: unknown, state = 'Nothing was written'): SPLockedFileError {
+    this.#compromised = new SPLockedFileError(
+      'ECOMPROMISED',
+      `The lock on ${this.#context.fname} was lost: ${problem}. ${state}; run the whole operation again`,
+      { cause },
+    );
+    return this.#compromised;
+  }
+
+  /** A file that is no longer at its path is locked for us alone, and what is written there is lost. */
+  #checkIsAtPath(): void {
+    const { fname } = this.#context;
+    let isThere: boolean;
+    try {
+      isThere = isAt(this.path, this.file);
+    } catch (cause) {
+      const message = `Cannot lock ${fname} any longer: ${(cause as Error).message}; nothing was changed`;
+      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+    }
+    if (!isThere) throw this.markCompromised('another program put a new file in its place');
+  }
+
+  async #takeDirectoryAgain(): Promise<void> {
+    const deadline = new Deadline(Math.min(this.#context.options.timeout, RETAKE_TIME));
+    const abandoned = new AbandonedLock(this.path);
+    try {
+      await this.#held.directory?.release();
+      this.#held.directory = undefined;
+      await poll(async () => {
+        const directory = await this.#held.tryDirectory(abandoned);
+        if (directory === 'taken') return undefined;
+        this.#held.directory = directory;
+        return true;
+      }, deadline.signal);
+    } catch (error) {
+      throw this.markCompromised('its lock directory was taken over and is not given back', error);
+    } finally {
+      deadline.clear();
+    }
+  }
+
+  /** Never fails: what was done under the lock is done. */
+  async release(): Promise<void> {
+    const { fname, warn } = this.#context;
+    try {
+      await this.#held.directory?.release();
+    } catch (error) {
+      const directory = lockDirectoryOf(this.path);
+      warn(`Cannot remove ${directory}, which delays the next holder: ${(error as Error).message}`);
+    }
+    try {
+      this.file.close();
+    } catch (error) {
+      warn(`Closing ${fname} reports an error: ${(error as Error).message}`);
+    }
+    // What was begun inside of the hold may go on for long, and keeps it.
+    this.#held.directory = undefined;
+    this.content = undefined;
+    debug('%s: unlocked', fname);
+    // Calls that follow one another without a wait must not keep timers and others from their turn.
+    await yieldToEventLoop();
+    this.#held.onRelease();
+  }
+}
+
+/** Whether the file that is open is still the one at that path. */
+export function isAt(path: string, file: OpenFile): boolean {
+  const ours = file.stat();
+  const there = ifThere(() => disk.stat(path));
+  return there !== undefined && ours.ino === there.ino && ours.dev === there.dev;
+}

@@ -1,0 +1,111 @@
+// Who else gets their turn: other programs, timers, and the error message of a call that does not.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, open, openSync, writeFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { SPLockedJSONDB } from '../../../src/index.js';
+import { codeOf, isFull } from '../../../src/store/file/disk.js';
+import { useTempDir } from '../../lib/temp-dir.js';
+
+const path = useTempDir();
+let fname: string;
+beforeEach(() => {
+  fname = path('db.json');
+  writeFileSync(fname, '{}');
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.doUnmock('koffi');
+  vi.unstubAllEnvs();
+});
+
+const flock = () => spawnSync('flock', ['-n', '-x', fname, 'true']).status;
+
+test('while a lock directory is waited for, the kernel lock is free most of the time', async () => {
+  mkdirSync(`${fname}.lock`);
+  const waiting = new SPLockedJSONDB(fname, { timeout: 1500 }).get().catch(codeOf);
+  let got = 0;
+  const end = performance.now() + 1000;
+  while (performance.now() < end) {
+    if (flock() === 0) got++;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(got).toBeGreaterThan(5);
+  expect(await waiting).toBe('ELOCKED');
+});
+
+test('a loop of calls lets timers run', async () => {
+  const db = new SPLockedJSONDB(fname);
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  for (let nr = 0; nr < 200; nr++) await db.get();
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan(10);
+});
+
+test('a loop of calls leaves a gap for a program that looks every 100 ms', async () => {
+  const db = new SPLockedJSONDB(fname);
+  const end = performance.now() + 2500;
+  let last = performance.now();
+  let longest = 0;
+  while (performance.now() < end) {
+    await db.withLock(() => {
+      longest = Math.max(longest, performance.now() - last);
+      const until = performance.now() + 20;
+      while (performance.now() < until);
+    });
+    last = performance.now();
+  }
+  expect(longest).toBeGreaterThan(90);
+});
+
+test('once the kernel lock has worked on a file, going on without it is an error', async () => {
+  vi.resetModules();
+  vi.doMock('koffi', () => {
+    throw new Error('koffi is not installed');
+  });
+  const { SPLockedJSONDB } = await import('../../../src/index.js');
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const db = new SPLockedJSONDB(fname);
+  await db.add('a', 1);
+  vi.stubEnv('PATH', path());
+  await expect(db.add('b', 2)).rejects.toMatchObject({
+    code: 'ENOTSUP',
+    message: expect.stringMatching(/which has worked before: there is no flock program/),
+  });
+  expect(warn).not.toHaveBeenCalled();
+});
+
+test('a directory that is not there has a remedy of its own', async () => {
+  await expect(new SPLockedJSONDB(path('nowhere/db.json')).get()).rejects.toMatchObject({
+    code: 'ENOENT',
+    message: expect.stringContaining(`Create the directory ${path('nowhere')}, mode 0770`),
+  });
+});
+
+test('a quota is a lack of room, though Node.js 20 has no name for it', () => {
+  const error = Object.assign(new Error('unknown'), { code: 'Unknown system error -122', errno: -122 });
+  expect(codeOf(error)).toBe('EDQUOT');
+  expect(isFull(error)).toBe(true);
+});
+
+test('a flush that does not come back is seen in the debug output', async () => {
+  const { default: createDebug } = await import('debug');
+  const lines: string[] = [];
+  const log = vi.spyOn(createDebug, 'log').mockImplementation((...args) => {
+    lines.push(args.join(' '));
+  });
+  createDebug.enable('storpool:lock');
+  // Opening a pipe that nobody writes to takes one of the four threads that flushing needs, too.
+  const pipes = [1, 2, 3, 4, 5, 6, 7, 8].map((nr) => path(`pipe${nr}`));
+  execFileSync('mkfifo', pipes);
+  const opened = pipes.map((pipe) => promisify(open)(pipe, 'r'));
+  const adding = new SPLockedJSONDB(fname).add('a', 1);
+  await new Promise((resolve) => setTimeout(resolve, 1300));
+  const writers = pipes.map((pipe) => openSync(pipe, 'r+'));
+  await adding;
+  for (const fd of [...writers, ...(await Promise.all(opened))]) closeSync(fd);
+  createDebug.disable();
+  log.mockRestore();
+  expect(lines.join('\n')).toMatch(/waiting since 1\d{3} ms for the flush of .*db\.json/);
+});
