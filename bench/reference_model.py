@@ -12,6 +12,7 @@ takes one command a line on standard input, {"id": ID, "command": NAME, "args": 
     detach  {"volume": NAME}     detach and remove
     sync    {"request": ID}      attach whatever the cache wants
     add     {"times": COUNT}     one entry again and again, with another value each time
+    addFor  {"ms": MS}           one entry every few milliseconds, for a while
     hold    {}                   take the lock and keep it
     release {"after": MS}        give it back after that time
 """
@@ -211,12 +212,7 @@ def timed(step):
 
 
 def cycle(db, volume):
-    steps = {
-        "add": timed(lambda: db.add(volume, entry_of(volume))),
-        "attach": timed(lambda: db.sync(volume, None)),
-        "detach": timed(lambda: db.sync(volume, volume)),
-        "remove": timed(lambda: db.remove_keys([volume])),
-    }
+    steps = {"attach": attach(db, volume)["ms"], "detach": detach(db, volume)["ms"]}
     return {"ms": sum(steps.values()), "steps": steps}
 
 
@@ -239,6 +235,19 @@ def detach(db, volume):
 def add(db, times):
     values = [{**entry_of("os--volume-added"), "time": time.time_ns(), "nr": nr} for nr in range(times)]
     return {"ms": [timed(lambda: db.add("added", value)) for value in values]}
+
+
+def add_for(db, ms):
+    waits = []
+    end = now() + ms
+    while now() < end:
+        value = {**entry_of("os--volume-beside"), "time": time.time_ns()}
+        start = now()
+        with contextlib.suppress(LockedFileError):  # One that had to give up has waited all the same.
+            db.add("beside", value)
+        waits.append(now() - start)
+        time.sleep(0.005)
+    return {"ms": waits}
 
 
 def sync(db, request):
@@ -264,6 +273,7 @@ COMMANDS = {
     "detach": detach,
     "sync": sync,
     "add": add,
+    "addFor": add_for,
     "hold": hold,
     "release": release,
 }

@@ -7,11 +7,23 @@ import { add } from './measures/add.mjs';
 import { concurrent } from './measures/concurrent.mjs';
 import { cycle } from './measures/cycle.mjs';
 import { device } from './measures/device.mjs';
+import { down } from './measures/down.mjs';
 import { handoff } from './measures/handoff.mjs';
 import { imports } from './measures/import.mjs';
+import { openVolumes } from './measures/open.mjs';
 import { traffic } from './measures/traffic.mjs';
 
-const MEASURES = { cycle, traffic, concurrent, device, handoff, add, import: imports };
+const MEASURES = {
+  cycle,
+  traffic,
+  concurrent,
+  open: openVolumes,
+  down,
+  device,
+  handoff,
+  add,
+  import: imports,
+};
 
 const HELP = `npm run bench [-- options]
 

@@ -43,6 +43,8 @@ let links = new Set();
 let lastLink = 0;
 let traffic = {};
 let open = 0;
+/** Volumes that somebody has open: they are detached by force alone. */
+let inUse = new Set();
 
 const wholeList = ({ bytes }) => [HEAD, bytes, TAIL];
 
@@ -69,8 +71,9 @@ function removeLink(name) {
   if (links.delete(name)) rmSync(join(options.deviceDir, name), { force: true });
 }
 
-function reassign([{ volume, snapshot, rw, detach }]) {
+function reassign([{ volume, snapshot, rw, detach, force }]) {
   const name = volume ?? snapshot;
+  if (detach !== undefined && inUse.has(name) && !force) return undefined;
   if (detach !== undefined) {
     attached.delete(name);
     removeLink(name);
@@ -104,6 +107,10 @@ function answer(path, body) {
   }
 }
 
+const IN_USE = Buffer.from(
+  '{"error":{"name":"busy","descr":"The volume is open at client 1","transient":false}}',
+);
+
 const NOT_THERE = Buffer.from(
   '{"error":{"name":"objectDoesNotExist","descr":"It does not exist","transient":false}}',
 );
@@ -127,9 +134,9 @@ const server = createServer((request, response) => {
   });
   request.on('end', () => {
     const found = answer(path, body);
-    const parts = found ?? [NOT_THERE];
+    const parts = found ?? [path === 'VolumesReassign' ? IN_USE : NOT_THERE];
     const length = parts.reduce((sum, { length }) => sum + length, 0);
-    response.writeHead(found === undefined ? 404 : 200, {
+    response.writeHead(found === undefined ? (path === 'VolumesReassign' ? 409 : 404) : 200, {
       'Content-Type': 'application/json',
       'Content-Length': length,
       Connection: 'close',
@@ -146,6 +153,16 @@ const commands = {
     attached = new Map();
     for (const name of links) rmSync(join(options.deviceDir, name), { force: true });
     links = new Set();
+    inUse = new Set();
+  },
+  open(names) {
+    inUse = new Set(names);
+  },
+  /** Nobody answers for so many milliseconds. */
+  async down(ms) {
+    const { port } = server.address();
+    await new Promise((resolve) => server.close(resolve));
+    setTimeout(() => server.listen(port, '127.0.0.1'), ms);
   },
   lastLink: () => lastLink,
   /** What was asked for since the last time, once all of it is answered. */

@@ -6,8 +6,11 @@ import { now, timed } from '../../test/lib/stats.mjs';
 import { cacheEntry, OUR_CLIENT } from './inventory.mjs';
 
 const [fname, port, deviceDir, lock] = process.argv.slice(2);
+/** What the measures bring about. */
+const EXPECTED = /by force|waits for the API/u;
+
 const db = new AttachDB({
-  log: { warn: (message) => console.error(message) },
+  log: { warn: (message) => EXPECTED.test(message) || console.error(message) },
   fname,
   deviceDir,
   lock: JSON.parse(lock ?? '{}'),
@@ -24,32 +27,23 @@ let hold;
 const commands = {
   async cycle({ volume }) {
     const steps = {
-      add: await timed(() => db.add(volume, cacheEntry(volume))),
-      attach: await timed(() => db.sync(volume)),
-      detach: await timed(() => db.sync(volume, volume)),
-      remove: await timed(() => db.remove(volume)),
+      attach: await timed(() => db.attach(volume, cacheEntry(volume))),
+      detach: await timed(() => db.detach(volume)),
     };
-    return { ms: Object.values(steps).reduce((sum, ms) => sum + ms), steps };
+    return { ms: steps.attach + steps.detach, steps };
   },
   async attach({ volume }) {
-    const ms = await timed(async () => {
-      await db.add(volume, cacheEntry(volume));
-      await db.sync(volume);
-    });
+    const ms = await timed(() => db.attach(volume, cacheEntry(volume)));
     return { ms, ended: now() };
   },
   /** Side by side in this one process. */
-  async attachAll({ volumes }) {
+  async all({ command, volumes }) {
     return Promise.all(
-      volumes.map((volume) => commands.attach({ volume }).catch(({ message }) => ({ error: message }))),
+      volumes.map((volume) => commands[command]({ volume }).catch(({ message }) => ({ error: message }))),
     );
   },
   async detach({ volume }) {
-    const ms = await timed(async () => {
-      await db.sync(volume, volume);
-      await db.remove(volume);
-    });
-    return { ms };
+    return { ms: await timed(() => db.detach(volume)) };
   },
   async sync({ request }) {
     return { ms: await timed(() => db.sync(request)), ended: now() };
@@ -57,8 +51,23 @@ const commands = {
   async add({ times }) {
     const ms = [];
     for (let nr = 0; nr < times; nr++) {
-      const value = { ...cacheEntry('os--volume-added'), time: process.hrtime.bigint().toString(), nr };
+      const value = {
+        ...cacheEntry('os--volume-added'),
+        id: 'added',
+        time: process.hrtime.bigint().toString(),
+        nr,
+      };
       ms.push(await timed(() => db.add('added', value)));
+    }
+    return { ms };
+  },
+  /** One entry every few milliseconds, for a while: how long the others keep this one waiting. */
+  async addFor({ ms: duration }) {
+    const ms = [];
+    for (const end = now() + duration; now() < end; await sleep(5)) {
+      const value = { ...cacheEntry('os--volume-beside'), id: 'beside', time: now() };
+      // One that had to give up has waited all the same.
+      ms.push(await timed(() => db.add('beside', value).catch(() => undefined)));
     }
     return { ms };
   },

@@ -45,6 +45,16 @@ export class Service {
     return this.#ask('reset', options);
   }
 
+  /** Somebody has these volumes open from now on. */
+  open(volumes) {
+    return this.#ask('open', volumes);
+  }
+
+  /** Nobody answers for so many milliseconds. */
+  down(ms) {
+    return this.#ask('down', ms);
+  }
+
   /** When the last device link was made. */
   lastLink() {
     return this.#ask('lastLink');

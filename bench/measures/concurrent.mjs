@@ -7,7 +7,7 @@ const DEVICE_DELAY = 1000;
 const ROUNDS = 3;
 const WARM_UP = 3;
 
-/** Many at once, each adding and attaching a volume of its own whose device appears after a second. */
+/** Many at once, each attaching a volume of its own whose device appears after a second. */
 export async function concurrent({ quick, workspace }) {
   const service = await Service.start(workspace, { volumes: VOLUMES });
   const rows = [];
@@ -65,7 +65,7 @@ async function inOneProcess(count, service, workspace) {
     deviceDir: service.deviceDir,
   });
   await warmUp([actor], service.freeVolumes(1)[0], service);
-  const results = await actor.ask('attachAll', { volumes: service.freeVolumes(count) });
+  const results = await actor.ask('all', { command: 'attach', volumes: service.freeVolumes(count) });
   await actor.stop();
   return results;
 }

@@ -88,7 +88,12 @@ async function underLockIfFree<T>(db: AttachDB, look: () => Promise<T>, signal: 
   } catch (error) {
     if (locked || !(error instanceof SPLockedFileError) || !NOT_LOCKABLE.has(error.code)) throw error;
     const withoutLock = error.code === 'ELOCKED' ? describeHolder(realpathSync(db.fname)) : error.message;
-    return { seen: await look(), withoutLock };
+    try {
+      return { seen: await look(), withoutLock };
+    } catch (second) {
+      // Who may not even read the file is told by the library what to do.
+      throw (second as NodeJS.ErrnoException).syscall === 'open' ? error : second;
+    }
   }
 }
 

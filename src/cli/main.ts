@@ -5,6 +5,16 @@ import type { Terminal } from './terminal.js';
 
 const { stdin, stdout, stderr, env } = process;
 
+const interrupted = new AbortController();
+const interrupt = () => {
+  // Whoever asks a second time is not made to wait for what is being given back.
+  if (interrupted.signal.aborted) process.exit(130);
+  interrupted.abort();
+};
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
+// Whoever reads us has gone, "head" for example.
+stdout.on('error', () => interrupted.abort());
+
 /** How much room there is; a file has as much as one likes, unless COLUMNS says otherwise. */
 const room = (given: string | undefined, of: number | undefined) =>
   of ?? (Number(given) > 0 ? Number(given) : Number.POSITIVE_INFINITY);
@@ -23,6 +33,7 @@ const terminal: Terminal = {
     stderr.isTTY && {
       async ask(question: string, signal: AbortSignal) {
         const lines = createInterface({ input: stdin, output: stderr });
+        lines.on('SIGINT', interrupt);
         try {
           return await lines.question(question, { signal });
         } finally {
@@ -31,12 +42,5 @@ const terminal: Terminal = {
       },
     }),
 };
-
-const interrupted = new AbortController();
-const interrupt = () => interrupted.abort();
-// Once: whoever asks a second time is not made to wait for what is being given back.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt);
-// Whoever reads us has gone, "head" for example.
-stdout.on('error', interrupt);
 
 process.exitCode = await run(process.argv.slice(2), terminal, interrupted.signal);

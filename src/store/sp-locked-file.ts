@@ -24,9 +24,10 @@ export interface WithLockOptions {
 /**
  * A JSON file that several processes share, one at a time. The file must exist.
  *
- * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and
- * whoever finds the file torn restores it from there. That works for objects, lists and texts; a bare number
- * cannot be told from its own beginning.
+ * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and whoever has
+ * the kernel lock and finds the file torn restores it from there. After a restore from a copy that may be old there is
+ * `FILE.restored`, until an operator removes it. That works for objects, lists and strings; a bare number cannot be told
+ * from its own beginning.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedFile`.
  */

@@ -27,7 +27,7 @@ os-s1    d         ro     -    -       not attached
 os-1     a         rw     rw   yes     ok
 pve-1              -      rw   yes     not ours: another prefix
 
-6 volumes: 2 not attached, 1 attached, but no request, 1 stale, 1 ok, 1 not ours
+6 volumes: 2 not attached; 1 attached, but no request; 1 stale; 1 ok; 1 not ours
 Lock: free
 `);
   expect([code, stderr]).toEqual([1, '']);

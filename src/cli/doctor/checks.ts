@@ -95,7 +95,8 @@ const isMissing = (error: Error) => (error as NodeJS.ErrnoException).code === 'E
 
 /** What all services of the group must be able to do with it, and nobody else. */
 function access(found: FileFacts, { user }: Facts): Finding[] {
-  const { path, group, gid, mode, denied, isDirectory } = found;
+  const { path, group, gid, mode, denied, kind } = found;
+  const isDirectory = kind === 'directory';
   const groupNeeds = isDirectory ? 0o070 : 0o060;
   const faults: Finding[] = [];
   if (group === undefined) {
@@ -137,6 +138,9 @@ const file: Check = (facts) => {
   if (found instanceof Error) {
     const remedy = `echo '{}' >${fname}; chmod 0660 ${fname}; chgrp spopenstack ${fname}`;
     return [fault(found.message, isMissing(found) ? remedy : 'Look at what is there')];
+  }
+  if (found.kind !== 'file') {
+    return [fault(`${fname} is no file`, 'Put what is there out of the way, and the cache in its place')];
   }
   const faults = access(found, facts);
   if (found.gid !== directory.gid) {
@@ -212,9 +216,9 @@ const leftovers: Check = (facts) => {
   if (directory instanceof Error || directory.denied !== undefined)
     return skipped('the directory is not usable');
   const faults: Finding[] = [];
-  const abandoned = abandonedLocks(facts).map(({ path }) => path);
-  if (abandoned.length > 0) {
-    const message = `${abandoned.join(' and ')}: whoever made it has died, or has not run for 10 s`;
+  const [abandoned] = abandonedLocks(facts);
+  if (abandoned !== undefined) {
+    const message = `${abandoned.path}: whoever made it has died, or has not run for 10 s`;
     const remedy = 'The next service that needs the lock waits for up to 10 s and removes it; so does --fix';
     faults.push(fault(message, remedy, { kind: 'lock' }));
   }
@@ -223,11 +227,6 @@ const leftovers: Check = (facts) => {
     const message = `${plural(torn.length, 'torn file')} from before a restore: ${torn.map(named).join(', ')}`;
     const remedy = 'Look whether they hold requests that the cache lacks; --fix removes them';
     faults.push(fault(message, remedy, { kind: 'remove', files: torn }));
-  }
-  const temporary = side.filter(({ path }) => path === `${fname}.backup.tmp`);
-  if (temporary.length > 0) {
-    const message = `${named(temporary[0] as SideFile)}: its writer was killed`;
-    faults.push(fault(message, 'Nobody needs it; --fix removes it', { kind: 'remove', files: temporary }));
   }
   const mark = side.filter(({ path }) => path === `${fname}.restored`);
   if (mark.length > 0) faults.push(restoredMark(mark, rows));

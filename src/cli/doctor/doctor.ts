@@ -1,5 +1,4 @@
-import { AttachDB } from '../../index.js';
-import { makeApi, readSettings } from '../host.js';
+import { openCache } from '../host.js';
 import { type Options, UsageError } from '../options.js';
 import { harmless, type Paint, painter, type Terminal, wrap } from '../terminal.js';
 import { CHECKS, type Finding } from './checks.js';
@@ -36,7 +35,7 @@ export async function doctor(options: Options, terminal: Terminal, signal: Abort
   const fixed: string[] = [];
   const fixes = found.filter(({ fix }) => fix !== undefined);
   if (options.fix && fixes.length > 0 && (await isAgreed(facts, fixes, options, terminal, signal))) {
-    fixed.push(...(await applyAll(facts, fixes, options, terminal, signal)));
+    fixed.push(...(await applyAll(fixes, options, terminal, signal)));
     facts = await examine(options, signal);
     found = judge(facts);
     show(facts, found);
@@ -59,10 +58,9 @@ async function isAgreed(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const steps = fixes.flatMap(({ fix }) =>
-    fix === undefined ? [] : [`  ${harmless(describeFix(fix, fname))}\n`],
-  );
-  if (!json) terminal.write(`To do:\n${steps.map((step) => wrap(step, terminal.columns, 4)).join('')}`);
+  const steps = fixes.flatMap(({ fix }) => (fix === undefined ? [] : [harmless(describeFix(fix, fname))]));
+  const lines = steps.map((step) => `  ${wrap(step, terminal.columns, 4)}\n`);
+  if (!json) terminal.write(`\nTo do:\n${lines.join('')}`);
   if (yes) return true;
   if (terminal.ask === undefined) {
     terminal.writeError('Nothing is done, because nobody can be asked here: --yes does it\n');
@@ -73,26 +71,18 @@ async function isAgreed(
 
 /** One after the other, so that Ctrl-C leaves each of them done or not begun. */
 async function applyAll(
-  { fname, settings }: Facts,
   fixes: readonly Finding[],
   options: Options,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { config } = settings instanceof Error ? readSettings(options) : settings;
-  const db = new AttachDB({
-    log: { warn: (message) => terminal.writeError(`${harmless(message)}\n`) },
-    config,
-    api: makeApi(config),
-    fname,
-    deviceDir: options['device-dir'],
-  });
+  const db = openCache(options, (message) => terminal.writeError(`${harmless(message)}\n`));
   const done: string[] = [];
   for (const { fix } of fixes) {
     signal.throwIfAborted();
     if (fix === undefined) continue;
     await applyFix(fix, db, signal);
-    done.push(describeFix(fix, fname));
+    done.push(describeFix(fix, db.fname));
   }
   return done;
 }

@@ -1,5 +1,15 @@
 import { execFile } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -74,16 +84,19 @@ export async function examine(options: Options, signal: AbortSignal): Promise<Fa
     side: isUsable(directory) ? sideFiles(fname) : [],
     locker: await findLocker(),
   };
-  if (file !== undefined && isUsable(file)) Object.assign(facts, await examineCache(facts, signal));
+  if (file !== undefined && isUsable(file) && file.kind === 'file')
+    Object.assign(facts, await examineCache(facts, signal));
   if (!(settings instanceof Error)) Object.assign(facts, await examineCluster(db, facts.cache, signal));
   signal.throwIfAborted();
   return facts;
 }
 
-export const abandonedLocks = ({ side, fname, now }: Pick<Facts, 'side' | 'fname' | 'now'>) =>
-  side.filter(
-    ({ path, mtimeMs }) => [`${fname}.lock`, `${fname}.holder`].includes(path) && now - mtimeMs > ABANDONED,
-  );
+/** Only the lock directory is refreshed; who made it is written down once. */
+export function abandonedLocks({ side, fname, now }: Pick<Facts, 'side' | 'fname' | 'now'>): SideFile[] {
+  const named = (end: string) => side.find(({ path }) => path === fname + end);
+  const oldest = named('.lock') ?? named('.holder');
+  return oldest !== undefined && now - oldest.mtimeMs > ABANDONED ? [oldest] : [];
+}
 
 const isUsable = (found: FileFacts | Error): found is FileFacts =>
   !(found instanceof Error) && found.denied === undefined;
@@ -122,7 +135,7 @@ async function examineCache(
   const copy = join(dir, basename(fname));
   const take = () => {
     for (const end of ['', '.backup']) {
-      if (existsSync(fname + end)) copyFileSync(fname + end, copy + end);
+      if (existsSync(fname + end)) copyFaithfully(fname + end, copy + end);
     }
   };
   try {
@@ -146,6 +159,16 @@ async function examineCache(
     rmSync(dir, { recursive: true });
   }
 }
+
+/** Whose it is and how old it is decides whether the library trusts a copy. */
+function copyFaithfully(from: string, to: string): void {
+  const { uid, gid, atime, mtime } = statSync(from);
+  copyFileSync(from, to);
+  utimesSync(to, atime, mtime);
+  chownSync(to, process.getuid?.() === 0 ? uid : -1, mayGive(gid) ? gid : -1);
+}
+
+const mayGive = (gid: number) => process.getuid?.() === 0 || process.getgroups?.().includes(gid);
 
 async function tryLock(fname: string, fn: () => void, signal: AbortSignal): Promise<number | Error> {
   const file = new QuietDB(fname, { kernelLock: 'required', timeout: LOCK_TIMEOUT });

@@ -134,6 +134,38 @@ describe('a fault at every single call of a write', () => {
   });
 });
 
+test.each(['ENOSPC', 'EIO', 'EACCES'])(
+  '%s at every single call of a restore: the next one restores',
+  async (code) => {
+    /** A write of ours that was interrupted. */
+    const tear = () => {
+      for (const name of readdirSync(path())) rmSync(path(name), { recursive: true });
+      writeFileSync(path('db.json.backup'), `${JSON.stringify(NEW)} `);
+      writeFileSync(fname, '{"a":1,"lo');
+    };
+    let faults = 0;
+    for (let at = 0, isLast = false; !isLast; at++) {
+      tear();
+      let count = 0;
+      let what = '';
+      mend = tamperWithDisk(({ name, path: where }) => {
+        if (count++ !== at) return undefined;
+        what = `${code} at ${name} ${where}`;
+        throw systemError(code);
+      });
+      const found = await new QuietDB(fname, { timeout: 200 }).get().catch((error: unknown) => error);
+      mend();
+      isLast = count <= at;
+      if (found instanceof Error) faults++;
+      else expect(found, what).toEqual(NEW);
+      for (const name of ['db.json.lock', 'db.json.holder'])
+        rmSync(path(name), { recursive: true, force: true });
+      expect(await stateNow(), what).toBe('new');
+    }
+    expect(faults).toBeGreaterThan(3);
+  },
+);
+
 describe('a disk that breaks for good', () => {
   /** From that call on nothing can be written to the file itself. */
   const breakAt = (first: string) => {

@@ -16,7 +16,8 @@ interface Inode {
 
 /**
  * A model of a disk behind a cache. What was not flushed may have reached the disk or not, each change by
- * itself and a write also in part, in any order: more than any real file system allows itself.
+ * itself and a write also in part, in any order, but for one: the bytes of a file that was truncated to nothing go to new
+ * blocks, so they do not reach the disk without that. More than any real file system allows itself.
  */
 export class DiskModel {
   readonly #names = new Map<string, Inode>();
@@ -108,7 +109,14 @@ function renamed(names: Map<string, Inode>, change: NameChange): void {
 }
 
 function possibleContents({ onDisk, pending }: Inode): Buffer[] {
-  return subsets(pending).flatMap((changes) =>
+  const lastTruncate = pending.findLastIndex(({ kind }) => kind === 'truncate');
+  const possible = subsets(pending).filter(
+    (changes) =>
+      !changes.some((change) => pending.indexOf(change) > lastTruncate) ||
+      lastTruncate < 0 ||
+      changes.includes(pending[lastTruncate] as Change),
+  );
+  return possible.flatMap((changes) =>
     changes.reduce<Buffer[]>(
       (contents, change) => contents.flatMap((content) => torn(change).map((part) => changed(content, part))),
       [onDisk],

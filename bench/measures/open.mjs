@@ -1,0 +1,75 @@
+import { progress } from '../../test/lib/progress.mjs';
+import { cacheOf } from '../lib/inventory.mjs';
+import { Service } from '../lib/service.mjs';
+import { startActor } from '../lib/sides.mjs';
+
+const VOLUMES = 1000;
+const ROUNDS = 2;
+/** Long enough for eleven attempts of all of them. */
+const BESIDE = 3000;
+
+/** Many volumes that virtual machines have open are detached at once, as when a host is emptied. */
+export async function openVolumes({ quick, workspace }) {
+  const service = await Service.start(workspace, { volumes: VOLUMES });
+  const found = { reference: [], ours: [], 'ours, 64 in one process': [] };
+  for (let round = 1; round <= (quick ? 1 : ROUNDS); round++) {
+    progress(`open: 16 processes of each side detach an open volume, round ${round}`);
+    found.reference.push(await inProcesses('reference', 16, service, workspace));
+    found.ours.push(await inProcesses('ours', 16, service, workspace));
+    found['ours, 64 in one process'].push(await inOneProcess(64, service, workspace));
+  }
+  await service.stop();
+  const row = (what, unit, pick) => ({
+    what,
+    unit,
+    values: Object.fromEntries(Object.entries(found).map(([column, rounds]) => [column, rounds.map(pick)])),
+  });
+  return {
+    title: 'Many open volumes detached at once',
+    note: `N = ${VOLUMES}. Each volume stays open: ten attempts 200 ms apart, the eleventh by force. 16 processes, or 64 calls in one. Beside them a Python service and one of ours add() to the same cache all the time; the longest wait of those is how long the lock was held.`,
+    columns: Object.keys(found),
+    rows: [
+      row('succeeded', 'calls', ({ results }) => results.filter(({ error }) => error === undefined).length),
+      row('longest success', 'ms', ({ results }) => Math.max(0, ...results.flatMap(({ ms }) => ms ?? []))),
+      row('longest add() of a Python service beside', 'ms', ({ python }) => python),
+      row('longest add() of ours beside', 'ms', ({ node }) => node),
+    ],
+  };
+}
+
+/** The longest wait of an add() beside some work. */
+async function beside(work, file) {
+  const [python, node] = await Promise.all([startActor('reference', { file }), startActor('ours', { file })]);
+  const longest = async (actor) => Math.max(...(await actor.ask('addFor', { ms: BESIDE })).ms);
+  const [results, ...waits] = await Promise.all([work(), longest(python), longest(node)]);
+  await Promise.all([python.stop(), node.stop()]);
+  return { results, python: waits[0], node: waits[1] };
+}
+
+async function inProcesses(kind, count, service, workspace) {
+  const { port, deviceDir } = service;
+  const volumes = service.freeVolumes(count);
+  const file = workspace.cache(cacheOf([]));
+  const actors = await Promise.all(volumes.map(() => startActor(kind, { file, port, deviceDir })));
+  await service.reset({ deviceDelay: 0 });
+  for (const [at, actor] of actors.entries()) await actor.ask('attach', { volume: volumes[at] });
+  await service.open(volumes);
+  const detach = (actor, at) =>
+    actor.ask('detach', { volume: volumes[at] }).catch(({ message }) => ({ error: message }));
+  const found = await beside(() => Promise.all(actors.map(detach)), file);
+  await Promise.all(actors.map((actor) => actor.stop()));
+  return found;
+}
+
+async function inOneProcess(count, service, workspace) {
+  const { port, deviceDir } = service;
+  const volumes = service.freeVolumes(count);
+  const file = workspace.cache(cacheOf([]));
+  const actor = await startActor('ours', { file, port, deviceDir });
+  await service.reset({ deviceDelay: 0 });
+  await actor.ask('all', { command: 'attach', volumes });
+  await service.open(volumes);
+  const found = await beside(() => actor.ask('all', { command: 'detach', volumes }), file);
+  await actor.stop();
+  return found;
+}

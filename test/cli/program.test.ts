@@ -1,0 +1,276 @@
+import { execFile, spawn } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, test } from 'vitest';
+import { entry, useHost } from './host.js';
+
+const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const MAIN = at('../../dist/cli/main.js');
+const GROUP = 61_100;
+
+const names = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, n) => `os--volume-2f1c7a3e-1111-4222-8333-${String(n).padStart(12, '0')}`,
+  );
+const requestsFor = (volumes: string[]) =>
+  Object.assign({}, ...volumes.map((volume, n) => entry(`r${n}`, volume)));
+const volumes = names(3);
+const host = useHost({ volumes, attachments: volumes.slice(1).map((volume) => ({ volume })) });
+const healthy = () => host.writeCache(requestsFor(volumes.slice(1)));
+
+interface Outcome {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+const program = (command: string, args: string[], env: Record<string, string> = {}) =>
+  new Promise<Outcome>((resolve) => {
+    const options = { env: { ...process.env, ...env }, maxBuffer: 10_000_000 };
+    execFile(command, args, options, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
+  });
+
+/** In a terminal of 80 columns and 24 rows. */
+async function inTerminal(
+  args: string[],
+  dialogue: [string, string][] = [],
+  env: Record<string, string> = {},
+) {
+  const argv = [process.execPath, MAIN, ...args, ...host.args()];
+  const { stdout } = await program(
+    'python3',
+    [at('terminal.py'), '80', '24', JSON.stringify([argv, dialogue])],
+    {
+      NO_COLOR: '',
+      ...env,
+    },
+  );
+  return JSON.parse(stdout) as { code: number; shown: string };
+}
+
+const running = new Set<ReturnType<typeof spawn>>();
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+  running.clear();
+});
+
+/** Starts a program, and waits for its first words. */
+async function start(command: string, args: string[]) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  running.add(child);
+  let shown = '';
+  await new Promise<void>((resolve) =>
+    child.stdout.on('data', (data) => {
+      shown += data;
+      resolve();
+    }),
+  );
+  return {
+    child,
+    shown: () => shown,
+    ended: new Promise<number | null>((resolve) => child.once('close', resolve)),
+  };
+}
+
+const CSI = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'gu');
+const widest = (shown: string) =>
+  Math.max(
+    ...shown
+      .replace(CSI, '')
+      .split('\r\n')
+      .map((line) => [...line].length),
+  );
+
+test('the package has it as a program', () => {
+  const { bin } = JSON.parse(readFileSync(at('../../package.json'), 'utf8'));
+  expect(bin).toEqual({ 'storpool-attachdb': 'dist/cli/main.js' });
+  expect(readFileSync(MAIN, 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/u);
+});
+
+describe('in a terminal', () => {
+  test('5,000 volumes fit into 80 columns, in colour', async () => {
+    host.writeCache({ ...requestsFor(names(4999)), ...entry('last', volumes[1] as string) });
+    const { code, shown } = await inTerminal(['status']);
+    expect([code, widest(shown)]).toEqual([1, 80]);
+    expect(shown).toMatch(/4999 volumes: 1 not attached; 4996 stale; 2 ok/u);
+    expect(shown).toContain('\x1b[32mok\x1b[39m');
+  });
+
+  test('doctor fits into 80 columns, without colour if NO_COLOR says so', async () => {
+    healthy();
+    const { code, shown } = await inTerminal(['doctor'], [], { NO_COLOR: '1' });
+    expect([code, shown.replace(CSI, '')]).toEqual([0, shown]);
+    expect(shown.split('\r\n').filter((line) => line.length > 80 && !line.includes('/'))).toEqual([]);
+  });
+
+  test('--watch draws what fits until Ctrl-C, which leaves no lock behind', async () => {
+    host.writeCache(requestsFor(names(4999)));
+    const { code, shown } = await inTerminal(['status', '--watch'], [['Lock: free', '\x03']]);
+    expect(code).toBe(0);
+    const lines = shown.replace(CSI, '').split('\r\n');
+    expect(lines.length).toBeLessThanOrEqual(25);
+    expect(lines[1]).toMatch(/(not attached|not in the cluster)$/u);
+    expect(existsSync(`${host.file()}.lock`)).toBe(false);
+  });
+
+  test('Ctrl-C at the question of --fix: nothing is done', async () => {
+    host.writeCache({ ...requestsFor(volumes.slice(1)), ...entry('gone', 'os-gone') });
+    const { code, shown } = await inTerminal(['doctor', '--fix'], [['Do it? [y/N]', '\x03']]);
+    expect([code, 'gone' in host.readCache()]).toEqual([130, true]);
+    expect(shown).toContain('remove from');
+  });
+
+  test('"y" at the question of --fix does it', async () => {
+    host.writeCache({ ...requestsFor(volumes.slice(1)), ...entry('gone', 'os-gone') });
+    const { code } = await inTerminal(['doctor', '--fix'], [['Do it? [y/N]', 'y\r']]);
+    expect([code, 'gone' in host.readCache(), existsSync(`${host.file()}.lock`)]).toEqual([0, false, false]);
+  });
+});
+
+test('a Python service has the lock: status and doctor say which process', async () => {
+  healthy();
+  const hold = `import fcntl, sys, time; f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)`;
+  const { child } = await start('python3', ['-c', hold, host.file()]);
+  const words = new RegExp(`the kernel lock belongs to process ${child.pid} \\(python`, 'u');
+  const [status, doctor] = await Promise.all([host.cli('status'), host.faults()]);
+  expect(status.stdout).toMatch(words);
+  expect(doctor).toEqual([['lock', expect.stringMatching(words)]]);
+});
+
+test('who reads only the beginning gets it without a complaint', async () => {
+  host.writeCache(requestsFor(names(4999)));
+  const command = `"$0" "$@" | head -n 1`;
+  const { stdout, stderr } = await program('sh', [
+    '-c',
+    command,
+    process.execPath,
+    MAIN,
+    'status',
+    ...host.args(),
+  ]);
+  expect([stdout, stderr]).toEqual([expect.stringMatching(/^VOLUME .*VERDICT\n$/u), '']);
+});
+
+test('a host with neither koffi nor the flock program', async () => {
+  healthy();
+  mkdirSync(host.path('bin'));
+  symlinkSync('/usr/bin/stat', host.path('bin/stat'));
+  const args = ['--import', at('../lib/without-koffi.mjs'), MAIN, 'doctor', '--json', ...host.args()];
+  const { code, stdout } = await program(process.execPath, args, { PATH: host.path('bin') });
+  const faults = JSON.parse(stdout).checks.filter(({ state }: { state: string }) => state === 'fault');
+  expect([code, faults]).toEqual([
+    1,
+    [
+      expect.objectContaining({
+        check: 'lock',
+        message: expect.stringMatching(/install the npm package koffi or the flock program/u),
+      }),
+    ],
+  ]);
+});
+
+test('fake: the lines that it prints lead to it, and SIGTERM ends it', async () => {
+  const { child, shown, ended } = await start(process.execPath, [
+    MAIN,
+    'fake',
+    '--token',
+    "it's",
+    '--volumes',
+    'os-9',
+  ]);
+  const lines = shown().split('\n');
+  const curl = lines.find((line) => line.startsWith('curl'));
+  const environment = lines.filter((line) => line.startsWith('export ')).join('\n');
+  const status = `"${process.execPath}" "${MAIN}" status --set SP_OURID=1 --file "${host.file()}" --json`;
+  const { stdout } = await program('sh', [
+    '-c',
+    `${curl} -s -o /dev/null -w '%{http_code}\\n'\n${environment}\n${status}`,
+  ]);
+  expect(stdout).toMatch(/^200\n\{\n {2}"ok": true/u);
+  child.kill('SIGTERM');
+  expect(await ended).toBe(0);
+  expect(shown()).toMatch(
+    /GET \/ctrl\/1\.0\/VolumesList 200 [\d.]+ ms\n.* GET \/ctrl\/1\.0\/AttachmentsList 200/u,
+  );
+});
+
+describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
+  const as = (uid: number, gids: number[], command: string) =>
+    program(process.execPath, [
+      at('as-user.mjs'),
+      String(uid),
+      gids.join(),
+      command,
+      '--json',
+      ...host.args(),
+    ]);
+  const deploy = (dirMode: number, fileMode: number) => {
+    healthy();
+    chmodSync(host.path(), 0o755);
+    for (const path of [host.path('spool'), host.file()]) chownSync(path, 0, 0);
+    chmodSync(host.path('spool'), dirMode);
+    chmodSync(host.file(), fileMode);
+  };
+  const faults = ({ stdout }: Outcome) =>
+    JSON.parse(stdout)
+      .checks.filter(({ state }: { state: string }) => state === 'fault')
+      .map((one: { check: string; message: string; remedy: string }) => [
+        one.check,
+        `${one.message} ${one.remedy}`,
+      ]);
+
+  test('in the group all is well', async () => {
+    deploy(0o2770, 0o660);
+    expect(await as(61_001, [0], 'doctor')).toMatchObject({ code: 0 });
+  });
+
+  test('who is not in the group may not use the directory', async () => {
+    deploy(0o2770, 0o660);
+    const found = await as(61_001, [GROUP], 'doctor');
+    expect([found.code, faults(found)]).toEqual([
+      1,
+      [
+        [
+          'directory',
+          expect.stringMatching(
+            /user 61001 may not read and write it \(EACCES\) usermod -aG root user 61001/u,
+          ),
+        ],
+      ],
+    ]);
+    expect(await as(61_001, [GROUP], 'status')).toMatchObject({
+      code: 3,
+      stderr: expect.stringMatching(/EACCES.*Let this user be in the group/u),
+    });
+  });
+
+  test('a directory that can only be read', async () => {
+    deploy(0o2750, 0o660);
+    expect(faults(await as(61_001, [0], 'doctor'))).toEqual([
+      ['directory', expect.stringMatching(/its group may not write it chmod g\+rwx/u)],
+    ]);
+  });
+
+  test('a file that can only be read is shown without the lock', async () => {
+    deploy(0o755, 0o664);
+    writeFileSync(`${host.file()}.lock`, '');
+    const { code, stdout } = await as(61_001, [GROUP], 'status');
+    const { lock, volumes } = JSON.parse(stdout);
+    expect([code, volumes.length, lock]).toEqual([
+      0,
+      2,
+      { free: false, problem: expect.stringMatching(/EACCES/u) },
+    ]);
+  });
+});
