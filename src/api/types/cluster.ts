@@ -1,4 +1,4 @@
-import type { Bytes, VolumePolicy } from './volumes.js';
+import type { Bytes, PlacementGroups, VolumePolicy } from './volumes.js';
 
 /** A template of settings for volumes. */
 export interface VolumeTemplate extends VolumePolicy {
@@ -19,7 +19,7 @@ export interface Disk {
   serverId?: number;
   /** -1 while the disk is up. */
   generationLeft?: number;
-  /** Allocation groups: all of them, those in use, those free. */
+  /** Allocation groups in all. */
   agCount?: number;
   /** Allocation groups in use. */
   agAllocated?: number;
@@ -82,15 +82,9 @@ export interface TemplateSpace extends SpaceEstimate {
 }
 
 /** A template and the space of its volumes, as `volumeTemplatesStatus()` gives it. All sizes are bytes. */
-export interface VolumeTemplateStatus {
+export interface VolumeTemplateStatus extends PlacementGroups {
   /** Its name. */
   name: string;
-  /** The placement group of all copies that have no group of their own. */
-  placeAll?: string;
-  /** The placement group of the last copy, the one that is read. */
-  placeTail?: string;
-  /** The placement group of the first copy. */
-  placeHead?: string;
   /** Number of copies; `-` where the template does not say. */
   replication?: number | '-';
   /** Number of its volumes. */

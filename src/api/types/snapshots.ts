@@ -1,7 +1,9 @@
 import type {
   ApiOk,
-  ObjectsOnDisks,
+  DeletionTime,
+  DiskUsage,
   Placement,
+  PlacementGroups,
   Tags,
   Volume,
   VolumePolicy,
@@ -27,15 +29,11 @@ export interface Snapshot extends VolumeSummaryBase {
 }
 
 /** The argument of `snapshotCreate()`. */
-export interface SnapshotCreate {
+export interface SnapshotCreate extends DeletionTime {
   /** Default: a name that the service makes up, `autoName` of the result. */
   name?: string | undefined;
   /** Delete it as soon as nothing is based on it. */
   bind?: boolean | undefined;
-  /** Seconds since 1970 */
-  targetDeleteDate?: number | undefined;
-  /** Seconds from now */
-  deleteAfter?: number | undefined;
   /** Its tags. */
   tags?: Tags | undefined;
   /** Multi-cluster setups only: passed on as it is. */
@@ -43,17 +41,13 @@ export interface SnapshotCreate {
 }
 
 /** The argument of `snapshotUpdate()`: only what is to change. */
-export interface SnapshotUpdate extends VolumePolicy {
+export interface SnapshotUpdate extends VolumePolicy, DeletionTime {
   /** The new name. */
   rename?: string | undefined;
   /** The template to take the settings from. */
   template?: string | undefined;
   /** Whether to delete it as soon as nothing is based on it. */
   bind?: boolean | undefined;
-  /** Seconds since 1970; 0 for never */
-  targetDeleteDate?: number | undefined;
-  /** Seconds from now; 0 for never */
-  deleteAfter?: number | undefined;
 }
 
 /** The answer to `snapshotCreate()`. */
@@ -66,17 +60,8 @@ export interface SnapshotCreated extends ApiOk {
   snapshotVisibleVolumeId?: number;
 }
 
-/** A snapshot and how its data lies on the disks, as `snapshotInfo()` gives it. */
-export interface SnapshotInfo extends Snapshot {
-  /** Number of disks that hold some of it. */
-  disksCount?: number;
-  /** Number of objects by the IDs of the disks. */
-  objectsPerDisk?: Record<string, number>;
-  /** How many objects lie on each sequence of disks. */
-  objectsPerChain?: ObjectsOnDisks[];
-  /** How many objects lie on each set of disks. */
-  objectsPerDiskSet?: ObjectsOnDisks[];
-}
+/** A snapshot and how its data is spread over the disks, as `snapshotInfo()` gives it. */
+export interface SnapshotInfo extends Snapshot, DiskUsage {}
 
 /** A snapshot and where its data lies, as `snapshotDescribe()` gives it. */
 export interface SnapshotDescription extends Snapshot, Placement {}
@@ -123,7 +108,7 @@ export interface GroupSnapshotCreated {
 }
 
 /** The argument of `snapshotFromRemote()`. */
-export interface SnapshotFromRemote {
+export interface SnapshotFromRemote extends PlacementGroups {
   /** The name of the location that has the snapshot. */
   remoteLocation: string;
   /** The global ID of the snapshot there, without `~`. */
@@ -132,12 +117,6 @@ export interface SnapshotFromRemote {
   name?: string | undefined;
   /** The template to take the settings from. */
   template?: string | undefined;
-  /** The placement group of all copies that have no group of their own. */
-  placeAll?: string | undefined;
-  /** The placement group of the last copy, the one that is read. */
-  placeTail?: string | undefined;
-  /** The placement group of the first copy. */
-  placeHead?: string | undefined;
   /** Number of copies. */
   replication?: number | undefined;
   /** Whether to export the copy at once. */

@@ -4,8 +4,18 @@ export type Bytes = number;
 /** Short name and value pairs kept with a volume or snapshot. The drivers use `virt` and `qc` among others. */
 export type Tags = Record<string, string>;
 
+/** The placement groups that the copies of a volume or snapshot lie in. */
+export interface PlacementGroups {
+  /** The placement group of all copies that have no group of their own. */
+  placeAll?: string | undefined;
+  /** The placement group of the last copy, the one that is read. */
+  placeTail?: string | undefined;
+  /** The placement group of the first copy. */
+  placeHead?: string | undefined;
+}
+
 /** What volumes and snapshots have in common. Fields that a newer service adds are kept. */
-export interface VolumeSummaryBase {
+export interface VolumeSummaryBase extends PlacementGroups {
   /** Its name; where it has none, its global ID, for example `~a.b.cd`. */
   name: string;
   /** The identifier that stays through renames, for example `a.b.cd`; where a name is asked for it is given as `~a.b.cd`. */
@@ -18,12 +28,6 @@ export interface VolumeSummaryBase {
   templateName?: string;
   /** The snapshot that it is based on; empty without one. */
   parentName?: string;
-  /** The placement group of all copies that have no group of their own. */
-  placeAll?: string;
-  /** The placement group of the last copy, the one that is read. */
-  placeTail?: string;
-  /** The placement group of the first copy. */
-  placeHead?: string;
   /** Limit in KB/s; 0 without one. */
   bw?: number | '-';
   /** Limit in operations/s; 0 without one. */
@@ -56,8 +60,8 @@ export interface ObjectsOnDisks {
   count: number;
 }
 
-/** A volume and how its data lies on the disks. */
-export interface VolumeInfo extends Volume {
+/** How the data of a volume or snapshot is spread over the disks. */
+export interface DiskUsage {
   /** Number of disks that hold some of it. */
   disksCount?: number;
   /** Number of objects by the IDs of the disks. */
@@ -68,14 +72,11 @@ export interface VolumeInfo extends Volume {
   objectsPerDiskSet?: ObjectsOnDisks[];
 }
 
+/** A volume and how its data is spread over the disks, as `volumeInfo()` gives it. */
+export interface VolumeInfo extends Volume, DiskUsage {}
+
 /** The settings that volumes get when they are made or changed. */
-export interface VolumePolicy {
-  /** The placement group of all copies that have no group of their own. */
-  placeAll?: string | undefined;
-  /** The placement group of the last copy, the one that is read. */
-  placeTail?: string | undefined;
-  /** The placement group of the first copy. */
-  placeHead?: string | undefined;
+export interface VolumePolicy extends PlacementGroups {
   /** Number of copies. */
   replication?: number | undefined;
   /** KB/s */
@@ -156,13 +157,16 @@ export interface VolumeDelete {
   onAttached?: OnAttached | undefined;
 }
 
-/** The argument of `volumeFreeze()`. */
-export interface VolumeFreeze {
-  /** When to delete the snapshot that comes of it, in seconds since 1970; 0 for never. */
+/** When a snapshot is deleted by itself. */
+export interface DeletionTime {
+  /** When to delete the snapshot, in seconds since 1970; 0 for never. */
   targetDeleteDate?: number | undefined;
-  /** When to delete it, in seconds from now; 0 for never. */
+  /** When to delete the snapshot, in seconds from now; 0 for never. */
   deleteAfter?: number | undefined;
 }
+
+/** The argument of `volumeFreeze()`: the snapshot that it makes. */
+export interface VolumeFreeze extends DeletionTime {}
 
 /** The argument of `volumeAcquire()`. */
 export interface VolumeAcquire {
@@ -193,17 +197,12 @@ export interface SpaceUsed {
 export interface VolumeSpace extends Volume, SpaceUsed {}
 
 /** The state of a volume or snapshot, as `volumesGetStatus()` gives it. */
-export interface VolumeStatus {
-  /** Its name. */
-  name: string;
+export interface VolumeStatus
+  extends Pick<VolumeSummaryBase, 'name' | 'size' | 'replication' | 'tags' | 'clusterName' | 'clusterId'> {
   /** Whether it is a snapshot. */
   snapshot?: boolean;
   /** `up soon`: a disk that came back is catching up. `data lost`: the last copy of something is gone. */
   status?: 'up' | 'up soon' | 'data lost' | 'down';
-  /** Its size. */
-  size?: Bytes;
-  /** Number of copies. */
-  replication?: number;
   /** Whether its data is being moved. */
   migrating?: boolean;
   /** Whether a copy is missing. */
@@ -228,11 +227,5 @@ export interface VolumeStatus {
   missingTargetDrives?: number[];
   /** The IDs of its disks that are being emptied. */
   softEjectingDrives?: number[];
-  /** Its tags. */
-  tags?: Tags;
-  /** Multi-cluster calls only: where it is at present. */
-  clusterName?: string;
-  /** Multi-cluster calls only: the ID of that cluster. */
-  clusterId?: string;
   [field: string]: unknown;
 }
