@@ -229,11 +229,14 @@ const leftovers: Check = (facts) => {
     faults.push(fault(message, remedy, { kind: 'remove', files: torn }));
   }
   const mark = side.filter(({ path }) => path === `${fname}.restored`);
-  if (mark.length > 0) faults.push(restoredMark(mark, rows));
+  if (mark.length > 0) faults.push({ ...restoredMark(mark, rows), details: linesOf(facts.restoredNote) });
   return unless(faults, () => ok('none'));
 };
 
 const named = ({ path, size }: SideFile) => `${path} (${size} bytes)`;
+
+const linesOf = (note: Facts['restoredNote'] = '') =>
+  (note instanceof Error ? note.message : note).trim().split('\n');
 
 /** Whether something was lost shows in what is attached: only then is it safe that services force again. */
 function restoredMark(mark: SideFile[], rows: Facts['rows']): Finding {
