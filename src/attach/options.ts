@@ -78,6 +78,8 @@ export interface SyncOptions {
   /**
    * Ends all waits and calls at once; the call then throws the signal's reason. Where that is an `Error` without a
    * `cause` and the call was waiting to try again, its `cause` says what had failed.
+   *
+   * A change that has been sent is carried out all the same: the lock is kept until the service has answered.
    */
   signal?: AbortSignal | undefined;
 }
