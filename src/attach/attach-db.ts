@@ -1,8 +1,6 @@
 import { Api } from '../api/api.js';
-import { isClientId } from '../api/names.js';
 import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
-import { type DetachEvent, traced } from '../observe/tracing.js';
-import { warnOnce } from '../observe/warn-once.js';
+import { type AttachEvent, type DetachEvent, traced } from '../observe/tracing.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import { AttachError } from './attach-error.js';
@@ -22,18 +20,14 @@ import {
   type AttachDBOptions,
   checkCount,
   checkLogger,
+  clientIdOf,
+  configSource,
   type Logger,
   type SyncOptions,
 } from './options.js';
-import { checkAttachable, type SyncCall, type SyncPlan, wantedBy } from './plan.js';
+import { checkAttachable, type SyncPlan, syncCall, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
-import {
-  type AttachRequest,
-  type AttachRequestFields,
-  checkReqId,
-  completeRequest,
-  misspelledMembers,
-} from './request.js';
+import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
 import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
 
 /**
@@ -59,10 +53,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#log = checkLogger(options?.log);
-    this.#configSource =
-      options.overrideConfig === undefined
-        ? (options.config ?? {})
-        : { overrideConfig: copyOf(options.overrideConfig) };
+    this.#configSource = configSource(options);
     this.#injected = options.api;
     this.#devices = new Devices(
       options.deviceDir ?? '/dev/storpool',
@@ -110,13 +101,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID.
    */
   clientId(): number {
-    const id = this.config().get('SP_OURID', '').trim();
-    const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
-    if (isClientId(clientId)) return clientId;
-    throw new AttachError(
-      'ENOCLIENTID',
-      `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 to 4095, in ${this.config().source}`,
-    );
+    return clientIdOf(this.config());
   }
 
   /** The path at which the device of an attached volume or snapshot appears. */
@@ -165,7 +150,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     request: AttachRequest | AttachRequestFields,
     options?: WithLockOptions,
   ): Promise<void> {
-    await super.add(reqId, this.#complete(reqId, request, 'to be added'), options);
+    await super.add(reqId, completeRequest(reqId, request, 'to be added', this.#log), options);
   }
 
   /**
@@ -191,27 +176,24 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     { signal }: SyncOptions = {},
   ): Promise<Attached> {
     signal?.throwIfAborted();
-    const complete = this.#complete(reqId, request, 'to be attached');
+    const complete = completeRequest(reqId, request, 'to be attached', this.#log);
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
     const { volume, snapshot, rights } = wanted;
-    return traced(
-      'storpool:attach',
-      { reqId, volume, snapshot, rights, clientId: this.clientId() },
-      async () => {
-        const progress = new AttachProgress();
-        const { alreadyAttached } = await this.#attempts(
-          `attach(${reqId})`,
-          (attempt) => attachOnce(reqId, complete, progress, attempt),
-          signal,
-        );
-        const found = await this.#devices.find([volume], signal);
-        if (found.has(volume))
-          return { volume, snapshot, rights, device: this.devicePath(volume), alreadyAttached };
-        const remedy = `detach(${JSON.stringify(reqId)}) undoes the attachment`;
-        throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
-      },
-    );
+    const context: AttachEvent = { reqId, volume, snapshot, rights, clientId: this.clientId() };
+    return traced('storpool:attach', context, async () => {
+      const progress = new AttachProgress();
+      const { alreadyAttached } = await this.#attempts(
+        `attach(${reqId})`,
+        (attempt) => attachOnce(reqId, complete, progress, attempt),
+        signal,
+      );
+      const device = this.devicePath(volume);
+      const found = await this.#devices.find([volume], signal);
+      if (found.has(volume)) return { volume, snapshot, rights, device, alreadyAttached };
+      const remedy = `detach(${JSON.stringify(reqId)}) undoes the attachment`;
+      throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
+    });
   }
 
   /**
@@ -290,16 +272,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     this.#log.warn(message);
   }
 
-  #complete(reqId: string, request: unknown, what: string): AttachRequest {
-    checkReqId(reqId);
-    const complete = completeRequest(reqId, request, what);
-    for (const [given, meant] of misspelledMembers(complete)) {
-      const message = `A request ${what} has the unknown member ${given}: did you mean ${meant}?`;
-      warnOnce((text) => this.warn(text), `member ${given}`, message);
-    }
-    return complete;
-  }
-
   /** Each attempt takes the lock, and reads the cache and the attachments again. */
   #attempts<T>(
     what: string,
@@ -334,15 +306,3 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     return inAttempts(underLock, this.#policy, warnWaiting, signal);
   }
 }
-
-function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
-  checkReqId(reqId);
-  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
-  throw new TypeError(
-    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
-  );
-}
-
-/** {@link SPConfig} refuses anything that is not an object. */
-const copyOf = <T>(settings: T): T =>
-  typeof settings === 'object' && !Array.isArray(settings) && settings !== null ? { ...settings } : settings;

@@ -179,7 +179,15 @@ export async function attachOnce(
       `Request ${reqId} is for ${before} in ${cache.fname}, not for ${volume}: detach(${JSON.stringify(reqId)}) first, or use another ID`,
     );
   }
-  const [ours, exists] = await Promise.all([cluster.attachments(), cluster.existing([wanted])]);
+  // Whatever happens later, detach() finds the request. Its write takes as long as the questions: both at once.
+  const questions = Promise.all([cluster.attachments(), cluster.existing([wanted])]);
+  const [answers, write] = await Promise.allSettled([questions, cache.put(reqId, request)]);
+  if (write.status === 'rejected') throw write.reason;
+  if (answers.status === 'rejected') {
+    if (before === undefined && !progress.sent) await cache.drop([reqId]);
+    throw answers.reason;
+  }
+  const [ours, exists] = answers.value;
   const isAttached = attachedAmong(ours)(wanted);
   if (!isAttached && !exists(wanted)) {
     await cache.drop([reqId]);
@@ -188,8 +196,6 @@ export async function attachOnce(
       `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${volume} for request ${reqId}: check the name, or create it first`,
     );
   }
-  // Whatever happens from here on, detach() finds the request and undoes the attachment.
-  await cache.put(reqId, request);
   const alreadyAttached = isAttached && !progress.sent;
   if (!isAttached) {
     progress.sent = true;

@@ -1,8 +1,9 @@
-import { quote } from '../api/names.js';
+import { isClientId, quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
 import type { LockOptions } from '../store/lock-options.js';
+import { AttachError } from './attach-error.js';
 import type { AttachmentState } from './plan.js';
 
 /** Receives what {@link AttachDB} tells an operator, for example `console`. */
@@ -93,4 +94,24 @@ export function checkLogger(log: Logger): Logger {
 export function checkCount(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0) return value;
   throw new TypeError(`${name} is ${quote(value)}: give a number of at least 0`);
+}
+
+/** Where the configuration comes from; a copy, for what is given as an object may change later. */
+export function configSource({ overrideConfig, config = {} }: AttachDBOptions): SPConfigOptions | SPConfig {
+  if (overrideConfig === undefined) return config;
+  // What is no object is left for SPConfig to refuse.
+  const isObject =
+    typeof overrideConfig === 'object' && !Array.isArray(overrideConfig) && overrideConfig !== null;
+  return { overrideConfig: isObject ? { ...overrideConfig } : overrideConfig };
+}
+
+/** @throws {@link AttachError} `ENOCLIENTID` */
+export function clientIdOf(config: SPConfig): number {
+  const id = config.get('SP_OURID', '').trim();
+  const clientId = /^\d+$/u.test(id) ? Number(id) : 0;
+  if (isClientId(clientId)) return clientId;
+  throw new AttachError(
+    'ENOCLIENTID',
+    `SP_OURID is ${id === '' ? 'not set' : JSON.stringify(id)}: set it to this host's client ID, a number from 1 to 4095, in ${config.source}`,
+  );
 }

@@ -1,5 +1,5 @@
 import { AttachError } from './attach-error.js';
-import type { AttachRequest, Rights } from './request.js';
+import { type AttachRequest, checkReqId, type Rights } from './request.js';
 
 /** The cached requests by their IDs. */
 export type Requests = ReadonlyMap<string, AttachRequest>;
@@ -50,6 +50,15 @@ export interface SyncCall {
   detached: string | null;
   /** The cache may be old: attach nothing for other requests. */
   careful?: boolean;
+}
+
+/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
+export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
+  checkReqId(reqId);
+  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
+  throw new TypeError(
+    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
+  );
 }
 
 /** What the cache and the attachments tell, before it is known which volumes exist. */

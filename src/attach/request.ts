@@ -1,3 +1,4 @@
+import { warnOnce } from '../observe/warn-once.js';
 import { AttachError } from './attach-error.js';
 
 /** 1 is read-only, 2 is read/write, as in the cache file. */
@@ -50,18 +51,31 @@ const TYPE = 'storpool-spopenstack';
 
 /**
  * A request as it goes into the cache: with the `id` and the `type` that the Python services read from each entry.
+ * Warns once of a member that is probably misspelled.
  *
  * @param what - what it is for, in messages
  * @throws {@link AttachError} `EBADREQUEST`
  */
-export function completeRequest(reqId: string, given: unknown, what: string): AttachRequest {
+export function completeRequest(
+  reqId: string,
+  given: unknown,
+  what: string,
+  log: { warn(message: string): void },
+): AttachRequest {
+  checkReqId(reqId);
   const request = checkRequest(reqId, given, what);
   const { id = reqId, type = TYPE } = request;
-  if (id === reqId) return { ...request, id, type };
-  throw new AttachError(
-    'EBADREQUEST',
-    `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
-  );
+  if (id !== reqId) {
+    throw new AttachError(
+      'EBADREQUEST',
+      `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
+    );
+  }
+  for (const [name, meant] of misspelledMembers(request)) {
+    const message = `Request ${reqId} ${what} has the unknown member ${name}: did you mean ${meant}?`;
+    warnOnce((text) => log.warn(text), `member ${name}`, message);
+  }
+  return { ...request, id, type };
 }
 
 /** @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string. */

@@ -103,7 +103,7 @@ export function render(
 
 const countsOf = (summary: Status['summary']) => {
   const counts = Object.entries(summary).map(([verdict, count]) => `${count} ${verdict.replace(/:.*/u, '')}`);
-  return counts.length === 0 ? '' : `: ${counts.join(', ')}`;
+  return counts.length === 0 ? '' : `: ${counts.join('; ')}`;
 };
 
 const cellsOf = ({ volume, requests, wants, has, device, verdict }: Row) =>

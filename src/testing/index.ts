@@ -1,3 +1,4 @@
+export { advanceUntilSettled } from './advance.js';
 export type { ApiCallName } from './call-name.js';
 export type { FakeAttachment, FakeClusterOptions, FakeObject, FakeState } from './cluster/cluster.js';
 export type { FakeFailure } from './failures.js';

@@ -229,3 +229,17 @@ test('inside of withLock() it joins that hold', async () => {
   });
   expect(cache()).toEqual({});
 });
+
+test('a question that fails leaves the cache as it was, so that nobody attaches it in the name of a call that failed', async () => {
+  const api = workingApi(['os--v']);
+  const db = make({ api });
+  for (const call of ['attachmentsList', 'volumeList'] as const) {
+    api[call].mockRejectedValueOnce(new ApiError(500, { error: { name: 'oops', descr: 'not today' } }));
+    await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+    expect(cache()).toEqual({});
+  }
+  await db.add('b', request('os--v'));
+  api.attachmentsList.mockRejectedValueOnce(new ApiError(500, { error: { name: 'oops' } }));
+  await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+  expect(cache()).toHaveProperty('b');
+});

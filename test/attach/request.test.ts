@@ -31,7 +31,7 @@ describe('what goes into the cache', () => {
 
   test('is not the object that was given', () => {
     const given: AttachRequest = Object.freeze({ volume: 'os--v', rights: 2 });
-    expect(completeRequest('a', given, 'to be added')).not.toBe(given);
+    expect(completeRequest('a', given, 'to be added', log)).not.toBe(given);
   });
 });
 
@@ -57,7 +57,7 @@ describe('a misspelled member', () => {
     const db = make();
     for (const id of ['a', 'b']) await db.add(id, request('os--v', { volsnapp: true }));
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/member volsnapp.*did you mean volsnap\?/),
+      expect.stringMatching(/Request a to be added has the unknown member volsnapp: did you mean volsnap\?/),
     );
   });
 });

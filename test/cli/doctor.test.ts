@@ -184,6 +184,20 @@ describe('each fault is named, and nothing else', () => {
     expect(await host.faults(more)).toEqual([[check, expect.stringMatching(words)]]);
   });
 
+  test('a lock that somebody has held for long is not abandoned', async () => {
+    host.writeCache(healthy());
+    mkdirSync(`${host.file()}.lock`);
+    writeFileSync(`${host.file()}.holder`, 'x');
+    age(`${host.file()}.holder`, 5);
+    expect((await host.faults()).map(([check]) => check)).toEqual(['lock']);
+  });
+
+  test('a directory in place of the cache', async () => {
+    rmSync(host.file());
+    mkdirSync(host.file());
+    expect(await host.faults()).toEqual([['file', expect.stringMatching(/cache\.json is no file/u)]]);
+  });
+
   asRoot('a group that this host does not have', async () => {
     host.writeCache(healthy());
     chownSync(host.path('spool'), 0, 61_234);
@@ -201,6 +215,15 @@ describe('each fault is named, and nothing else', () => {
     chownSync(host.file(), 0, 1);
     expect(await host.faults()).toEqual([
       ['file', expect.stringMatching(/but its directory has the group root chgrp root/u)],
+    ]);
+  });
+
+  test('a long list is not spelt out', async () => {
+    host.writeCache(
+      Object.assign({}, ...Array.from({ length: 5000 }, (_, n) => entry(`r${n}`, `os-gone-${n}`))),
+    );
+    expect(await host.faults()).toEqual([
+      ['volumes', expect.stringMatching(/^5000 requests .*: r0, .*r1005 and 4990 more The next/u)],
     ]);
   });
 
@@ -238,6 +261,9 @@ test('a torn cache with a copy: what a service would make of it, and the cache s
   ]);
   expect(host.readCache()).toEqual(healthy());
   expect((await host.faults()).map(([check]) => check)).toEqual(['leftovers', 'leftovers']);
+  expect((await host.cli('doctor')).stdout).toMatch(
+    /\n +\S+Z by process \d+ on \S+: \S+cache\.json was torn and is restored from/u,
+  );
   expect(await host.cli('doctor', ['--fix', '--yes'])).toMatchObject({ code: 0 });
 });
 

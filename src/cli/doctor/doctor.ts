@@ -1,9 +1,9 @@
-import { AttachDB } from '../../index.js';
-import { makeApi, readSettings } from '../host.js';
+import { openCache } from '../host.js';
 import { type Options, UsageError } from '../options.js';
 import { harmless, type Paint, painter, type Terminal, wrap } from '../terminal.js';
-import { CHECKS, type Finding } from './checks.js';
+import { CHECKS } from './checks.js';
 import { examine, type Facts } from './examine.js';
+import type { Finding } from './finding.js';
 import { applyFix, describeFix } from './fix.js';
 
 /** What `doctor --json` prints. */
@@ -36,7 +36,7 @@ export async function doctor(options: Options, terminal: Terminal, signal: Abort
   const fixed: string[] = [];
   const fixes = found.filter(({ fix }) => fix !== undefined);
   if (options.fix && fixes.length > 0 && (await isAgreed(facts, fixes, options, terminal, signal))) {
-    fixed.push(...(await applyAll(facts, fixes, options, terminal, signal)));
+    fixed.push(...(await applyAll(fixes, options, terminal, signal)));
     facts = await examine(options, signal);
     found = judge(facts);
     show(facts, found);
@@ -72,26 +72,18 @@ async function isAgreed(
 
 /** One after the other, so that Ctrl-C leaves each of them done or not begun. */
 async function applyAll(
-  { fname, settings }: Facts,
   fixes: readonly Finding[],
   options: Options,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { config } = settings instanceof Error ? readSettings(options) : settings;
-  const db = new AttachDB({
-    log: { warn: (message) => terminal.writeError(`${harmless(message)}\n`) },
-    config,
-    api: makeApi(config),
-    fname,
-    deviceDir: options['device-dir'],
-  });
+  const db = openCache(options, (message) => terminal.writeError(`${harmless(message)}\n`));
   const done: string[] = [];
   for (const { fix } of fixes) {
     signal.throwIfAborted();
     if (fix === undefined) continue;
     await applyFix(fix, db, signal);
-    done.push(describeFix(fix, fname));
+    done.push(describeFix(fix, db.fname));
   }
   return done;
 }

@@ -34,6 +34,8 @@ export interface Facts {
   directory: FileFacts | Error;
   file?: FileFacts | Error;
   side: SideFile[];
+  /** What is written in the mark of a restore. */
+  restoredNote?: string | Error;
   /** What takes the kernel lock on this host. */
   locker: 'koffi' | 'the flock program' | undefined;
   /** How long it took to get the lock, in milliseconds. */
@@ -84,16 +86,23 @@ export async function examine(options: Options, signal: AbortSignal): Promise<Fa
     side: isUsable(directory) ? sideFiles(fname) : [],
     locker: await findLocker(),
   };
-  if (file !== undefined && isUsable(file)) Object.assign(facts, await examineCache(facts, signal));
+  const mark = `${fname}.restored`;
+  if (facts.side.some(({ path }) => path === mark)) {
+    facts.restoredNote = await attempt(() => readFileSync(mark, 'utf8'));
+  }
+  if (file !== undefined && isUsable(file) && file.kind === 'file')
+    Object.assign(facts, await examineCache(facts, signal));
   if (!(settings instanceof Error)) Object.assign(facts, await examineCluster(db, facts.cache, signal));
   signal.throwIfAborted();
   return facts;
 }
 
-export const abandonedLocks = ({ side, fname, now }: Pick<Facts, 'side' | 'fname' | 'now'>) =>
-  side.filter(
-    ({ path, mtimeMs }) => [`${fname}.lock`, `${fname}.holder`].includes(path) && now - mtimeMs > ABANDONED,
-  );
+/** Only the lock directory is refreshed; who made it is written down once. */
+export function abandonedLocks({ side, fname, now }: Pick<Facts, 'side' | 'fname' | 'now'>): SideFile[] {
+  const named = (end: string) => side.find(({ path }) => path === fname + end);
+  const oldest = named('.lock') ?? named('.holder');
+  return oldest !== undefined && now - oldest.mtimeMs > ABANDONED ? [oldest] : [];
+}
 
 const isUsable = (found: FileFacts | Error): found is FileFacts =>
   !(found instanceof Error) && found.denied === undefined;

@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 /** What a file or directory is, and what this user may do with it. */
 export interface FileFacts {
   path: string;
-  isDirectory: boolean;
+  kind: 'file' | 'directory' | 'other';
   owner: string;
   /** `undefined` where this host has no name for it. */
   group: string | undefined;
@@ -39,7 +39,7 @@ export async function examineFile(path: string): Promise<FileFacts> {
   const [owner = '', group = ''] = stdout.trim().split(':');
   return {
     path,
-    isDirectory: stats.isDirectory(),
+    kind: stats.isDirectory() ? 'directory' : stats.isFile() ? 'file' : 'other',
     owner: owner === 'UNKNOWN' ? String(stats.uid) : owner,
     group: group === 'UNKNOWN' ? undefined : group,
     gid: stats.gid,
