@@ -117,7 +117,7 @@ describe('what is not attached', () => {
     const api = workingApi([], [attachment('vm-1')]);
     expect(await make({ api }).detach('a')).toMatchObject({ outcome: 'notAttached' });
     expect(api.attachments).toHaveLength(1);
-    expect(log.warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('vm-1 is left as it is'));
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('vm-1 is left alone'));
   });
 });
 

@@ -176,7 +176,7 @@ describe('an API that does not answer for the moment', () => {
     expect(performance.now() - start).toBeGreaterThan(999);
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(
       expect.stringMatching(
-        /^attach\(a\) waits for the API .*GET .*AttachmentsList.*ECONNRESET|^attach\(a\) waits for the API/,
+        /^attach\(a\) is waiting for the API .*GET .*AttachmentsList.*ECONNRESET|^attach\(a\) is waiting for the API/,
       ),
     );
     expect(Object.keys(cache())).toEqual(['b', 'a']);
