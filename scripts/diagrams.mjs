@@ -2,7 +2,7 @@
 //
 //   npm run diagrams
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,12 @@ try {
       svg,
     );
     run('svgo', '--quiet', '--multipass', svg);
+    // Without a size of its own, a picture is as small as a browser likes.
+    const sized = readFileSync(svg, 'utf8').replace(
+      /^(<svg [^>]*?)width="100%"([^>]*viewBox="\S+ \S+ (\S+) (\S+)")/u,
+      '$1width="$3" height="$4"$2',
+    );
+    writeFileSync(svg, sized);
   }
 } finally {
   rmSync(dir, { recursive: true });
