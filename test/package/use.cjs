@@ -16,14 +16,10 @@ module.exports = async function use(how, { AttachDB }, { FakeStorPool }) {
       overrideConfig: fake.config,
       deviceDir: join(root, 'dev'),
     });
-    await db.add('r1', { volume: db.volumeName('1'), rights: 2 });
-    const { attached } = await db.sync('r1');
-    assert.deepEqual(attached, [
-      { volume: 'os--volume-1', snapshot: false, rights: 2, device: join(root, 'dev', 'os--volume-1') },
-    ]);
-    assert.equal((await db.sync('r1', 'os--volume-1')).detached, 'os--volume-1');
-    await db.remove('r1');
-    assert.deepEqual(await db.get(), {});
+    const { device } = await db.attach('r1', { volume: db.volumeName('1'), rights: 2 });
+    assert.equal(device, join(root, 'dev', 'os--volume-1'));
+    assert.equal((await db.detach('r1')).outcome, 'detached');
+    assert.deepEqual(Object.keys(await db.get()), []);
   } finally {
     await fake.close();
     await rm(root, { recursive: true });

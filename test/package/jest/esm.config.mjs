@@ -1,0 +1,2 @@
+// Tests that are ESM: NODE_OPTIONS=--experimental-vm-modules jest
+export default { testMatch: ['**/esm.test.mjs'], transform: {} };
