@@ -1,0 +1,66 @@
+// The TypeScript code of the pages type-checks against the sources.
+import { resolve } from 'node:path';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+import { CONTEXT, OPENTELEMETRY } from './context.js';
+import { PACKED, read } from './pages.js';
+
+/** Each block as a module of its own, by a name that says where it stands. */
+function blocks(page: string): [name: string, code: string][] {
+  const text = read(page);
+  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gmu)].map((found) => {
+    const line = text.slice(0, found.index).split('\n').length + 1;
+    return [resolve(`${page}-line-${line}.ts`), `${found[1]}\nexport {};\n`];
+  });
+}
+
+function check(files: ReadonlyMap<string, string>): string[] {
+  const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile);
+  const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, '.');
+  const paths = {
+    'storpool-spopenstack': [resolve('src/index.ts')],
+    'storpool-spopenstack/testing': [resolve('src/testing/index.ts')],
+  };
+  const host = ts.createCompilerHost(options);
+  const { fileExists, getSourceFile, readFile } = host;
+  host.fileExists = (name) => files.has(name) || fileExists(name);
+  host.readFile = (name) => files.get(name) ?? readFile(name);
+  host.getSourceFile = (name, ...rest) => {
+    const code = files.get(name);
+    return code === undefined
+      ? getSourceFile(name, ...rest)
+      : ts.createSourceFile(name, code, ts.ScriptTarget.ES2023);
+  };
+  const program = ts.createProgram(
+    [...files.keys()],
+    { ...options, paths, skipLibCheck: true, noUnusedLocals: false, noUnusedParameters: false },
+    host,
+  );
+  return [
+    ...program.getOptionsDiagnostics(),
+    ...[...files.keys()].flatMap((name) => checkFile(program, name)),
+  ].map(({ file, start, messageText }) => {
+    const line = file === undefined ? '' : file.getLineAndCharacterOfPosition(start ?? 0).line + 1;
+    return `${file?.fileName} (${line}): ${ts.flattenDiagnosticMessageText(messageText, ' ')}`;
+  });
+}
+
+function checkFile(program: ts.Program, name: string): readonly ts.Diagnostic[] {
+  const file = program.getSourceFile(name);
+  return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
+}
+
+test('every TypeScript block type-checks', { timeout: 120_000 }, () => {
+  const code = PACKED.flatMap(blocks);
+  expect(code.length).toBeGreaterThan(10);
+  const wrong: [string, string] = [resolve('wrong.ts'), "db.attach('r1', { volume: 1 });\nexport {};\n"];
+  const all = new Map([
+    [resolve('context.d.ts'), CONTEXT],
+    [resolve('opentelemetry.d.ts'), OPENTELEMETRY],
+    ...code,
+    wrong,
+  ]);
+  const errors = check(all);
+  expect(errors.filter((error) => !error.startsWith(wrong[0]))).toEqual([]);
+  expect(errors).toHaveLength(1);
+});
