@@ -16,11 +16,11 @@ import { Service } from './service.js';
 import type * as Types from './types.js';
 
 /**
- * A thin client of the StorPool API: one HTTP request a call, sent again after transient errors.
+ * A thin client for the StorPool API: one HTTP request per call, retried after transient errors.
  *
- * Every call throws {@link ApiError} when the service refuses, {@link ApiResponseError} when what answers
- * is not the service, {@link ApiConnectionError} when nothing answers and {@link ApiArgumentError} for what
- * must not be sent.
+ * Every call throws {@link ApiError} when the service refuses it, {@link ApiResponseError} when something other
+ * than the service replies, {@link ApiConnectionError} when no reply comes, and {@link ApiArgumentError} for an
+ * argument that must not be sent.
  *
  * Reference: `storpool.spapi.Api`.
  */
@@ -33,13 +33,13 @@ export class Api {
   }
 
   /**
-   * A client made from `SP_API_HTTP_HOST`, `SP_API_HTTP_PORT` and `SP_AUTH_TOKEN`.
+   * Makes a client from `SP_API_HTTP_HOST`, `SP_API_HTTP_PORT` and `SP_AUTH_TOKEN`.
    *
    * Reference: `Api.fromConfig(cfg, **kwargs)`.
    *
    * @param config - default: this host's configuration
-   * @param options - beat the configuration
-   * @throws {@link SPConfigError} naming the setting that is missing or unusable.
+   * @param options - these take precedence over the configuration
+   * @throws {@link SPConfigError} naming the setting that is missing or invalid.
    */
   static fromConfig(config: SPConfig = new SPConfig(), options: Partial<ApiOptions> = {}): Api {
     return new Api({ ...options, ...serviceOf(config, options) });
@@ -60,22 +60,22 @@ export class Api {
     return this.#run('snapshotsList', { options });
   }
 
-  /** One volume, in a list; {@link ApiError} `objectDoesNotExist` if there is none. */
+  /** One volume, in a list. @throws {@link ApiError} `objectDoesNotExist` */
   volumeList(volume: string, options?: ApiCallOptions): Promise<Types.Volume[]> {
     return this.#run('volumeList', { name: volume, options });
   }
 
-  /** One snapshot, in a list; {@link ApiError} `objectDoesNotExist` if there is none. */
+  /** One snapshot, in a list. @throws {@link ApiError} `objectDoesNotExist` */
   snapshotList(snapshot: string, options?: ApiCallOptions): Promise<Types.Snapshot[]> {
     return this.#run('snapshotList', { name: snapshot, options });
   }
 
-  /** One volume and how it lies on the disks. */
+  /** One volume and how its data is spread over the disks. */
   volumeInfo(volume: string, options?: ApiCallOptions): Promise<Types.VolumeInfo> {
     return this.#run('volumeInfo', { name: volume, options });
   }
 
-  /** Attaches and detaches; the answer does not wait for the clients. */
+  /** Attaches and detaches, without waiting for the clients. */
   async volumesReassign(
     entries: readonly Types.ReassignEntry[],
     options?: ApiCallOptions,
@@ -83,13 +83,13 @@ export class Api {
     return this.#run('volumesReassign', { json: reassignBody(entries), options });
   }
 
-  /** Attaches and detaches; the answer comes once the clients have caught up. */
+  /** Attaches and detaches, and waits until the clients have caught up. */
   async volumesReassignWait(request: Types.ReassignWait, options?: ApiCallOptions): Promise<Types.ApiOk> {
     const body = { ...request, reassign: reassignBody(request?.reassign) };
     return this.#run('volumesReassignWait', { json: body, options });
   }
 
-  /** Makes a volume. */
+  /** Creates a volume. */
   volumeCreate(volume: Types.VolumeCreate, options?: ApiCallOptions): Promise<Types.VolumeCreated> {
     return this.#run('volumeCreate', { json: volume, options });
   }
@@ -99,7 +99,7 @@ export class Api {
     return this.#run('volumeUpdate', { name: volume, json: changes, options });
   }
 
-  /** Puts a volume back to what one of its snapshots holds. */
+  /** Reverts a volume to one of its snapshots. */
   volumeRevert(volume: string, revert: Types.VolumeRevert, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('volumeRevert', { name: volume, json: revert, options });
   }
@@ -110,7 +110,7 @@ export class Api {
     return this.#run('volumeDelete', { name: volume, json: onAttached && { onAttached }, options });
   }
 
-  /** Makes a snapshot of a volume. */
+  /** Creates a snapshot of a volume. */
   snapshotCreate(
     volume: string,
     snapshot: Types.SnapshotCreate = {},
@@ -133,7 +133,7 @@ export class Api {
     return this.#run('snapshotUpdate', { name: snapshot, json: changes, options });
   }
 
-  /** All disks by their IDs. */
+  /** All disks, by ID. */
   disksList(options?: ApiCallOptions): Promise<Types.Disks> {
     return this.#run('disksList', { options });
   }
@@ -148,12 +148,12 @@ export class Api {
     return this.#run('iSCSIConfig', { options });
   }
 
-  /** Changes the iSCSI configuration: all of the commands, in their order, or none. */
+  /** Changes the iSCSI configuration: carries out all commands, in order, or none of them. */
   iSCSIConfigChange(change: Types.ISCSIConfigChange, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('iSCSIConfigChange', { json: change, options });
   }
 
-  /** Makes snapshots of several volumes at the same moment. */
+  /** Creates snapshots of several volumes at the same moment. */
   volumesGroupSnapshot(
     group: Types.GroupSnapshot,
     options?: ApiCallOptions,
@@ -166,7 +166,7 @@ export class Api {
     return this.#run('volumeTemplateDescribe', { name: template, options });
   }
 
-  /** All templates and the space of their volumes; with `allClusters` those of each cluster. */
+  /** All templates and the space that their volumes use; with `allClusters`, those of each cluster. */
   volumeTemplatesStatus(options?: ApiCallOptions): Promise<Types.VolumeTemplateStatus[]>;
   volumeTemplatesStatus(
     options: AllClustersOptions,
@@ -175,14 +175,14 @@ export class Api {
     return this.#run('volumeTemplatesStatus', { options });
   }
 
-  /** All volumes and how much data they have; with `allClusters` those of each cluster. */
+  /** All volumes and how much data they hold; with `allClusters`, those of each cluster. */
   volumesSpace(options?: ApiCallOptions): Promise<Types.VolumeSpace[]>;
   volumesSpace(options: AllClustersOptions): Promise<Types.AllClusters<Types.VolumeSpace[]>>;
   volumesSpace(options?: ApiCallOptions | AllClustersOptions): Promise<unknown> {
     return this.#run('volumesSpace', { options });
   }
 
-  /** The state of all volumes and snapshots, by their names. */
+  /** The state of all volumes and snapshots, by name. */
   volumesGetStatus(options?: ApiCallOptions): Promise<Record<string, Types.VolumeStatus>> {
     return this.#run('volumesGetStatus', { options });
   }
@@ -202,12 +202,12 @@ export class Api {
     return this.#run('snapshotDescribe', { name: snapshot, options });
   }
 
-  /** One snapshot and how it lies on the disks. */
+  /** One snapshot and how its data is spread over the disks. */
   snapshotInfo(snapshot: string, options?: ApiCallOptions): Promise<Types.SnapshotInfo> {
     return this.#run('snapshotInfo', { name: snapshot, options });
   }
 
-  /** Copies a snapshot from another location; its data comes in the background. */
+  /** Copies a snapshot from another location; its data arrives in the background. */
   snapshotFromRemote(remote: Types.SnapshotFromRemote, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('snapshotFromRemote', { json: remote, options });
   }
@@ -231,7 +231,7 @@ export class Api {
     return this.#run('servicesList', { options });
   }
 
-  /** Waits until a client has caught up with all changes that were made before. */
+  /** Waits until a client has caught up with all earlier changes. */
   clientConfigWait(client: number | string, options?: ApiCallOptions): Promise<Types.ClientConfigStatus[]> {
     return this.#run('clientConfigWait', { name: client, options });
   }
@@ -241,7 +241,7 @@ export class Api {
     return this.#run('placementGroupDescribe', { name: group, options });
   }
 
-  /** Makes a template. */
+  /** Creates a template. */
   volumeTemplateCreate(template: Types.VolumeTemplateCreate, options?: ApiCallOptions): Promise<Types.ApiOk> {
     return this.#run('volumeTemplateCreate', { json: template, options });
   }
@@ -251,13 +251,13 @@ export class Api {
     return this.#run('volumeTemplateDelete', { name: template, options });
   }
 
-  /** The tasks that move or restore data at present. */
+  /** The tasks that are moving or restoring data. */
   tasksList(options?: ApiCallOptions): Promise<Types.Task[]> {
     return this.#run('tasksList', { options });
   }
 
   /**
-   * Any other call of the API.
+   * Makes any other call of the API.
    *
    * @param path - what follows `/ctrl/1.0/` (and the cluster), for example `VolumeGetInfo/NAME`
    * @returns the `data` of the reply, unchecked

@@ -4,7 +4,7 @@ import { checkClientId, checkName, type ObjectKind } from './names.js';
 export interface ApiCall {
   method: 'GET' | 'POST';
   path: string;
-  /** The path goes on with the name of such an object, or with a client ID. */
+  /** The path ends in the name of such an object, or in a client ID. */
   name?: ObjectKind | 'client';
   /** Whether the call has a multi-cluster form. Default: `false`. */
   multiCluster?: boolean;
@@ -53,7 +53,7 @@ export const CALLS = {
   tasksList: { method: 'GET', path: 'TasksList' },
 } as const satisfies Record<string, ApiCall>;
 
-/** The path of a call. @throws {@link ApiArgumentError} for what is no name, or no client ID */
+/** The path of a call. @throws {@link ApiArgumentError} when the name or client ID is invalid */
 export function pathOf({ path, name: kind }: Pick<ApiCall, 'path' | 'name'>, name: unknown): string {
   if (kind === undefined) return path;
   return `${path}/${kind === 'client' ? checkClientId(name) : checkName(kind, name)}`;

@@ -9,7 +9,7 @@ export type ObjectKind = NameKind | 'template' | 'placement group';
 interface NameRule {
   pattern: RegExp;
   longest: number;
-  /** Words that the API keeps for itself. */
+  /** Words that the API reserves. */
   reserved: readonly string[];
   /** The pattern in words. */
   allowed: string;
@@ -35,31 +35,31 @@ const CLUSTER_NAME = /^[#~]?[A-Za-z0-9_\-.:]+$/u;
 const LONGEST_CLUSTER_NAME = 199;
 const MAX_CLIENT_ID = 4095;
 
-/** To a proxy on the way these are steps in the path, not names. */
+/** A proxy takes these for steps in the path, not for names. */
 const isPathStep = (name: string) => name === '.' || name === '..';
 
-/** Whether the API could have such an object of that name, or with that global ID (`~…`). */
+/** Whether an object of this kind could have that name, or that global ID (`~…`). */
 export function isName(kind: ObjectKind, name: unknown): name is string {
   const { pattern, longest, reserved } = RULES[kind];
   if (typeof name !== 'string' || name.length > longest || isPathStep(name)) return false;
   return pattern.test(name) && !reserved.includes(name);
 }
 
-/** @throws {@link ApiArgumentError} when there can be no such object. */
+/** @throws {@link ApiArgumentError} when no object of this kind can have that name. */
 export function checkName(kind: ObjectKind, name: unknown): string {
   if (isName(kind, name)) return name;
   const { allowed, longest, reserved } = RULES[kind];
   throw new ApiArgumentError(
-    `${quote(name)} is not the name of a ${kind}: use ${allowed}, at most ${longest} characters, and not "${reserved.join('" or "')}"`,
+    `${quote(name)} is not a valid ${kind} name: use ${allowed}, at most ${longest} characters, and not "${reserved.join('" or "')}"`,
   );
 }
 
-/** @throws {@link ApiArgumentError} when there can be no such cluster. */
+/** @throws {@link ApiArgumentError} when no cluster can have that name. */
 export function checkClusterName(name: unknown): string {
   const fits = typeof name === 'string' && name.length <= LONGEST_CLUSTER_NAME && !isPathStep(name);
   if (fits && CLUSTER_NAME.test(name)) return name;
   throw new ApiArgumentError(
-    `${quote(name)} is not the name of a cluster: use letters, digits and _-.:, or its ID such as ~a.b`,
+    `${quote(name)} is not a valid cluster name: use letters, digits and _-.:, or a cluster ID such as ~a.b`,
   );
 }
 
@@ -68,9 +68,9 @@ export const isClientId = (id: unknown): id is number =>
   Number.isInteger(id) && (id as number) >= 1 && (id as number) <= MAX_CLIENT_ID;
 
 /**
- * A client ID as the API takes it: a number, or its digits.
+ * A client ID that the API accepts: a number, or its digits.
  *
- * @throws {@link ApiArgumentError} with the beginning of the message
+ * @param context - the beginning of the message
  */
 export function checkClientId(id: unknown, context = ''): number | string {
   if (isClientId(typeof id === 'string' && /^\d+$/u.test(id) ? Number(id) : id)) return id as number | string;
@@ -79,7 +79,7 @@ export function checkClientId(id: unknown, context = ''): number | string {
   );
 }
 
-/** A value of whatever kind, short enough for a message. */
+/** Shows any value, short enough for a message. */
 export function quote(value: unknown): string {
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return String(value);

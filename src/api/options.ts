@@ -10,18 +10,19 @@ export interface ApiOptions {
   host?: string | undefined;
   /** Default: `81`. */
   port?: number | undefined;
-  /** The authentication token. It shows in no message, log line or inspection. */
+  /** The authentication token. It never appears in messages, log lines or inspection. */
   auth: string;
   /** Milliseconds that one request may take, from connecting to the last byte. Default: `300_000`. */
   timeout?: number | undefined;
   /**
-   * How often a call is retried: after an error that the service calls transient, a connection that is refused or reset,
-   * and a reply that is cut short or not HTTP. Default: `5`.
+   * How often to retry a call: after a transient error of the service, a connection that is refused or reset,
+   * or a reply that is cut short or not HTTP. Default: `5`.
    *
-   * A reset looks the same before and after the service has acted, so a retried POST may be carried out twice. Then
-   * `volumeCreate` and a `snapshotCreate` with a name end in the error `objectExists`, a `snapshotCreate` without a name
-   * makes two snapshots, `sizeAdd` of `volumeUpdate` counts twice, and a delete ends in `objectDoesNotExist`. Repeating a
-   * reassignment does no harm. Each call can choose for itself, see {@link ApiCallOptions.transientRetries}.
+   * A reset does not tell whether the service has acted, so a retried POST may be carried out twice. If it is,
+   * `volumeCreate` and a `snapshotCreate` with a name fail with `objectExists`, a `snapshotCreate` without a name
+   * makes two snapshots, `sizeAdd` of `volumeUpdate` counts twice, and a delete fails with
+   * `objectDoesNotExist`. Repeating a reassignment does no harm. Each call can choose its own number, see
+   * {@link ApiCallOptions.transientRetries}.
    */
   transientRetries?: number | undefined;
   /**
@@ -29,33 +30,33 @@ export interface ApiOptions {
    * Default: 1000, 2000, 4000, 8000, 16000.
    */
   transientSleep?: ((retry: number) => number) | undefined;
-  /** The local address to connect from. Default: the system's choice. */
+  /** The local address to connect from. Default: the system chooses it. */
   source?: string | undefined;
-  /** Whether the calls that have a multi-cluster form use it. Default: `false`. */
+  /** Whether to use the multi-cluster form of the calls that have one. Default: `false`. */
   multiCluster?: boolean | undefined;
-  /** Bytes; a larger reply is an error. Default: `96_000_000`. */
+  /** The largest reply to accept, in bytes. Default: `96_000_000`. */
   maxReplySize?: number | undefined;
 }
 
-/** What every call takes as its last argument. */
+/** The options that every call takes as its last argument. */
 export interface ApiCallOptions {
-  /** Have the named remote cluster carry out the call. */
+  /** The remote cluster that is to carry out the call. Default: this cluster. */
   clusterName?: string | undefined;
-  /** Ends the call, its waits and its retries at once; the call throws the signal's reason. */
+  /** Ends the call at once, with its waits and retries; the call throws the signal's reason. */
   signal?: AbortSignal | undefined;
   /**
-   * How often to retry this call. Default: that of the client. `0` makes sure that a POST is not carried out twice.
+   * How often to retry this call. Default: as the client. With `0`, a POST is never carried out twice.
    */
   transientRetries?: number | undefined;
 }
 
-/** What the calls take that can ask all clusters of a multi-cluster setup. */
+/** The options of the calls that can ask all clusters of a multi-cluster setup. */
 export interface AllClustersOptions extends ApiCallOptions {
-  /** Ask each cluster, in place of this one. */
+  /** Ask every cluster instead of only this one. */
   allClusters: true;
 }
 
-/** What {@link Api.call} takes. */
+/** The options of {@link Api.call}. */
 export interface ApiRawCallOptions extends ApiCallOptions {
   /** The argument: the body of a POST, the `json` parameter of a GET. Null members are left out. */
   json?: unknown;
@@ -81,7 +82,7 @@ export function checkOptions(options: ApiOptions) {
   };
 }
 
-/** Where the service is, and the token for it: from the options, else from the settings. @throws {@link SPConfigError} */
+/** The address and the token: from the options, else from the settings. @throws {@link SPConfigError} */
 export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
   const setting = <T>(name: string, check: (value: string) => T): T => {
     const value = config.require(name);
@@ -103,7 +104,7 @@ export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
   };
 }
 
-/** Plain JavaScript may give anything, for example the signal itself. */
+/** JavaScript callers may pass anything, for example the signal itself. */
 export function checkCallOptions(options: ApiCallOptions): void {
   if (typeof options !== 'object' || options === null || 'aborted' in options) {
     throw new ApiArgumentError('the options of a call are an object, for example { signal }');

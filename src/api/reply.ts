@@ -4,22 +4,22 @@ import { hideIn } from './errors/hidden.js';
 import type { HttpReply } from './transport.js';
 
 const EXCERPT_LENGTH = 120;
-/** Levels of lists and objects in an error. Real ones have three. */
+/** Levels of lists and objects in an error reply. Real ones have three. */
 const DEEPEST_ERROR = 100;
 
 /**
  * The `data` of a reply.
  *
  * @param what - names the call in errors
- * @param secret - must not show in any error, should the server send it back
+ * @param secret - never shown in an error, even if the server sends it back
  * @param where - who answered
- * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
+ * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when something other than the API replies.
  */
 export function readReply({ status, body }: HttpReply, what: string, secret: string, where: string): unknown {
   const bad = (problem: string) =>
     new ApiResponseError(
       'EBADREPLY',
-      `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hideIn(body.toString('utf8'), secret))}; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?`,
+      `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hideIn(body.toString('utf8'), secret))}; are SP_API_HTTP_HOST and SP_API_HTTP_PORT the address of the StorPool API?`,
       status,
     );
 
@@ -32,7 +32,8 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
   }
   if (!isObject(json)) throw bad('is not a JSON object');
   if (status !== 200 || Object.hasOwn(json, 'error')) {
-    if (isDeeper(json, DEEPEST_ERROR)) throw bad(`has an error of more than ${DEEPEST_ERROR} levels`);
+    if (isDeeper(json, DEEPEST_ERROR))
+      throw bad(`has an error that is nested deeper than ${DEEPEST_ERROR} levels`);
     throw new ApiError(status, json as ApiErrorReply, what, secret);
   }
   if (!Object.hasOwn(json, 'data')) throw bad('has no data');
@@ -40,7 +41,7 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
 }
 
 /**
- * Checks that a result is a list of objects with the string member that callers go by.
+ * Checks that a result is a list of objects with the string member that callers rely on.
  *
  * @throws {@link ApiResponseError}
  */
@@ -58,7 +59,7 @@ export function checkList(data: unknown, member: string, what: string): void {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Whether it has lists and objects within each other to more than that many levels. */
+/** Whether lists and objects are nested deeper than that many levels. */
 function isDeeper(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1));

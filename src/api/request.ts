@@ -7,47 +7,47 @@ const PATH = /^[A-Za-z0-9_~*#@:.\-%]+(?:\/[A-Za-z0-9_~*#@:.\-%]+)*$/u;
 /**
  * The path of a call on the server.
  *
- * @throws {@link ApiArgumentError} for anything that could lead to another call or another header.
+ * @throws {@link ApiArgumentError} for a path that could lead to another call or another header.
  */
 export function requestPath(path: string, multiCluster = false, clusterName?: string): string {
   if (typeof path !== 'string' || !PATH.test(path) || path.split(SEPARATOR).some(isStep)) {
     throw new ApiArgumentError(
-      `${quote(path)} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+      `${quote(path)} is not the path of an API call: give a path such as "VolumeGetInfo/NAME", without a query`,
     );
   }
   const remote = clusterName === undefined ? '' : `RemoteCommand/${checkClusterName(clusterName)}/`;
   return `/ctrl/1.0/${remote}${multiCluster ? 'MultiCluster/' : ''}${path}`;
 }
 
-/** Escapes count as what they stand for, because a server may decode them before it takes the path apart. */
+/** Escaped separators count too, because a server may decode them before it splits the path. */
 const SEPARATOR = /\/|%2f|%5c/iu;
 const isStep = (part: string) => /^(?:\.|%2e){1,2}$/iu.test(part);
 
-/** Deeper arguments are taken for circles. */
+/** A deeper argument is taken for a circular one. */
 const DEEPEST = 100;
 
 /**
  * Compact JSON without null members, at any depth, as the reference sends it. A `Set` becomes a list, a `Map` an object.
  *
- * @throws {@link ApiArgumentError} for what JSON cannot say, or says otherwise: `NaN`, `-0`, a `Date`, a function.
+ * @throws {@link ApiArgumentError} for a value that JSON cannot represent: `NaN`, `-0`, a `Date`, a function.
  */
 export const toJson = (value: unknown): string => JSON.stringify(plain(value, 'the argument', DEEPEST));
 
 function plain(value: unknown, where: string, levels: number): unknown {
   const refuse = (what: string) => new ApiArgumentError(`${where} ${what}`);
   if (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0))) {
-    throw refuse(`is ${Object.is(value, -0) ? '-0' : value}, which JSON does not have: give another number`);
+    throw refuse(`is ${Object.is(value, -0) ? '-0' : value}, which cannot be sent: give another number`);
   }
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') {
     throw refuse(`is a ${typeof value}: give a string, a number, a boolean, a list or an object`);
   }
   if (typeof value !== 'object' || value === null) return value;
-  if (levels === 0) throw refuse(`is nested deeper than ${DEEPEST} levels: is there a circle in it?`);
+  if (levels === 0) throw refuse(`is nested deeper than ${DEEPEST} levels: is it circular?`);
   if (Array.isArray(value) || value instanceof Set) {
     return [...value].filter(isSet).map((item, at) => plain(item, `${where}[${at}]`, levels - 1));
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') {
-    throw refuse('is an object with a JSON of its own: give a Date in seconds since 1970, others as strings');
+    throw refuse('has a toJSON() method: give a Date in seconds since 1970, and other objects as strings');
   }
   const members = value instanceof Map ? [...value] : Object.entries(value);
   return Object.fromEntries(
@@ -60,9 +60,9 @@ function plain(value: unknown, where: string, levels: number): unknown {
 const isSet = (value: unknown) => value !== null && value !== undefined;
 
 /**
- * The entries of a reassignment as they are sent, `force` always spelled out.
+ * The entries of a reassignment, as they are sent: always with `force`.
  *
- * @throws {@link ApiArgumentError} for an entry that is neither a volume's nor a snapshot's, or for a snapshot read/write.
+ * @throws {@link ApiArgumentError} for an entry without exactly one volume or snapshot, or with a snapshot read/write.
  */
 export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[] {
   if (!Array.isArray(entries)) {
@@ -76,7 +76,7 @@ export function reassignBody(entries: readonly ReassignEntry[]): ReassignEntry[]
     }
     const { volume, snapshot, rw, ro, detach } = entry;
     if ((volume === undefined) === (snapshot === undefined)) {
-      throw new ApiArgumentError('an entry of a reassignment names either a volume or a snapshot');
+      throw new ApiArgumentError('an entry of a reassignment names one volume or one snapshot');
     }
     const name =
       snapshot === undefined

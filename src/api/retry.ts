@@ -4,20 +4,20 @@ import { ApiConnectionError } from './errors/api-connection-error.js';
 import { ApiError } from './errors/api-error.js';
 import { ApiResponseError } from './errors/api-response-error.js';
 
-/** When a failed call is sent again. */
+/** How a failed call is retried. */
 export interface RetryPolicy {
-  /** How often at most. */
+  /** The most retries to make. */
   retries: number;
-  /** Milliseconds to wait before the retry of that number, counted from 0. */
+  /** Milliseconds to wait before that retry, counted from 0. */
   delay(retry: number): number;
 }
 
 const RESET = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE']);
 
-/** Replies that are no whole HTTP: a service that is being restarted ends like that. */
+/** Incomplete HTTP: a service that is restarting may end a reply like that. */
 const BROKEN = new Set(['ENOTHTTP', 'ETRUNCATED']);
 
-/** Whether the same call may succeed a little later. */
+/** Whether the same call may succeed later. */
 export function isTransient(error: unknown): boolean {
   if (error instanceof ApiError) return error.transient;
   if (error instanceof ApiConnectionError) return RESET.has(error.code);
@@ -25,9 +25,9 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Runs an attempt until it succeeds, fails for good, or has been tried often enough.
+ * Runs an attempt until it succeeds, fails for good, or uses up its retries.
  *
- * @throws what the last attempt threw; the signal's reason, whose `cause` is then what had failed before
+ * @throws what the last attempt threw; the signal's reason, with the last failure as its `cause`
  */
 export async function withRetries<T>(
   attempt: () => Promise<T>,

@@ -9,7 +9,7 @@ import { send } from './transport.js';
 
 const debug = debugOutput('storpool:api');
 
-/** The management service: where it is, how it is asked, how long and how often. */
+/** The management service: its address, and how requests are sent and retried. */
 export class Service {
   readonly #options: ReturnType<typeof checkOptions>;
 

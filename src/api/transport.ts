@@ -21,19 +21,19 @@ export interface HttpRequest {
   signal: AbortSignal | undefined;
 }
 
-/** What came back. */
+/** A reply, read to its end. */
 export interface HttpReply {
   status: number;
   body: Buffer;
 }
 
-/** One connection a request: the service closes it after its reply. */
+/** One connection per request, because the service closes it after its reply. */
 const agent = new Agent({ keepAlive: false });
 
 /**
- * Sends a request on a connection of its own and gathers the reply.
+ * Sends a request on its own connection and reads the reply to its end.
  *
- * @throws {@link ApiConnectionError} when no whole reply comes, {@link ApiResponseError} when what comes is
+ * @throws {@link ApiConnectionError} when no complete reply comes, {@link ApiResponseError} when the reply is
  * not HTTP, is cut short or is too large; the signal's reason when it is aborted.
  */
 export function send(req: HttpRequest): Promise<HttpReply> {
@@ -55,7 +55,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       clearTimeout(timer);
       stopListening();
       settle();
-      // Whatever the destroyed connection still has to say, the call has ended.
+      // The call has ended: ignore what the destroyed connection may still report.
       outgoing.on('error', () => undefined);
       outgoing.destroy();
     };
@@ -82,11 +82,11 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         else chunks.push(chunk);
       });
       incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
-      // The request hears of a reset first; what is left for the reply is that it ends too early.
+      // The request reports a reset; the reply only reports that it ended too early.
       incoming.on('error', (cause) => bad('ETRUNCATED', `was cut short after ${size} bytes`, { cause }));
     });
     outgoing.on('upgrade', ({ statusCode }, socket) => {
-      // The connection is no longer the request's.
+      // The socket no longer belongs to the request.
       socket.destroy();
       fail(new ApiResponseError('EBADREPLY', `${what}: the reply switches to another protocol`, statusCode));
     });
@@ -97,7 +97,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
 function asTyped(error: NodeJS.ErrnoException, what: string): Error {
   const code = String(error.code);
   if (code.startsWith('HPE_')) {
-    // Node's own error holds the raw reply, and that may hold the token.
+    // Node's own error contains the raw reply, which may contain the token.
     return new ApiResponseError('ENOTHTTP', `${what}: the reply is not HTTP (${error.message})`);
   }
   return new ApiConnectionError(code, `${what}: ${error.message}${remedy(code)}`, { cause: error });
@@ -112,7 +112,7 @@ function remedy(code: string): string {
       return '; is SP_API_HTTP_HOST right?';
     case 'ECONNRESET':
     case 'EPIPE':
-      return '; the service or something on the way to it closed the connection; is it being restarted?';
+      return '; the service, or something on the way to it, closed the connection; is it restarting?';
     case 'EADDRNOTAVAIL':
       return '; is source an address of this host?';
     case 'EHOSTUNREACH':

@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 
 /**
- * Calls back once the signal is aborted, which it must not be yet.
+ * Calls back when the signal is aborted. It must not be aborted yet.
  *
- * @returns what ends that
+ * @returns a function that stops listening
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => undefined;
@@ -18,8 +18,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * Starts something and waits for it no longer than until the signal is aborted, even if it does not listen to the
- * signal itself. What becomes of it later is ignored.
+ * Starts something, and waits for it only until the signal is aborted, even if it does not listen to the
+ * signal itself. Its later result is ignored.
  *
  * @throws the signal's reason
  */
@@ -33,9 +33,9 @@ export function untilAborted<T>(start: () => Promise<T>, signal: AbortSignal | u
 }
 
 /**
- * The reason why a wait was ended, with what the wait was for as its `cause`, where it is an `Error` that has none.
+ * The reason why a wait was ended. If it is an `Error` without a `cause`, it gets the given one.
  *
- * @param cause - what had failed, so that there was something to wait for
+ * @param cause - the failure that led to the wait
  */
 export function withCause(reason: unknown, cause: unknown): unknown {
   if (reason instanceof Error && reason.cause === undefined && Object.isExtensible(reason))

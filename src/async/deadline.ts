@@ -27,7 +27,7 @@ export class Deadline {
     return this.#controller.signal;
   }
 
-  /** Nobody waits any more. */
+  /** Ends the wait: stops the timer and the listener. */
   clear(): void {
     clearTimeout(this.#timer);
     this.#stopListening();

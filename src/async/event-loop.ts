@@ -1,8 +1,8 @@
-// Not the global ones, which fake timers replace: these are no waits that a test could have in mind.
+// Not the globals, which fake timers replace: no test means these waits.
 import { setImmediate, setTimeout } from 'node:timers';
 
-/** Lets timers and other connections have their turn. */
+/** Lets timers and other I/O run first. */
 export const yieldToEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
 
-/** Calls back after `ms` milliseconds, whatever timers a test has replaced. */
+/** Calls back after `ms` milliseconds, even if a test has replaced the timers. */
 export const afterRealTime = (ms: number, callback: () => void) => setTimeout(callback, ms);

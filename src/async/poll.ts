@@ -4,8 +4,8 @@ const FIRST_PAUSE = 1;
 const LONGEST_PAUSE = 25;
 
 /**
- * Tries once, and then again and again until an attempt gives something, with pauses that grow from 1 ms to 25 ms.
- * Each is shortened at random by up to a half, so that waiters do not keep step.
+ * Tries until an attempt returns something, with pauses that grow from 1 ms to 25 ms.
+ * Each pause is shortened at random by up to a half, so that waiters do not stay in step.
  *
  * @throws the signal's reason when it is aborted.
  */

@@ -1,16 +1,16 @@
 import { onAbort } from './abort.js';
 
-/** Milliseconds; a longer timer fires at once. */
+/** The longest timer, in milliseconds; a longer one would fire at once. */
 export const MAX_TIMER = 2 ** 31 - 1;
 
-/** Calls back after `ms` milliseconds; never, if they are more than a timer can count. */
+/** Calls back after `ms` milliseconds, or never if that is longer than a timer can be. */
 export const startTimer = (ms: number, callback: () => void): NodeJS.Timeout | undefined =>
   ms > MAX_TIMER ? undefined : setTimeout(callback, ms);
 
 /**
  * Waits for `ms` milliseconds.
  *
- * It uses the global `setTimeout`, which fake timers replace; `node:timers/promises` they do not.
+ * Uses the global `setTimeout`, because fake timers do not replace `node:timers/promises`.
  *
  * @throws the signal's reason, at once when the signal is aborted.
  */

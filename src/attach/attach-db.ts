@@ -31,9 +31,9 @@ import { type AttachRequest, type AttachRequestFields, checkReqId, completeReque
 import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
 
 /**
- * The attachment cache of this host, and what brings the cluster in line with it.
+ * The attachment cache of this host, and the calls that bring the cluster in line with it.
  *
- * `attach()` and `detach()` do what a shim wants in one call each. `add()`, `sync()` and `remove()` are the calls of
+ * `attach()` and `detach()` each do in one call what a shim needs. `add()`, `sync()` and `remove()` are the calls of
  * the reference.
  *
  * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
@@ -49,7 +49,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
-  /** @throws TypeError when there is no logger or an option makes no sense. */
+  /** @throws TypeError when the logger is missing or an option is invalid. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#log = checkLogger(options?.log);
@@ -62,7 +62,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     this.#policy = {
       openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
       openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
-      // An injected api has a policy of its own.
+      // An injected api has its own policy.
       transientRetries: options.api === undefined ? 5 : 0,
     };
     this.#forceShared = options.forceShared ?? false;
@@ -82,21 +82,21 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * The API client, made from the configuration on first use and kept; or the one that was injected.
+   * The API client: the injected one, or else one that is made from the configuration on first use and kept.
    *
    * Reference: `api()`.
    *
    * @throws {@link SPConfigError}
    */
   api(): Api {
-    // Whoever injects something less knows what it can do.
+    // Whoever injects an object with fewer calls knows which ones it has.
     if (this.#injected !== undefined) return this.#injected as Api;
     this.#api ??= Api.fromConfig(this.config());
     return this.#api;
   }
 
   /**
-   * This host's client ID, `SP_OURID` of the configuration.
+   * The client ID of this host, `SP_OURID` of the configuration.
    *
    * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID.
    */
@@ -110,7 +110,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * What the names of all volumes of this OpenStack begin with.
+   * The prefix of the names of all volumes of this OpenStack installation.
    *
    * Reference: `volumePrefix()`.
    */
@@ -134,16 +134,16 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Puts a request into the cache.
+   * Adds a request to the cache.
    *
    * Reference: `add(key, value)`.
    *
-   * `id` and `type` are filled in where they are missing, because the Python services read them from each entry.
+   * A missing `id` or `type` is filled in, because the Python services read them from each entry.
    *
-   * A snapshot with the rights 2 is taken, as in the reference; every `sync()` that comes to it then fails with
-   * `ESNAPSHOTRW`, until it is removed.
+   * A snapshot with rights 2 is accepted, as in the reference. Every `sync()` that should attach it then fails with
+   * `ESNAPSHOTRW` until the request is removed.
    *
-   * @throws {@link AttachError} `EBADREQUEST` for what is no request, or has the `id` of another.
+   * @throws {@link AttachError} `EBADREQUEST` when the request is invalid, or has another `id`.
    */
   override async add(
     reqId: string,
@@ -154,19 +154,20 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Puts a request into the cache, attaches its volume to this host and waits for the device. Other requests in the
-   * cache are left alone.
+   * Adds a request to the cache, attaches its volume to this host and waits for the device. It leaves other cached
+   * requests alone.
    *
-   * The lock is held for the cache and the cluster, not while it waits. Whatever it throws, `detach(reqId)` takes back
+   * It holds the lock for the cache and the cluster, but not while it waits. After any error, `detach(reqId)` undoes
    * what it has done.
    *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
    *
    * @returns where the device is
-   * @throws {@link AttachError} `ENOVOLUME` when the cluster has no such volume: the request is then not in the cache.
-   * `ENODEVICE` when the device does not appear within `deviceTimeout`: the volume is attached, and the request cached.
-   * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume outside of the prefix, and for a request ID that is cached for
-   * another volume) and `ENOCLIENTID`, before anything is done. Besides {@link SPLockedFileError},
+   * @throws {@link AttachError} `ENOVOLUME` when the cluster has no such volume; the request is then not in the cache.
+   * `ENODEVICE` when the device does not appear within `deviceTimeout`; the volume is then attached and the request
+   * is cached.
+   * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume without the prefix, and for a request ID that is cached for
+   * another volume) and `ENOCLIENTID`, before anything is done. Also {@link SPLockedFileError},
    * {@link SPConfigError} and what the API throws.
    */
   async attach(
@@ -190,7 +191,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       const device = this.devicePath(volume);
       const found = await this.#devices.find([volume], signal);
       if (found.has(volume)) return { volume, snapshot, rights, device, alreadyAttached };
-      const remedy = `detach(${JSON.stringify(reqId)}) takes it back`;
+      const remedy = `detach(${JSON.stringify(reqId)}) undoes the attachment`;
       throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
     });
   }
@@ -199,13 +200,13 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * Detaches the volume of a cached request from this host, and removes the request from the cache in the same hold of
    * the lock. A volume that other cached requests need stays attached.
    *
-   * While the volume is open it is tried again (`detachRetries`, `detachRetryDelay`), without the lock in between; the
-   * last attempt is forced. After an error the request is still in the cache.
+   * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
+   * last attempt is forced. After an error, the request is still in the cache.
    *
    * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
    * reference had before 3.0.
    *
-   * @returns what became of the volume. An unknown request is no error, because a driver may disconnect twice.
+   * @returns what became of the volume. An unknown request is not an error, because a driver may disconnect twice.
    * @throws {@link AttachError} `ENOCLIENTID`, `EBADREQUEST`; {@link SPLockedFileError}, {@link SPConfigError} and what
    * the API throws.
    */
@@ -225,24 +226,24 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Attaches to this host what the cached requests want and it does not have, drops requests for volumes
-   * that the cluster does not have, and detaches one volume if it is named; then waits for the devices.
+   * Attaches to this host the volumes that cached requests want and it does not have, drops the requests for volumes
+   * that the cluster does not have, and detaches one volume if the caller names one. Then it waits for the devices.
    *
-   * A request for a volume that the cluster does not have is no error: it leaves the cache, and is listed in
-   * `staleRequests` of the report. `own` says what became of the call's own request.
+   * A request for a volume that the cluster does not have is not an error: it leaves the cache, and is listed in
+   * `staleRequests` of the report. `own` says what became of the caller's own request.
    *
-   * While the volume to be detached is open, and after a transient failure of the API, the whole is tried again,
-   * without the lock in between, and planned anew. Inside of `withLock()` the pauses are under that lock.
+   * While the volume to detach is open, and after a transient failure of the API, it plans anew and retries, without
+   * the lock in between. Inside `withLock()`, it keeps that lock during the pauses.
    *
-   * Between `sync(reqId, volume)` and `remove(reqId)` the request is still cached, and a `sync()` of another
+   * Between `sync(reqId, volume)` and `remove(reqId)`, the request is still cached, and a `sync()` of another
    * service may attach the volume again. `detach()` does both in one hold of the lock.
    *
    * Reference: `sync(req_id, detached)`.
    *
-   * @param reqId - the request on whose behalf
+   * @param reqId - the request that the call is for
    * @param detached - the volume (or snapshot) that this request no longer needs
    * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
-   * An error stops the rest; what was done before it stays done.
+   * An error stops the call; what was done before it stays done.
    */
   async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
     signal?.throwIfAborted();
@@ -257,7 +258,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * What `sync()` would do now. Nothing is changed.
+   * What `sync()` would do now. It changes nothing.
    *
    * @throws what `sync()` throws before it changes anything.
    */
@@ -271,7 +272,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     this.#log.warn(message);
   }
 
-  /** Each attempt takes the lock for itself, and reads the cache and the attachments anew. */
+  /** Each attempt takes the lock, and reads the cache and the attachments again. */
   #attempts<T>(
     what: string,
     run: (attempt: Attempt) => Promise<T | StillOpen>,
@@ -289,19 +290,21 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       put: (reqId: string, request: AttachRequest) => super.add(reqId, request),
       drop: (reqIds: readonly string[]) => this.removeKeys(reqIds),
     };
-    const underLock = (isLast: boolean) =>
+    const underLock = (isLast: boolean, leave: (reason: unknown) => void) =>
       this.withSharedLock(
         async (hold) => {
           const known = this.#known.get(hold) ?? new KnownAttachments();
           this.#known.set(hold, known);
-          const cluster = new Cluster(api, host, known, () => this.checkLock(), options);
+          const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
           const careful = (await this.restoredNote()) !== undefined;
           return run({ cache, cluster, log: this.#log, isLast, careful });
         },
         { signal, purpose: what },
       );
+    const attempt = (isLast: boolean) =>
+      new Promise<T | StillOpen>((resolve, reject) => underLock(isLast, reject).then(resolve, reject));
     const warnWaiting = (error: Error) =>
-      this.#log.warn(`${what} waits for the API and tries again for up to 31 s: ${error.message}`);
-    return inAttempts(underLock, this.#policy, warnWaiting, signal);
+      this.#log.warn(`${what} is waiting for the API and retries for up to 31 s: ${error.message}`);
+    return inAttempts(attempt, this.#policy, warnWaiting, signal);
   }
 }

@@ -2,9 +2,9 @@
  * What is wrong with a call of {@link AttachDB}:
  *
  * - `EUNKNOWNREQUEST`: the request is not in the cache.
- * - `ENOCLIENTID`: this host has no usable `SP_OURID`.
- * - `ESNAPSHOTRW`: a snapshot was to be attached read/write.
- * - `EBADREQUEST`: a request makes no sense, or its volume lies outside of the prefix.
+ * - `ENOCLIENTID`: this host has no valid `SP_OURID`.
+ * - `ESNAPSHOTRW`: a request wants a snapshot read/write.
+ * - `EBADREQUEST`: a request is invalid, or the name of its volume lacks the prefix.
  * - `ENOVOLUME`: the cluster does not have the volume or snapshot.
  * - `ENODEVICE`: the volume is attached, but its device did not appear in time.
  */
@@ -17,7 +17,7 @@ export type AttachErrorCode =
   | 'ENODEVICE';
 
 /**
- * A request that cannot be carried out. Nothing was attached or detached, but for `ENODEVICE`.
+ * A request that cannot be carried out. Nothing was attached or detached, except after `ENODEVICE`.
  *
  * Reference: the bare exceptions that `AttachDB.sync()` raises.
  */

@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.js';
 import type { Logger } from './options.js';
 import {
   attachedAmong,
+  attachmentOf,
   type DetachPlan,
   planForUnknown,
   type SyncCall,
@@ -25,26 +26,26 @@ const debug = debugOutput('storpool:attachdb');
 export interface LockedCache {
   /** Names the file in messages. */
   readonly fname: string;
-  /** All entries; nobody has checked yet that they are requests. */
+  /** All entries, not yet checked to be requests. */
   read(): Promise<Readonly<Record<string, unknown>>>;
   put(reqId: string, request: AttachRequest): Promise<void>;
   drop(reqIds: readonly string[]): Promise<void>;
 }
 
-/** One attempt at what a call asks for, under the lock and without a pause. */
+/** What one attempt works with, under the lock and without a pause. */
 export interface Attempt {
   readonly cache: LockedCache;
   readonly cluster: Cluster;
   readonly log: Logger;
-  /** Whether a volume that is open now gets no further attempt. */
+  /** Whether this is the last attempt for a volume that is open. */
   readonly isLast: boolean;
-  /** The cache was restored from a copy that may be old, and no operator has looked yet. */
+  /** Whether the cache was restored from a copy that may be old, and no operator has checked it yet. */
   readonly careful: boolean;
 }
 
 /** What the attempts of one `sync()` have done so far. */
 export class SyncProgress {
-  /** What was sent to be attached; after a failure nobody knows what came of it. */
+  /** The volumes that were sent to be attached; after a failure, the result is not known. */
   readonly sent = new Map<string, WantedVolume>();
   readonly attached = new Set<string>();
   readonly staleRequests: string[] = [];
@@ -52,11 +53,11 @@ export class SyncProgress {
 
 /** What the attempts of one `attach()` have done so far. */
 export class AttachProgress {
-  /** What became of a request that failed on the way is not known. */
+  /** Whether the reassignment was sent; after a failure, the result is not known. */
   sent = false;
 }
 
-/** The plan of a `sync()`, and the volume of its own request. Changes nothing. */
+/** Plans a `sync()`, and finds the volume of its own request. Changes nothing. */
 export async function planSync(
   call: SyncCall,
   { cache, cluster, careful }: Pick<Attempt, 'cache' | 'cluster' | 'careful'>,
@@ -82,7 +83,7 @@ export async function planSync(
 /**
  * One attempt of `sync()`.
  *
- * @returns a {@link StillOpen} when the volume to be detached is open and may have another attempt
+ * @returns a {@link StillOpen} when the volume to detach is open and there is another attempt
  */
 export async function syncOnce(
   call: SyncCall,
@@ -95,11 +96,11 @@ export async function syncOnce(
   const { plan, ownVolume } = await planSync(call, attempt);
   if (plan.unknownRequest) {
     log.warn(
-      `Request ${reqId} is not in ${cache.fname}: ${detached} is left as it is, because who needs it is not known`,
+      `Request ${reqId} is not in ${cache.fname}: ${detached} is left alone, because it is not known who needs it`,
     );
   }
   for (const wanted of plan.attach) {
-    // A cluster that is slow to show it is not asked twice.
+    // Do not ask a cluster twice that is slow to show the attachment.
     if (progress.attached.has(wanted.volume)) continue;
     progress.sent.set(wanted.volume, wanted);
     const { volume, snapshot, rights } = wanted;
@@ -111,7 +112,7 @@ export async function syncOnce(
     await cache.drop(plan.staleRequests);
     progress.staleRequests.push(...plan.staleRequests);
     log.warn(
-      `The requests ${plan.staleRequests.join(', ')} have left ${cache.fname}, because the cluster does not have their volumes`,
+      `Removed stale requests from ${cache.fname}, because the cluster does not have their volumes: ${plan.staleRequests.join(', ')}`,
     );
   }
   const outcome = await detachPlanned(plan.detach, call, attempt, forceShared);
@@ -162,7 +163,7 @@ async function detachPlanned(
   return { detached: volume, forced: outcome === 'forced', kept: null, neededBy };
 }
 
-/** One attempt of `attach()`. It looks at its own request alone. */
+/** One attempt of `attach()`. It checks only its own request. */
 export async function attachOnce(
   reqId: string,
   request: AttachRequest,
@@ -193,7 +194,7 @@ export async function attachOnce(
     await cache.drop([reqId]);
     throw new AttachError(
       'ENOVOLUME',
-      `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${volume}: request ${reqId} is not carried out`,
+      `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${volume} for request ${reqId}: check the name, or create it first`,
     );
   }
   const alreadyAttached = isAttached && !progress.sent;
@@ -207,7 +208,7 @@ export async function attachOnce(
 /**
  * One attempt of `detach()`.
  *
- * @returns a {@link StillOpen} when the volume is open and may have another attempt
+ * @returns a {@link StillOpen} when the volume is open and there is another attempt
  */
 export async function detachOnce(
   reqId: string,
@@ -218,7 +219,7 @@ export async function detachOnce(
     log.warn(`Request ${reqId} is not in ${cache.fname}: there is nothing to detach`);
     return { volume: null, outcome: 'unknownRequest', neededBy: [] };
   }
-  const { volume } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
+  const { volume, volsnap } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
   const neededBy = Object.keys(cached).filter((id) => id !== reqId && volumeOf(cached[id]) === volume);
   const end = async (outcome: Detached['outcome']): Promise<Detached> => {
     await cache.drop([reqId]);
@@ -226,10 +227,10 @@ export async function detachOnce(
   };
   if (neededBy.length > 0) return end('shared');
   if (!volume.startsWith(cluster.host.prefix)) {
-    log.warn(`${volume} is left as it is: its name does not begin with ${cluster.host.prefix}`);
+    log.warn(`${volume} is left alone: its name does not begin with ${cluster.host.prefix}`);
     return end('notAttached');
   }
-  const target = (await cluster.attachments()).find((one) => one.volume === volume);
+  const target = attachmentOf(volume, Boolean(volsnap), await cluster.attachments());
   if (target === undefined) return end('notAttached');
   const outcome = await tryDetach(cluster, target, isLast && !careful);
   if (!(outcome instanceof StillOpen)) {
@@ -259,5 +260,5 @@ async function tryDetach(
 
 const warnForced = (log: Logger, volume: string, reqId: string) =>
   log.warn(
-    `${volume} is detached by force for request ${reqId}, because it stayed open: what was not written is lost`,
+    `${volume} is detached by force for request ${reqId}, because it stayed open: data that was not written yet is lost`,
   );

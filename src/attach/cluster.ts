@@ -1,14 +1,15 @@
+import { Api } from '../api/api.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
-import { untilAborted } from '../async/abort.js';
+import { onAbort, untilAborted } from '../async/abort.js';
 import { existing } from './existing.js';
 import type { AttachDBApi } from './options.js';
 import { type AttachmentState, type Host, isOurs, type WantedVolume } from './plan.js';
 
-/** Milliseconds after which the attachments are read again: others than we may change them too. */
+/** Milliseconds after which the attachments are read again, because other programs may change them too. */
 const MAX_AGE = 1000;
 
-/** The attachments of this host, which calls that share a hold of the lock read once between them. */
+/** The attachments of this host, read once for all calls that share a hold of the lock. */
 export class KnownAttachments {
   #known: readonly AttachmentState[] = [];
   #readAt = Number.NEGATIVE_INFINITY;
@@ -25,7 +26,7 @@ export class KnownAttachments {
     return this.#known;
   }
 
-  /** Follows a change of the cluster. If that fails nobody knows what is attached. */
+  /** Sends a change, and applies it to what is known. If that fails, it is not known what is attached. */
   async change(entry: ReassignEntry, send: () => Promise<unknown>): Promise<void> {
     const readAt = this.#readAt;
     this.#readAt = Number.NEGATIVE_INFINITY;
@@ -35,17 +36,19 @@ export class KnownAttachments {
   }
 }
 
-/** What one attempt asks of the cluster. */
+/** The calls that one attempt makes to the cluster. */
 export class Cluster {
   readonly host: Host;
   readonly #api: AttachDBApi;
   readonly #known: KnownAttachments;
   readonly #checkLock: () => Promise<void>;
   readonly #options: ApiCallOptions;
+  readonly #leave: (reason: unknown) => void;
 
   /**
-   * @param checkLock - throws when the lock is no longer ours: then nothing may be changed
-   * @param options - of each call; empty ones are left out, so that mocks see the arguments that matter and no more
+   * @param checkLock - throws when the lock is no longer held: then nothing may be changed
+   * @param options - for each call; left out if empty, because mocks compare arguments
+   * @param leave - called when the signal is aborted while the service has a change: the caller need not wait for it
    */
   constructor(
     api: AttachDBApi,
@@ -53,12 +56,14 @@ export class Cluster {
     known: KnownAttachments,
     checkLock: () => Promise<void>,
     options: ApiCallOptions,
+    leave: (reason: unknown) => void,
   ) {
     this.#api = api;
     this.host = host;
     this.#known = known;
     this.#checkLock = checkLock;
     this.#options = options;
+    this.#leave = leave;
   }
 
   /** This host's attachments of volumes and snapshots of this OpenStack. */
@@ -69,7 +74,7 @@ export class Cluster {
     );
   }
 
-  /** Which of these the cluster has. */
+  /** Which of these volumes and snapshots the cluster has. */
   existing(wanted: readonly WantedVolume[]): Promise<(one: WantedVolume) => boolean> {
     return existing(this.#api, wanted, (call) => this.#call(call));
   }
@@ -87,9 +92,26 @@ export class Cluster {
 
   async #reassign(entry: ReassignEntry): Promise<void> {
     await this.#checkLock();
+    this.#options.signal?.throwIfAborted();
     await this.#known.change(entry, () =>
-      this.#call((...options) => this.#api.volumesReassign([entry], ...options)),
+      this.#change((...options) => this.#api.volumesReassign([entry], ...options)),
     );
+  }
+
+  /**
+   * The service carries out what it was sent, also when nobody waits for the answer. So the answer is waited for under
+   * the lock, signal or not: who has the lock next must not go by what was before.
+   */
+  async #change<T>(call: (...options: [ApiCallOptions?]) => Promise<T>): Promise<T> {
+    const { signal, ...options } = this.#options;
+    // An api that somebody else wrote may never answer.
+    if (signal === undefined || !(this.#api instanceof Api)) return this.#call(call);
+    const stopListening = onAbort(signal, () => this.#leave(signal.reason));
+    try {
+      return await call(options);
+    } finally {
+      stopListening();
+    }
   }
 
   /** An injected api may not listen to the signal. */
@@ -99,7 +121,7 @@ export class Cluster {
   }
 }
 
-/** The attachments after a reassignment that this library makes: of one client, one way. */
+/** The attachments after a reassignment as this library sends it: for one client, in one direction. */
 function changed(known: readonly AttachmentState[], entry: ReassignEntry): readonly AttachmentState[] {
   const volume = entry.volume ?? entry.snapshot;
   const snapshot = entry.snapshot !== undefined;

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { onAbort } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
 
-/** How often the directory is listed while somebody has waited for less than {@link FREQUENT_FOR}. Milliseconds. */
+/** Milliseconds between listings while some caller has waited for less than {@link FREQUENT_FOR}. */
 const FREQUENT = 10;
 const FREQUENT_FOR = 2000;
-/** How often it is listed after that. Milliseconds. */
+/** Milliseconds between later listings. */
 const RARE = 50;
 
-/** How long {@link waitForDevices} waits. */
+/** The options of {@link waitForDevices}. */
 export interface DeviceWaitOptions {
   /** Milliseconds. */
   timeout: number;
@@ -20,7 +20,7 @@ export interface DeviceWaitOptions {
 /** One call that waits for devices. */
 interface Wait {
   readonly missing: Set<string>;
-  /** Milliseconds by our own timer: under fake timers no clock needs to be right. */
+  /** Milliseconds, counted by our own timer, so that fake timers need not replace a clock. */
   waited: number;
   onComplete(): void;
 }
@@ -52,7 +52,7 @@ class DirectoryPoll {
     const listed = list(this.#dir);
     for (const wait of this.#waits) {
       for (const name of wait.missing) {
-        // A link whose device is not there yet does not count.
+        // A link whose device does not exist yet does not count.
         if (listed?.has(name) !== false && existsSync(join(this.#dir, name))) wait.missing.delete(name);
       }
       if (wait.missing.size === 0) wait.onComplete();
@@ -69,9 +69,9 @@ class DirectoryPoll {
 const polls = new Map<string, DirectoryPoll>();
 
 /**
- * Waits until all of the devices are in the directory, or the time is up.
+ * Waits until all devices are in the directory, or the timeout is over.
  *
- * @returns the names of those that are there
+ * @returns the names of the devices that are there
  * @throws the signal's reason when it is aborted
  */
 export async function waitForDevices(
@@ -102,7 +102,7 @@ function untilComplete(
     };
     const wait = { missing, waited: 0, onComplete: () => end(resolve) };
     const deadline = startTimer(timeout, () => {
-      // What came just before the time was up counts.
+      // A device that appeared just before the timeout counts.
       poll.look();
       if (missing.size > 0) end(resolve);
     });
@@ -112,7 +112,7 @@ function untilComplete(
   });
 }
 
-/** The entries of the directory, or `undefined` where it cannot be listed: its entries may be there all the same. */
+/** The entries of the directory, or `undefined` if it cannot be listed: its entries may exist nevertheless. */
 function list(dir: string): ReadonlySet<string> | undefined {
   try {
     return new Set(readdirSync(dir));
@@ -136,12 +136,12 @@ export class Devices {
     return join(this.#dir, volume);
   }
 
-  /** As {@link waitForDevices}. */
+  /** Waits as {@link waitForDevices} does. */
   find(names: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
     return waitForDevices(this.#dir, names, { timeout: this.#timeout, signal });
   }
 
-  /** What to say when {@link find} did not find it. */
+  /** The message when {@link find} did not find the device. */
   missing(volume: string): string {
     return `${volume} is attached, but ${this.path(volume)} did not appear within ${this.#timeout} ms; is the storpool_block service running on this host?`;
   }

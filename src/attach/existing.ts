@@ -5,15 +5,15 @@ import type { AttachDBApi, Named } from './options.js';
 import type { WantedVolume } from './plan.js';
 
 /**
- * Up to so many volumes, or snapshots, are asked for one by one; for more of them the whole list is read. The
- * list is the quicker way from about 16 names on with 1,000 volumes, from about 250 on with 20,000
- * (`npm run bench:by-name`): 64 costs a small cluster some milliseconds, and spares a large one megabytes.
+ * The most volumes, or snapshots, to read one by one; for more, the whole list is read. The
+ * list is faster from about 16 names with 1,000 volumes, and from about 250 names with 20,000
+ * (`npm run bench:by-name`): 64 costs a small cluster a few milliseconds, and saves a large one megabytes.
  */
 const MOST_BY_NAME = 64;
-/** So many of them at a time: each is a connection to a service that has other hosts to serve. */
+/** How many to read at a time, because each takes a connection to a service that also serves other hosts. */
 const SIDE_BY_SIDE = 16;
 
-/** Makes one call of the API with the options that all of them get. */
+/** Makes one call of the API with the options that every call gets. */
 type Call = <T>(call: (...options: [ApiCallOptions?]) => Promise<T>) => Promise<T>;
 
 /** Asks the cluster which of the volumes and snapshots it has, side by side. */

@@ -1,4 +1,4 @@
-import { isClientId } from '../api/names.js';
+import { isClientId, quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
@@ -6,24 +6,24 @@ import type { LockOptions } from '../store/lock-options.js';
 import { AttachError } from './attach-error.js';
 import type { AttachmentState } from './plan.js';
 
-/** What {@link AttachDB} tells an operator. `console` is one. */
+/** Receives what {@link AttachDB} tells an operator, for example `console`. */
 export interface Logger {
-  /** Something an operator should look at. */
+  /** Something that an operator should check. */
   warn(message: string): void;
   /** Something that may help to understand what happened. */
   debug?(message: string): void;
 }
 
-/** A volume or snapshot, as far as its existence goes. */
+/** A volume or snapshot of which only the name matters. */
 export interface Named {
   /** Its name. */
   name: string;
 }
 
 /**
- * The calls that {@link AttachDB} makes: what a test has to mock.
+ * The calls that {@link AttachDB} makes, which a test has to mock.
  *
- * `volumeList` and `snapshotList` may be missing; the lists are read instead.
+ * Without `volumeList` or `snapshotList`, the whole lists are read instead.
  */
 export interface AttachDBApi {
   /** All attachments of the cluster. */
@@ -32,27 +32,27 @@ export interface AttachDBApi {
   volumesList(options?: ApiCallOptions): Promise<readonly Named[]>;
   /** All snapshots. */
   snapshotsList(options?: ApiCallOptions): Promise<readonly Named[]>;
-  /** One volume, in a list; an {@link ApiError} `objectDoesNotExist` if there is none. */
+  /** One volume, in a list. @throws {@link ApiError} `objectDoesNotExist` */
   volumeList?(volume: string, options?: ApiCallOptions): Promise<readonly Named[]>;
-  /** One snapshot, in a list; an {@link ApiError} `objectDoesNotExist` if there is none. */
+  /** One snapshot, in a list. @throws {@link ApiError} `objectDoesNotExist` */
   snapshotList?(snapshot: string, options?: ApiCallOptions): Promise<readonly Named[]>;
-  /** Attaches and detaches: one entry a call. */
+  /** Attaches and detaches: one entry per call. */
   volumesReassign(entries: readonly ReassignEntry[], options?: ApiCallOptions): Promise<unknown>;
 }
 
-/** What an {@link AttachDB} is made of. Only `log` must be given. Times are milliseconds. */
+/** The options of an {@link AttachDB}. Only `log` is required. Times are in milliseconds. */
 export interface AttachDBOptions {
-  /** What to tell an operator through; `console` is one. */
+  /** Receives what an operator should know, for example `console`. */
   log: Logger;
   /** The attachment cache. Default: `/var/spool/openstack-storpool/openstack-attach.json`. */
   fname?: string | undefined;
-  /** The settings themselves, in place of any file, default or environment, and of `config`. */
+  /** The settings themselves, instead of `config`, files, defaults and the environment. */
   overrideConfig?: Readonly<Record<string, string>> | undefined;
-  /** Where to read the settings, or the settings already read. Default: this host's configuration. */
+  /** Where to read the settings, or the settings themselves. Default: the configuration of this host. */
   config?: SPConfigOptions | SPConfig | undefined;
   /**
-   * What to send the calls through: a mock in tests, or an `Api` with options of its own, for example
-   * `Api.fromConfig(config, { timeout: 30_000 })`. It keeps its own retries, which then take place while the lock is
+   * The API client: a mock in tests, or an `Api` with its own options, for example
+   * `Api.fromConfig(config, { timeout: 30_000 })`. It keeps its own retries, which then happen while the lock is
    * held. Default: an `Api` made from the configuration, whose calls are retried without the lock.
    */
   api?: AttachDBApi | undefined;
@@ -60,24 +60,26 @@ export interface AttachDBOptions {
   deviceDir?: string | undefined;
   /** How long to wait for a device. Default: `10_000`. */
   deviceTimeout?: number | undefined;
-  /** How often to try again to detach a volume that is open; the last attempt is forced. Default: `10`. */
+  /** How often to retry detaching a volume that is open; the last attempt is forced. Default: `10`. */
   detachRetries?: number | undefined;
-  /** The time between those attempts, in which the lock is free. Default: `200`. */
+  /** The pause between these attempts, during which the lock is free. Default: `200`. */
   detachRetryDelay?: number | undefined;
   /**
-   * Whether `sync()` may detach a volume by force while another cached request still needs it, as the reference
-   * does. Default: `false`: it is kept, with a warning.
+   * Whether `sync()` may detach a volume by force that another cached request still needs, as the reference
+   * does. Default: `false`; the volume stays attached, with a warning.
    */
   forceShared?: boolean | undefined;
   /** How the cache is locked. */
   lock?: LockOptions | undefined;
 }
 
-/** What {@link AttachDB.sync}, {@link AttachDB.attach}, {@link AttachDB.detach} and {@link AttachDB.plan} take. */
+/** The options of {@link AttachDB.sync}, {@link AttachDB.attach}, {@link AttachDB.detach} and {@link AttachDB.plan}. */
 export interface SyncOptions {
   /**
-   * Ends all waits and calls at once; the call then throws the signal's reason. Where that is an `Error` without a
-   * `cause` and the call was waiting to try again, its `cause` says what had failed.
+   * Ends all waits and requests at once; the call then throws the signal's reason. If that is an `Error` without a
+   * `cause` and the call was waiting for a retry, its `cause` becomes the failure before it.
+   *
+   * A change that has been sent is carried out all the same: the lock is kept until the service has answered.
    */
   signal?: AbortSignal | undefined;
 }
@@ -86,15 +88,14 @@ export interface SyncOptions {
 export function checkLogger(log: Logger): Logger {
   if (typeof log?.warn === 'function') return log;
   throw new TypeError(
-    'AttachDB needs a logger: give { log } with a warn(message) method, console for example',
+    'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
   );
 }
 
 /** @throws TypeError naming the option. */
 export function checkCount(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0) return value;
-  const shown = typeof value === 'string' ? JSON.stringify(value) : String(value);
-  throw new TypeError(`${name} is ${shown}: give a number from 0 on`);
+  throw new TypeError(`${name} is ${quote(value)}: give a number of at least 0`);
 }
 
 /** Where the configuration comes from; a copy, for what is given as an object may change later. */

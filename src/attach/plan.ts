@@ -4,7 +4,7 @@ import { type AttachRequest, checkReqId, type Rights } from './request.js';
 /** The cached requests by their IDs. */
 export type Requests = ReadonlyMap<string, AttachRequest>;
 
-/** An attachment, as far as a plan needs to know it. */
+/** The part of an attachment that a plan needs. */
 export interface AttachmentState {
   /** The name of the volume or snapshot. */
   volume: string;
@@ -12,33 +12,33 @@ export interface AttachmentState {
   snapshot: boolean;
   /** The ID of the client that has it. */
   client: number;
-  /** As the API spells them. */
+  /** The rights, as the API spells them. */
   rights: 'rw' | 'ro';
 }
 
-/** A volume or snapshot that this host is to have. */
+/** A volume or snapshot that should be attached to this host. */
 export interface WantedVolume {
   /** The name of the volume or snapshot. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The highest that any request asks for. */
+  /** The highest rights that a request asks for. */
   rights: Rights;
   /** The IDs of the requests for it. */
   requests: string[];
 }
 
-/** What is to be detached. */
+/** A volume or snapshot to detach. */
 export interface DetachPlan {
   /** The name of the volume or snapshot. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The other requests that need it; while there are any it is not pulled away by force. */
+  /** The IDs of the other requests that need it. If there are any, it is not detached by force. */
   neededBy: string[];
 }
 
-/** This host, and what the names of the volumes of this OpenStack begin with. */
+/** This host, and the prefix of the names of volumes of this OpenStack installation. */
 export interface Host {
   clientId: number;
   prefix: string;
@@ -48,11 +48,11 @@ export interface Host {
 export interface SyncCall {
   reqId: string;
   detached: string | null;
-  /** The cache may be old: attach nothing in the name of other requests. */
+  /** The cache may be old: attach nothing for other requests. */
   careful?: boolean;
 }
 
-/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of plain JavaScript. */
+/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
 export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
   checkReqId(reqId);
   if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
@@ -61,9 +61,9 @@ export function syncCall(reqId: string, detached: string | null | undefined): Sy
   );
 }
 
-/** What is known once the cache and the attachments are read, but not yet which volumes exist. */
+/** What the cache and the attachments tell, before it is known which volumes exist. */
 export interface SyncNeeds {
-  /** To be attached, if the cluster has it. */
+  /** To attach, if the cluster has it. */
   missing: WantedVolume[];
   alreadyAttached: WantedVolume[];
   detach: DetachPlan | null;
@@ -73,17 +73,17 @@ export interface SyncNeeds {
 export interface SyncPlan {
   /** To attach, in this order. */
   attach: WantedVolume[];
-  /** Attached to this host with at least the rights that the requests ask for. */
+  /** Already attached to this host, with at least the rights that the requests ask for. */
   alreadyAttached: WantedVolume[];
-  /** The requests for volumes that the cluster does not have: they leave the cache. */
+  /** The IDs of requests for volumes that the cluster does not have: they leave the cache. */
   staleRequests: string[];
   /** What to detach, if anything. */
   detach: DetachPlan | null;
-  /** The request is not in the cache; what it wants detached stays as it is. */
+  /** Whether the request is not in the cache; then nothing is attached or detached. */
   unknownRequest: boolean;
 }
 
-/** The plan for detaching on behalf of a request that is not in the cache. */
+/** The plan for a request that is not in the cache. */
 export const planForUnknown = (): SyncPlan => ({
   attach: [],
   alreadyAttached: [],
@@ -93,9 +93,9 @@ export const planForUnknown = (): SyncPlan => ({
 });
 
 /**
- * What the cached requests want, what of it this host does not have, and what is to be detached.
+ * What the cached requests want, what this host lacks of it, and what to detach.
  *
- * Nothing else that is attached is ever detached or given lower rights: services in several containers share
+ * Nothing else is ever detached or given lower rights, because services in several containers share
  * a host, and not all of them share the cache.
  *
  * @param ours - the attachments of this host
@@ -104,7 +104,8 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
   const kept = [...requests].filter(([id, request]) => !isGivenUp(call, id, request));
   const wanted = wantedVolumes(call.careful ? kept.filter(([id]) => id === call.reqId) : kept);
   const isAttached = attachedAmong(ours);
-  const target = ours.find(({ volume }) => volume === call.detached);
+  const own = requests.get(call.reqId);
+  const target = attachmentOf(call.detached, own?.volume === call.detached && Boolean(own?.volsnap), ours);
   return {
     missing: wanted.filter((one) => !isAttached(one)),
     alreadyAttached: wanted.filter(isAttached),
@@ -113,7 +114,7 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
 }
 
 /**
- * The plan, once it is known what the cluster has of what is missing.
+ * The plan, once it is known which of the missing volumes the cluster has.
  *
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
  */
@@ -133,7 +134,7 @@ export function syncPlan(
 }
 
 /**
- * Whether `attach()` can attach it and `detach()` could take it back.
+ * Checks that `attach()` can attach it, and `detach()` can detach it again.
  *
  * @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST`
  */
@@ -142,7 +143,7 @@ export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   if (wanted.volume.startsWith(prefix)) return;
   throw new AttachError(
     'EBADREQUEST',
-    `Request ${wanted.requests.join()} is for ${wanted.volume}, whose name does not begin with ${prefix}, so that detach() could not take it back; is SP_OPENSTACK_VOLUME_PREFIX right?`,
+    `Request ${wanted.requests.join()} is for ${wanted.volume}, whose name does not begin with ${prefix}: detach() could not detach it again; is SP_OPENSTACK_VOLUME_PREFIX right?`,
   );
 }
 
@@ -151,11 +152,11 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
   if (!snapshot || rights === 1) return;
   throw new AttachError(
     'ESNAPSHOTRW',
-    `Snapshot ${volume} cannot be attached read/write, as it is asked for (requests: ${requests.join(', ')}); ask for rights 1, or for a volume made from it`,
+    `Snapshot ${volume} cannot be attached read/write (requests: ${requests.join(', ')}): ask for rights 1, or for a volume based on it`,
   );
 }
 
-/** Whether an attachment is one of this host, of a volume of this OpenStack. */
+/** Whether an attachment belongs to this host and this OpenStack installation. */
 export const isOurs =
   ({ clientId, prefix }: Host) =>
   ({ volume, client }: AttachmentState) =>
@@ -169,6 +170,16 @@ export function attachedAmong(ours: readonly AttachmentState[]) {
     (rights === 1 ? attached : writable).has(volume);
 }
 
+/** The attachment of that name; where a volume and a snapshot share it, the one that is asked for. */
+export function attachmentOf(
+  name: string | null,
+  snapshot: boolean,
+  ours: readonly AttachmentState[],
+): AttachmentState | undefined {
+  const named = ours.filter(({ volume }) => volume === name);
+  return named.find((one) => Boolean(one.snapshot) === snapshot) ?? named[0];
+}
+
 /** What one request wants. */
 export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachRequest): WantedVolume => ({
   volume,
@@ -177,11 +188,11 @@ export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachReque
   requests: [reqId],
 });
 
-/** The entry of the call's own request for the volume that it gives up. */
+/** Whether an entry is the caller's own request for the volume that it gives up. */
 const isGivenUp = ({ reqId, detached }: SyncCall, id: string, { volume }: AttachRequest) =>
   id === reqId && volume === detached;
 
-/** Each volume once, where it is first asked for, as the request with the highest rights wants it. */
+/** Each volume once, in the order of the first requests, with the highest rights that are asked for. */
 function wantedVolumes(requests: Iterable<[string, AttachRequest]>): WantedVolume[] {
   const wanted = new Map<string, WantedVolume>();
   for (const [id, request] of requests) {

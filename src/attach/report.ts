@@ -11,15 +11,15 @@ export interface AttachedVolume {
   snapshot: boolean;
   /** 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The path of its device, or `null` if it did not appear in time. */
+  /** The path of its device, or `null` if the device did not appear in time. */
   device: string | null;
 }
 
-/** A volume that stayed attached because others need it and it is open. */
+/** A volume that stayed attached, because it is open and may not be detached by force. */
 export interface KeptVolume {
   /** The name of the volume or snapshot. */
   volume: string;
-  /** The IDs of the other requests. */
+  /** The IDs of the other requests that need it. */
   neededBy: string[];
 }
 
@@ -28,19 +28,19 @@ export interface OwnRequest {
   /** The volume or snapshot that it is for. */
   volume: string;
   /**
-   * - `attached`: this call attached it.
-   * - `alreadyAttached`: it was attached with at least these rights.
-   * - `stale`: the cluster does not have it; the request has left the cache.
-   * - `detaching`: this call gives it up; `detached`, `forced` and `kept` of the report say what came of it.
+   * - `attached`: this call attached the volume.
+   * - `alreadyAttached`: the volume was attached before, with at least these rights.
+   * - `stale`: the cluster does not have the volume; the request has left the cache.
+   * - `detaching`: this call gives the volume up; see `detached`, `forced` and `kept` of the report.
    */
   state: 'attached' | 'alreadyAttached' | 'stale' | 'detaching';
-  /** The path of its device; `null` if it did not appear in time, or is not waited for (`stale`, `detaching`). */
+  /** The path of its device; `null` if it did not appear in time, or is not expected (`stale`, `detaching`). */
   device: string | null;
 }
 
 /** What one `sync()` did. */
 export interface SyncReport {
-  /** What was attached, for this and for other cached requests. */
+  /** What this call attached, for its own and for other cached requests. */
   attached: AttachedVolume[];
   /** The requests that left the cache because the cluster does not have their volumes. */
   staleRequests: string[];
@@ -48,7 +48,7 @@ export interface SyncReport {
   detached: string | null;
   /** Whether it was detached by force. */
   forced: boolean;
-  /** The volume that was to be detached but stays, if there is one. */
+  /** The volume that should have been detached, but stays attached. */
   kept: KeptVolume | null;
   /** What became of the call's own request; `null` when it is not in the cache. */
   own: OwnRequest | null;
@@ -56,46 +56,46 @@ export interface SyncReport {
   neededBy?: string[];
 }
 
-/** What `attach()` gives: where the device is. */
+/** The result of `attach()`. */
 export interface Attached {
   /** The name of the volume or snapshot. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** As the request asks for: 1 is read-only, 2 is read/write. */
+  /** The rights that the request asks for: 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The path of its device, which is there. */
+  /** The path of its device, which has appeared. */
   device: string;
-  /** Whether this host had it before, with at least these rights. */
+  /** Whether it was attached before, with at least these rights. */
   alreadyAttached: boolean;
 }
 
-/** What `detach()` did. */
+/** The result of `detach()`. */
 export interface Detached {
   /** The volume or snapshot of the request; `null` when the request was not in the cache. */
   volume: string | null;
   /**
-   * - `detached`: it is detached.
-   * - `forced`: it is detached by force, because it stayed open.
-   * - `shared`: it stays attached, because other cached requests need it.
-   * - `notAttached`: this host did not have it, or it lies outside of the prefix.
+   * - `detached`: the volume is detached.
+   * - `forced`: the volume is detached by force, because it stayed open.
+   * - `shared`: the volume stays attached, because other cached requests need it.
+   * - `notAttached`: the volume was not attached to this host, or its name lacks the prefix.
    * - `unknownRequest`: the request is not in the cache, and nothing was done.
    *
-   * But for `unknownRequest`, the request has left the cache.
+   * Except for `unknownRequest`, the request has left the cache.
    */
   outcome: 'detached' | 'forced' | 'shared' | 'notAttached' | 'unknownRequest';
   /** The IDs of the other requests that need the volume. */
   neededBy: string[];
 }
 
-/** What came of a `sync()`, before it is known which devices are there. */
+/** The result of a `sync()`, before the wait for the devices. */
 export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> {
   attached: WantedVolume[];
   staleRequests: string[];
   own: Omit<OwnRequest, 'device'> | null;
 }
 
-/** The report of a `sync()`, once the devices of what it attached are there. */
+/** Waits for the devices, and reports the result of a `sync()`. */
 export async function reportOf(
   { attached, own, ...rest }: SyncOutcome,
   devices: Devices,
@@ -103,7 +103,7 @@ export async function reportOf(
   signal: AbortSignal | undefined,
 ): Promise<SyncReport> {
   const volumes = attached.map(({ volume }) => volume).filter((volume) => volume !== rest.detached);
-  // Another process may have attached it a moment ago for this very request, and be waiting itself.
+  // Another process may just have attached it for this very request, and be waiting too.
   const ownVolume = own?.state === 'alreadyAttached' && rest.detached === null ? [own.volume] : [];
   const found = await devices.find([...volumes, ...ownVolume], signal);
   for (const volume of volumes) if (!found.has(volume)) log.warn(devices.missing(volume));

@@ -4,15 +4,15 @@ import { AttachError } from './attach-error.js';
 /** 1 is read-only, 2 is read/write, as in the cache file. */
 export type Rights = 1 | 2;
 
-/** What this library looks at in a request, with the names of its members as they are on disk. */
+/** The members of a request that this library uses, with their names on disk. */
 export interface AttachRequestFields {
   /** The name of the volume, or of the snapshot. */
   volume: string;
   /** 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The request's ID once more. Default: that ID. The Python services need it in each entry. */
+  /** The request ID again. Default: the request ID. The Python services need it in each entry. */
   id?: string;
-  /** Whose request it is; the drivers put a word of their own here. Default: `storpool-spopenstack`. */
+  /** Who made the request. Default: `storpool-spopenstack`. */
   type?: string;
   /** Whether `volume` names a snapshot. Default: `false`. */
   volsnap?: boolean;
@@ -22,15 +22,15 @@ export interface AttachRequestFields {
 
 /** One request in the attachment cache. */
 export interface AttachRequest extends AttachRequestFields {
-  /** Members that others have put here are kept. */
+  /** Members that other programs have added are kept. */
   [member: string]: unknown;
 }
 
 /**
- * Whether an entry of the cache is a request: the check that `add()` makes before it writes, and `sync()` after reading.
+ * Checks that an entry of the cache is a request, as `add()` does before it writes, and `sync()` after it reads.
  *
  * @param where - for the message, for example `in /path/of/the/cache`
- * @throws {@link AttachError} `EBADREQUEST` saying what is wrong and where it stands.
+ * @throws {@link AttachError} `EBADREQUEST`, which says what is wrong and where.
  */
 export function checkRequest(reqId: string, request: unknown, where: string): AttachRequest {
   const bad = (problem: string) =>
@@ -46,14 +46,14 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
   return request as AttachRequest;
 }
 
-/** The `type` of requests that are given none. */
+/** The `type` of requests that have none. */
 const TYPE = 'storpool-spopenstack';
 
 /**
  * A request as it goes into the cache: with the `id` and the `type` that the Python services read from each entry.
  * Warns once of a member that is probably misspelled.
  *
- * @param what - what is to be done with it, for messages
+ * @param what - what it is for, in messages
  * @throws {@link AttachError} `EBADREQUEST`
  */
 export function completeRequest(
@@ -68,17 +68,17 @@ export function completeRequest(
   if (id !== reqId) {
     throw new AttachError(
       'EBADREQUEST',
-      `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request's ID`,
+      `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
     );
   }
   for (const [name, meant] of misspelledMembers(request)) {
-    const message = `Request ${reqId} ${what} has the member ${name}, which means nothing here: is ${meant} meant?`;
+    const message = `Request ${reqId} ${what} has the unknown member ${name}: did you mean ${meant}?`;
     warnOnce((text) => log.warn(text), `member ${name}`, message);
   }
   return { ...request, id, type };
 }
 
-/** @throws {@link AttachError} `EBADREQUEST` for what is no request ID, in plain JavaScript. */
+/** @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string. */
 export function checkReqId(reqId: unknown): void {
   if (typeof reqId === 'string') return;
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
@@ -86,7 +86,7 @@ export function checkReqId(reqId: unknown): void {
 
 const MEMBERS = ['volume', 'rights', 'id', 'type', 'volsnap', 'remove_on_detach'];
 
-/** The members of a request that look like one of ours, misspelled; for example `volsnp`. */
+/** The members of a request that look like a known one misspelled, for example `volsnp`. */
 export function misspelledMembers(request: AttachRequest): [given: string, meant: string][] {
   return Object.keys(request).flatMap((given) => {
     const meant = MEMBERS.includes(given) ? undefined : MEMBERS.find((member) => isNear(given, member));
@@ -94,7 +94,7 @@ export function misspelledMembers(request: AttachRequest): [given: string, meant
   });
 }
 
-/** Whether two names differ in capitals and separators, or one letter is missing, added or another. */
+/** Whether two names differ only in case and separators, or in one letter. */
 function isNear(given: string, member: string): boolean {
   const [a, b] = [given, member].map((name) => name.toLowerCase().replaceAll(/[_-]/gu, '')) as [
     string,
@@ -109,7 +109,7 @@ function isNear(given: string, member: string): boolean {
   return restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1);
 }
 
-/** The volume that an entry of the cache is for, whatever else is wrong with it. */
+/** The volume that an entry of the cache is for, even if the entry is not a valid request. */
 export function volumeOf(entry: unknown): string | undefined {
   const { volume } = (entry ?? {}) as { volume?: unknown };
   return typeof volume === 'string' ? volume : undefined;

@@ -6,7 +6,7 @@ import { debugOutput } from '../observe/debug.js';
 
 const debug = debugOutput('storpool:attachdb');
 
-/** What an attempt comes to when a client still has the volume open, and a later attempt may do better. */
+/** The result of an attempt when a client still has the volume open, so that a later attempt may succeed. */
 export class StillOpen {
   readonly volume: string;
   readonly error: ApiError;
@@ -17,22 +17,22 @@ export class StillOpen {
   }
 }
 
-/** When there is another attempt. */
+/** How often to retry, and when. */
 export interface AttemptPolicy {
-  /** How often at most while the volume is open. */
+  /** The most retries while the volume is open. */
   openRetries: number;
-  /** Milliseconds before each of those. */
+  /** Milliseconds before each of these retries. */
   openDelay: number;
-  /** How often at most after a transient failure of the API, after 1, 2, 4, … seconds. */
+  /** The most retries after transient failures of the API, after 1, 2, 4, … seconds. */
   transientRetries: number;
 }
 
 /**
  * Makes attempts until one succeeds or fails for good, and pauses between them.
  *
- * @param attempt - is told whether a volume that is open still gets another attempt; after the last it must decide
+ * @param attempt - `isLast`: an open volume gets no further attempt, so this one must decide
  * @param onTransient - called at the first transient failure
- * @throws what the last attempt threw; the signal's reason, whose `cause` is then what had failed before
+ * @throws what the last attempt threw; the signal's reason, with the last failure as its `cause`
  */
 export async function inAttempts<T>(
   attempt: (isLast: boolean) => Promise<T | StillOpen>,
@@ -67,7 +67,7 @@ export async function inAttempts<T>(
   }
 }
 
-/** The reason for which a wait was ended, with what was waited for. */
+/** The reason why a wait was ended, with the failure that led to the wait. */
 function because(reason: unknown, cause: Error): unknown {
   debug('ended by its signal (%s) while it waited because of: %s', String(reason), cause.message);
   return withCause(reason, cause);

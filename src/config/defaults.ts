@@ -1,5 +1,5 @@
 /**
- * The values that the StorPool programs themselves assume for settings that no file names.
+ * The values that the StorPool programs themselves use for settings that no file contains.
  *
  * Reference: the defaults of `storpool.spconfig`.
  */

@@ -1,16 +1,16 @@
-/** Where in the configuration a {@link SPConfigError} arose. */
+/** Where in the configuration an {@link SPConfigError} arose. */
 export interface SPConfigErrorOptions extends ErrorOptions {
-  /** The file (or folder) that could not be read or parsed. */
+  /** The file or directory that could not be read or parsed. */
   file?: string | undefined;
   /** The line in that file, counted from 1. */
   line?: number | undefined;
 }
 
 /**
- * A configuration file that cannot be read or parsed, or a setting that is missing or unusable.
+ * A configuration file that cannot be read or parsed, or a setting that is missing or invalid.
  *
- * The message names the file, line or setting and the remedy; it never shows a line, because
- * that may hold the authentication token.
+ * The message names the file, line or setting, and the remedy. It never shows the content of a line, because
+ * that may contain the authentication token.
  *
  * Reference: `storpool.spconfig.SPConfigException`.
  */
@@ -19,7 +19,7 @@ export class SPConfigError extends Error {
   override readonly name = 'SPConfigError';
   /** Always `ECONFIG`. */
   readonly code = 'ECONFIG';
-  /** The file or folder that it is about, if there is one. */
+  /** The file or directory that the error is about, if there is one. */
   readonly file: string | undefined;
   /** The line in that file, counted from 1. */
   readonly line: number | undefined;

@@ -13,14 +13,14 @@ const SECRET = 'SP_AUTH_TOKEN';
 const OVERRIDE = 'overrideConfig';
 const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
 
-/** Where {@link SPConfig} looks for the settings. Every option may be left out. */
+/** Where {@link SPConfig} looks for the settings. All options are optional. */
 export interface SPConfigOptions {
-  /** The section of the files that speaks for this host. Default: the host's name, as `uname -n` gives it. */
+  /** The section of the files that applies to this host. Default: the host name, as `uname -n` prints it. */
   section?: string | undefined;
-  /** Whether the main file may be missing; folders among the further files are passed over then. Default: `false`. */
+  /** Whether the main file may be missing; directories named `*.conf` in `dir` are then skipped. Default: `false`. */
   missingOk?: boolean | undefined;
   /**
-   * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment beat the files.
+   * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment override the files.
    * Default: `true`.
    */
   useEnv?: boolean | undefined;
@@ -28,20 +28,20 @@ export interface SPConfigOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The main file. Default: `/etc/storpool.conf`. */
   file?: string | undefined;
-  /** The folder of further files, `*.conf`. Default: the main file's path with `.d` behind it. */
+  /** The directory of further files, `*.conf`. Default: the path of the main file followed by `.d`. */
   dir?: string | undefined;
   /**
-   * The settings themselves. When given, no file, default or environment variable is looked at and the
-   * other options mean nothing. Values must be strings: a token given as a number would lose digits.
+   * The settings themselves. If given, files, defaults, environment variables and the other options are
+   * ignored. Values must be strings: a token given as a number would lose digits.
    */
   overrideConfig?: Readonly<Record<string, string>> | undefined;
 }
 
 /**
- * The StorPool settings of this host, read once when the object is made and never changed.
+ * The StorPool settings of this host, read once by the constructor and never changed.
  *
- * Iterating gives `[name, value]` pairs, so `new Map(config)` and `Object.fromEntries(config)` work; the
- * authentication token is among them, but `util.inspect`, `console.log` and `JSON.stringify` hide it.
+ * Iteration yields `[name, value]` pairs, so `new Map(config)` and `Object.fromEntries(config)` work. The
+ * authentication token is one of them, but `util.inspect`, `console.log` and `JSON.stringify` hide it.
  *
  * Reference: `storpool.spconfig.SPConfig`.
  */
@@ -52,7 +52,7 @@ export class SPConfig {
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
   constructor(options: SPConfigOptions = {}) {
     if (typeof options !== 'object' || options === null) {
-      throw new SPConfigError('the options of SPConfig are an object, for example { section }');
+      throw new SPConfigError('the options of SPConfig must be an object, for example { section }');
     }
     const { overrideConfig } = options;
     this.#source = overrideConfig === undefined ? mainFile(options) : OVERRIDE;
@@ -71,7 +71,7 @@ export class SPConfig {
   }
 
   /**
-   * The value of a setting, or `undefined`, or the given fallback.
+   * The value of a setting; if it is not set, the fallback or `undefined`.
    *
    * Reference: `cfg.get(key)`, `cfg.get(key, default)`.
    */
@@ -82,7 +82,7 @@ export class SPConfig {
   }
 
   /**
-   * The value of a setting that must be there.
+   * The value of a setting that must be set.
    *
    * Reference: `cfg[key]`.
    *
@@ -107,7 +107,7 @@ export class SPConfig {
     return this.#settings.get(key)?.origin;
   }
 
-  /** Whether the setting has a value, be it an empty one. */
+  /** Whether the setting has a value, even an empty one. */
   has(key: string): boolean {
     return this.#settings.has(key);
   }
@@ -122,7 +122,7 @@ export class SPConfig {
     for (const [key, { value }] of this.#settings) yield [key, value];
   }
 
-  /** As {@link entries}. */
+  /** The same as {@link entries}. */
   [Symbol.iterator](): IterableIterator<[string, string]> {
     return this.entries();
   }
@@ -138,7 +138,7 @@ export class SPConfig {
   }
 }
 
-/** A value, and where it comes from, as {@link SPConfig.origin} says. */
+/** A value and its {@link SPConfig.origin}. */
 interface Setting {
   value: string;
   origin: string;
@@ -146,7 +146,7 @@ interface Setting {
 
 function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string, Setting> {
   if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
-    throw new SPConfigError('overrideConfig must be an object of setting names and their values');
+    throw new SPConfigError('overrideConfig must be an object with the names and values of the settings');
   }
   const settings = new Map<string, Setting>();
   for (const [key, value] of Object.entries(overrides)) {
@@ -200,7 +200,7 @@ function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolCo
     if (missingOk && codeOf(error) === (isMain ? 'ENOENT' : 'EISDIR')) return undefined;
     throw new SPConfigError(
       isMissing(error)
-        ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a link that leads nowhere?'}`
+        ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?'}`
         : `Cannot read ${file}: ${reason(error)}`,
       { file, cause: error },
     );

@@ -14,7 +14,7 @@ const SETTING = /^\s*([^\s=]+)\s*=\s*(.*)$/su;
 
 /**
  * `ini` gives a meaning to quotes, escapes, `#`, `;`, `[]`, dots, `true`, `null` and `__proto__`;
- * storpool.conf gives none. Percent-encoded behind a sigil nothing of that is left to find, and a
+ * storpool.conf gives none. Percent-encoded after a sigil, `ini` finds none of them, and a
  * section can never collide with a setting of the same name.
  */
 const encode = (sigil: ':' | '@', text: string) => sigil + encodeURIComponent(text).replaceAll('.', '%2E');
@@ -24,7 +24,7 @@ const decodeSettings = (settings: object) =>
   new Map(Object.entries(settings).map(([name, value]) => [decode(name), decode(String(value))]));
 
 /**
- * Parses the text of one storpool.conf file.
+ * Parses the content of one storpool.conf file.
  *
  * @param file - named in errors
  * @throws {@link SPConfigError} with `file` and `line` for a line that is not blank, a comment, a
@@ -42,7 +42,7 @@ export function parseStorPoolConf(text: string, file: string): StorPoolConf {
 
 function toIni(text: string, file: string): string {
   const lines = text.split(/\r\n|\n|\r/u);
-  // The newline that ends the last line leaves an empty string behind it, which is no line.
+  // The newline at the end of the last line leaves an empty string, which is not a line.
   if (lines.at(-1) === '') lines.pop();
   const out: string[] = [];
   for (let at = 0; at < lines.length; at++) {
@@ -56,7 +56,7 @@ function toIni(text: string, file: string): string {
     const [, name, first] = SETTING.exec(line) ?? [];
     if (name === undefined || first === undefined) {
       throw new SPConfigError(
-        `${file}, line ${at + 1}: neither a comment, a [section] nor a "name = value" setting; correct or remove it`,
+        `${file}, line ${at + 1}: expected a comment, a [section] or a "name = value" setting; correct or remove it`,
         { file, line: at + 1 },
       );
     }
@@ -70,7 +70,7 @@ function toIni(text: string, file: string): string {
   return out.join('\n');
 }
 
-/** All parts but the last end in the backslash that continues them; around the first of them blanks do not count. */
+/** Every part but the last ends in the backslash that continues it. Blanks after the first part do not count. */
 function joined(parts: readonly string[]): string {
   const [first = '', ...rest] = parts.map((part, at) => (at < parts.length - 1 ? part.slice(0, -1) : part));
   return first.trimEnd() + rest.join('');

@@ -1,13 +1,13 @@
 import { tracingChannel } from 'node:diagnostics_channel';
 import { type DebugOutput, debugOutput } from './debug.js';
 
-/** What the context objects of all channels have. */
+/** What the context objects of all channels have in common. */
 interface Operation {
   /** Why it failed; Node.js sets it before `asyncStart` and `asyncEnd`. */
   error?: unknown;
 }
 
-/** `storpool:api`: one request to the API. A call that is retried makes several of them. */
+/** `storpool:api`: one request to the API. A call that is retried makes several requests. */
 export interface ApiEvent extends Operation {
   /** For example `GET` */
   method: string;
@@ -19,13 +19,13 @@ export interface ApiEvent extends Operation {
 
 /** `storpool:lock`: the wait for a lock. */
 export interface LockEvent extends Operation {
-  /** The file, as it was given. */
+  /** The file, as the caller named it. */
   fname: string;
 }
 
 /** `storpool:attach`: attaching a volume or snapshot to this host. */
 export interface AttachEvent extends Operation {
-  /** The request that the call is for. */
+  /** The ID of the request that the call is for. */
   reqId: string;
   /** The name of the volume or snapshot. */
   volume: string;
@@ -39,7 +39,7 @@ export interface AttachEvent extends Operation {
 
 /** `storpool:detach`: one `detach()`, or one attempt of `sync()` to detach a volume or snapshot from this host. */
 export interface DetachEvent extends Operation {
-  /** The request that the call is for. */
+  /** The ID of the request that the call is for. */
   reqId: string;
   /** The name of the volume or snapshot, as soon as it is known; `null` when the request is not in the cache. */
   volume?: string | null;
@@ -48,8 +48,8 @@ export interface DetachEvent extends Operation {
   /** The client ID of this host. */
   clientId: number;
   /**
-   * Once it has ended. `open`: it is open, and there is another attempt. `kept`: it is open and must not be forced.
-   * The others are those of `detach()`.
+   * The result. `open`: the volume is open, and there is another attempt. `kept`: it is open and must not be forced.
+   * The others are the outcomes of `detach()`.
    */
   outcome?: 'detached' | 'forced' | 'kept' | 'open' | 'shared' | 'notAttached' | 'unknownRequest';
   /** `detach()` only: the other requests that need the volume. */
@@ -57,17 +57,17 @@ export interface DetachEvent extends Operation {
 }
 
 /**
- * The context objects of the tracing channels, by the names that `tracingChannel()` of `node:diagnostics_channel`
- * takes.
+ * The context objects of the tracing channels, by the names to pass to `tracingChannel()` of
+ * `node:diagnostics_channel`.
  */
 export interface DiagnosticsEvents {
   /** One request to the API. */
   'storpool:api': ApiEvent;
   /** The wait for a lock. */
   'storpool:lock': LockEvent;
-  /** A volume is attached. */
+  /** Attaching a volume or snapshot. */
   'storpool:attach': AttachEvent;
-  /** A volume is detached. */
+  /** Detaching a volume or snapshot. */
   'storpool:detach': DetachEvent;
 }
 
@@ -86,9 +86,9 @@ const outputs = {
 };
 
 /**
- * Does some work, traced by whoever listens to the channel of that name and by the debug output.
+ * Runs some work, traced in the channel of that name and in the debug output.
  *
- * @param context - what listeners get; the work may complete it
+ * @param context - what listeners receive; the work may add to it
  */
 export async function traced<N extends keyof DiagnosticsEvents, T>(
   name: N,
@@ -98,7 +98,7 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
   const output = outputs[name];
   const run = output.enabled ? () => logged(output, context, work) : work;
   if (!channels[name].hasSubscribers) return run();
-  // Results stay inside: they are large, or the library's own objects.
+  // Listeners do not receive the result: it is large, or an internal object.
   let result!: T;
   await channels[name].tracePromise(async () => {
     result = await run();
@@ -106,7 +106,7 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
   return result;
 }
 
-/** One line when the work has ended: `method=GET path=VolumesList bytes=512 in 3 ms`. */
+/** Logs one line when the work has ended: `method=GET path=VolumesList bytes=512 in 3 ms`. */
 async function logged<T>(output: DebugOutput, context: object, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const log = (end: string) => {

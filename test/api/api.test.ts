@@ -55,7 +55,7 @@ describe('the name of an object', () => {
     for (const name of hostile) {
       const error = await failureOf(run(client(), name as string), ApiArgumentError);
       expect(error.code).toBe('EINVAL');
-      expect(error.message).toContain(`is not the name of a ${kind}`);
+      expect(error.message).toContain(`is not a valid ${kind} name`);
     }
     expect(server.requests).toEqual([]);
   });

@@ -71,7 +71,7 @@ describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: resu
     async (clusterName) => {
       const error = await failureOf(run(client(), { clusterName }), ApiArgumentError);
       expect(error.code).toBe('EINVAL');
-      expect(error.message).toContain('is not the name of a cluster');
+      expect(error.message).toContain('is not a valid cluster name');
       expect(server.requests).toEqual([]);
     },
   );

@@ -59,7 +59,7 @@ describe('volumes', () => {
     expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
     expect(error).toBeInstanceOf(TypeError);
     expect(error.message).toContain(
-      'is not the name of a volume: use letters, digits and _-.:, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
+      'is not a valid volume name: use letters, digits and _-.:, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
     );
     expect(error.message.startsWith(JSON.stringify(name).slice(0, 80))).toBe(true);
     expect(error.message.length).toBeLessThan(300);
@@ -77,7 +77,7 @@ describe('snapshots', () => {
     const error = thrownBy(() => checkName('snapshot', name), ApiArgumentError);
     expect(error.code).toBe('EINVAL');
     expect(error.message).toContain(
-      'is not the name of a snapshot: use letters, digits and _-.:@, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
+      'is not a valid snapshot name: use letters, digits and _-.:@, or a global ID such as ~a.b.c, at most 199 characters, and not "list" or "status"',
     );
     expect(error.message.length).toBeLessThan(300);
   });
@@ -92,7 +92,7 @@ describe.each(['template', 'placement group'] as const)('a %s', (kind) => {
     '%j is none',
     (name) => {
       const error = thrownBy(() => checkName(kind, name), ApiArgumentError);
-      expect(error.message).toContain(`is not the name of a ${kind}: use letters, digits and _-, at most `);
+      expect(error.message).toContain(`is not a valid ${kind} name: use letters, digits and _-, at most `);
     },
   );
 });
@@ -119,7 +119,7 @@ describe('clusters', () => {
   test.each([...hostile, '~', '#', '*c', 'a@b', 'a#b', '~a/b'])('%j is none', (name) => {
     const error = thrownBy(() => checkClusterName(name), ApiArgumentError);
     expect(error.code).toBe('EINVAL');
-    expect(error.message).toContain('is not the name of a cluster: use letters, digits and _-.:');
+    expect(error.message).toContain('is not a valid cluster name: use letters, digits and _-.:');
     expect(error.message.length).toBeLessThan(200);
   });
 });

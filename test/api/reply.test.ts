@@ -5,7 +5,7 @@ import { thrownBy } from './failure.js';
 
 const read = (status: number, body: string | Buffer, secret = 'the-token') =>
   readReply({ status, body: Buffer.from(body) }, 'GET VolumesList', secret, 'host:81');
-const HINT = '; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?';
+const HINT = '; are SP_API_HTTP_HOST and SP_API_HTTP_PORT the address of the StorPool API?';
 
 describe('success', () => {
   test.each([[], {}, null, false, 0, '', 'text', [{ name: 'v' }]].map((data) => ({ data })))(

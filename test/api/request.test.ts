@@ -47,7 +47,7 @@ describe('the path', () => {
     const error = thrownBy(() => path(hostile), ApiArgumentError);
     expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
     expect(error.message).toBe(
-      `${JSON.stringify(hostile)} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+      `${JSON.stringify(hostile)} is not the path of an API call: give a path such as "VolumeGetInfo/NAME", without a query`,
     );
   });
 
@@ -63,14 +63,14 @@ describe('the path', () => {
   test('a long one is shown in part', () => {
     const error = thrownBy(() => path(`${'x'.repeat(10_000)} `), ApiArgumentError);
     expect(error.message).toBe(
-      `"${'x'.repeat(79)}… is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,
+      `"${'x'.repeat(79)}… is not the path of an API call: give a path such as "VolumeGetInfo/NAME", without a query`,
     );
   });
 
   test('a cluster name that is none', () => {
     const error = thrownBy(() => path('VolumesList', false, 'a/b'), ApiArgumentError);
     expect(error.message).toBe(
-      '"a/b" is not the name of a cluster: use letters, digits and _-.:, or its ID such as ~a.b',
+      '"a/b" is not a valid cluster name: use letters, digits and _-.:, or a cluster ID such as ~a.b',
     );
   });
 });
@@ -107,15 +107,15 @@ describe('the JSON', () => {
   const circle: Record<string, unknown> = {};
   circle['circle'] = circle;
   test.each<[string, unknown, string]>([
-    ['NaN', { a: Number.NaN }, 'the argument.a is NaN, which JSON does not have'],
-    ['an infinity', [1, Number.POSITIVE_INFINITY], 'the argument[1] is Infinity, which JSON does not have'],
-    ['minus zero', { a: [{ b: -0 }] }, 'the argument.a[0].b is -0, which JSON does not have'],
-    ['a date', { deleteAt: new Date(0) }, 'the argument.deleteAt is an object with a JSON of its own'],
-    ['an address', new URL('http://host/'), 'the argument is an object with a JSON of its own'],
+    ['NaN', { a: Number.NaN }, 'the argument.a is NaN, which cannot be sent'],
+    ['an infinity', [1, Number.POSITIVE_INFINITY], 'the argument[1] is Infinity, which cannot be sent'],
+    ['minus zero', { a: [{ b: -0 }] }, 'the argument.a[0].b is -0, which cannot be sent'],
+    ['a date', { deleteAt: new Date(0) }, 'the argument.deleteAt has a toJSON() method'],
+    ['an address', new URL('http://host/'), 'the argument has a toJSON() method'],
     ['a bigint', { size: 512n }, 'the argument.size is a bigint'],
     ['a function', { size: () => 1 }, 'the argument.size is a function'],
     ['a symbol', { a: new Map([['b', Symbol('c')]]) }, 'the argument.a.b is a symbol'],
-    ['a circle', circle, 'is nested deeper than 100 levels: is there a circle in it?'],
+    ['a circle', circle, 'is nested deeper than 100 levels: is it circular?'],
   ])('%s is refused, and the message says where', (_label, value, message) => {
     const error = thrownBy(() => toJson(value), ApiArgumentError);
     expect(error.code).toBe('EINVAL');
@@ -162,17 +162,17 @@ describe('a reassignment', () => {
       const error = thrownBy(() => body(entry), ApiArgumentError);
       expect(error).toMatchObject({
         code: 'EINVAL',
-        message: 'an entry of a reassignment names either a volume or a snapshot',
+        message: 'an entry of a reassignment names one volume or one snapshot',
       });
     },
   );
 
   test.each([
-    [{ volume: '../x' }, '"../x" is not the name of a volume'],
-    [{ volume: null }, 'null is not the name of a volume'],
-    [{ volume: 's@1' }, '"s@1" is not the name of a volume'],
-    [{ snapshot: 'a/b' }, '"a/b" is not the name of a snapshot'],
-    [{ snapshot: 5 }, '5 is not the name of a snapshot'],
+    [{ volume: '../x' }, '"../x" is not a valid volume name'],
+    [{ volume: null }, 'null is not a valid volume name'],
+    [{ volume: 's@1' }, '"s@1" is not a valid volume name'],
+    [{ snapshot: 'a/b' }, '"a/b" is not a valid snapshot name'],
+    [{ snapshot: 5 }, '5 is not a valid snapshot name'],
   ])('%j: a name that is none', (entry, message) => {
     const error = thrownBy(() => body({ volume: 'ok', rw: [1] }, entry), ApiArgumentError);
     expect(error.code).toBe('EINVAL');

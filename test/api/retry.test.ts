@@ -173,7 +173,8 @@ describe('over HTTP', () => {
     const { retries, result } = await call(() => undefined, { timeout: 50 });
     expect(await failureOf(result, ApiConnectionError)).toMatchObject({ code: 'ETIMEDOUT' });
     expect(retries).toEqual([]);
-    expect(server?.peers).toHaveLength(1);
+    // A busy machine may accept the connection later than the client gives it up.
+    await expect.poll(() => server?.peers.length).toBe(1);
   });
 
   test('the number of retries can be chosen', async () => {

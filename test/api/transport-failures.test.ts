@@ -32,7 +32,7 @@ async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
 }
 
 /** What the errors call the request. */
-const CLOSED = '; the service or something on the way to it closed the connection; is it being restarted?';
+const CLOSED = '; the service, or something on the way to it, closed the connection; is it restarting?';
 const what = () => `GET /ctrl/1.0/VolumesList at 127.0.0.1:${server?.port}`;
 
 describe('replies that are not whole', () => {

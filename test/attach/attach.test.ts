@@ -115,7 +115,7 @@ describe('the device', () => {
       name: 'AttachError',
       code: 'ENODEVICE',
       message: expect.stringMatching(
-        /^os--v is attached, but .*dev\/os--v did not appear within 20 ms; .* detach\("a"\) takes it back$/,
+        /^os--v is attached, but .*dev\/os--v did not appear within 20 ms; .* detach\("a"\) undoes the attachment$/,
       ),
     });
     expect(cache()).toHaveProperty('a');

@@ -76,7 +76,7 @@ describe('each fault is named, and nothing else', () => {
     [
       'a configuration that does not parse',
       () => writeFileSync(host.path('storpool.conf'), 'what?'),
-      ['configuration', /line 1: neither/u],
+      ['configuration', /line 1: expected/u],
     ],
     [
       'a token that is not let in',

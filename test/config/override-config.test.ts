@@ -69,6 +69,6 @@ describe('overrideConfig', () => {
   test.each(NO_OBJECTS)('$value is no object of settings', ({ value }) => {
     const overrideConfig = value as unknown as Record<string, string>;
     const error = thrownBy(() => new SPConfig({ overrideConfig }), SPConfigError);
-    expect(error.message).toBe('overrideConfig must be an object of setting names and their values');
+    expect(error.message).toBe('overrideConfig must be an object with the names and values of the settings');
   });
 });

@@ -103,7 +103,7 @@ describe('what is asked of it', () => {
 
 test.each([null, 'node-1', 5])('%j is no object of options', (options) => {
   const error = thrownBy(() => new SPConfig(options as unknown as SPConfigOptions), SPConfigError);
-  expect(error.message).toBe('the options of SPConfig are an object, for example { section }');
+  expect(error.message).toBe('the options of SPConfig must be an object, for example { section }');
 });
 
 describe('files', () => {

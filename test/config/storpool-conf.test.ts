@@ -308,7 +308,7 @@ describe('anything else is an error', () => {
     const error = errorOf(text);
     expect(error).toMatchObject({ name: 'SPConfigError', code: 'ECONFIG', file: FILE, line });
     expect(error.message).toBe(
-      `${FILE}, line ${line}: neither a comment, a [section] nor a "name = value" setting; correct or remove it`,
+      `${FILE}, line ${line}: expected a comment, a [section] or a "name = value" setting; correct or remove it`,
     );
     expect(inspect(error)).not.toContain('s3cr3t');
   });

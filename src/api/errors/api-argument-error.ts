@@ -1,6 +1,6 @@
 /**
- * An argument that must not reach the StorPool API: a name that cannot be one, a reassignment that contradicts
- * itself, a port that is not a number. Nothing was sent.
+ * An argument that must not reach the StorPool API: an invalid name, a reassignment that contradicts itself,
+ * or a port that is not a number. Nothing was sent.
  *
  * Reference: `storpool.spcatch.InvalidArgumentError`.
  */

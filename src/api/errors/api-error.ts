@@ -1,14 +1,14 @@
 import { hideFromReaders, hideIn } from './hidden.js';
 
-/** What the StorPool API answers when it refuses a call. */
+/** The reply of the StorPool API when it refuses a call. */
 export interface ApiErrorReply {
-  /** The refusal itself. */
+  /** Why it refuses. */
   error?: {
-    /** The kind of error, such as `objectDoesNotExist`, `busy` or `invalidParam`. */
+    /** The kind of error, for example `objectDoesNotExist`, `busy` or `invalidParam`. */
     name?: string;
     /** The error in words. */
     descr?: string;
-    /** Whether the same call may succeed a little later. Default: `false`. */
+    /** Whether the same call may succeed later. Default: `false`. */
     transient?: boolean;
   };
   [member: string]: unknown;
@@ -17,11 +17,11 @@ export interface ApiErrorReply {
 /**
  * The StorPool API refused a call.
  *
- * `new ApiError(status, json)` is all that a mock needs:
+ * A mock needs no more than `new ApiError(status, json)`:
  * `new ApiError(409, { error: { name: 'busy', descr: "Volume 'v' is open at client 1" } })`.
  *
- * `code`, `desc` and `json` are what the service sent. A token in that is hidden from people only: in the message, by
- * `util.inspect` and by `JSON.stringify`.
+ * `code`, `desc` and `json` are what the service sent. The token is hidden only where people
+ * read them: in the message, by `util.inspect` and by `JSON.stringify`.
  *
  * Reference: `storpool.spapi.ApiError`.
  */
@@ -30,7 +30,7 @@ export class ApiError extends Error {
   override readonly name = 'ApiError';
   /** The HTTP status. */
   readonly status: number;
-  /** Whether the same call may succeed a little later. */
+  /** Whether the same call may succeed later. */
   readonly transient: boolean;
   /** The whole reply. */
   readonly json: ApiErrorReply;
@@ -59,8 +59,8 @@ export class ApiError extends Error {
   }
 
   /**
-   * Whether the call was refused because a client has the volume open: it may be closed in a moment, and
-   * detaching it by force takes it away from whoever uses it.
+   * Whether the call was refused because a client has the volume open. The client may close it in a moment;
+   * detaching it by force takes it away from its user.
    */
   get isOpen(): boolean {
     // Older services call it an invalid parameter.
@@ -71,5 +71,5 @@ export class ApiError extends Error {
 const codeOf = ({ error }: ApiErrorReply) => stringOr(error?.name, '<Missing error name>');
 const descOf = ({ error }: ApiErrorReply) => stringOr(error?.descr, '<Missing error description>');
 
-/** Whoever answers may put anything there. */
+/** The reply may contain anything. */
 const stringOr = (value: unknown, otherwise: string) => (typeof value === 'string' ? value : otherwise);

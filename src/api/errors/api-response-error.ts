@@ -1,12 +1,12 @@
 /**
- * What is wrong with the reply: it is not HTTP (`ENOTHTTP`), ends too early (`ETRUNCATED`), is larger than
- * `maxReplySize` (`ETOOLARGE`), or is not the JSON that the StorPool API speaks (`EBADREPLY`).
+ * What is wrong with a reply: it is not HTTP (`ENOTHTTP`), is cut short (`ETRUNCATED`), is larger than
+ * `maxReplySize` (`ETOOLARGE`), or is not a JSON reply of the StorPool API (`EBADREPLY`).
  */
 export type ApiResponseErrorCode = 'ENOTHTTP' | 'ETRUNCATED' | 'ETOOLARGE' | 'EBADREPLY';
 
 /**
- * Something answered, but not as the StorPool API does: most often `SP_API_HTTP_HOST` or
- * `SP_API_HTTP_PORT` point at another service, or a proxy stands between.
+ * A reply that does not come from the StorPool API: most often, `SP_API_HTTP_HOST` or
+ * `SP_API_HTTP_PORT` points to another service, or there is a proxy in between.
  *
  * The message shows the status and the beginning of the reply, never the authentication token.
  */

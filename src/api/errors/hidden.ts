@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const HIDDEN = '[hidden]';
 
-/** The string without the secret, as it is or as JSON spells it. */
+/** The string without the secret, whether plain or escaped as in JSON. */
 export function hideIn(text: string, secret: string): string {
   return text.replaceAll(JSON.stringify(secret).slice(1, -1), HIDDEN).replaceAll(secret, HIDDEN);
 }
@@ -19,7 +19,7 @@ function hideInJson(value: unknown, secret: string): unknown {
   );
 }
 
-/** Hides the secret from `JSON.stringify` and `util.inspect`; what programs read of the value stays as it is. */
+/** Hides the secret from `JSON.stringify` and `util.inspect`; programs still read the value itself. */
 export function hideFromReaders(value: object, secret: string): void {
   const shown = { value: () => hideInJson({ ...value }, secret) };
   Object.defineProperties(value, { toJSON: shown, [inspect.custom]: shown });

@@ -1,6 +1,6 @@
 import type { OnAttached } from './volumes.js';
 
-/** The rights of an attachment in the words of the API. */
+/** The rights of an attachment, as the API spells them. */
 export type AttachmentRights = 'rw' | 'ro';
 
 /** A volume or snapshot attached to a client. */
@@ -9,7 +9,7 @@ export interface Attachment {
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The ID of the client (the host) that has it. */
+  /** The ID of the client (the host) that it is attached to. */
   client: number;
   /** Always `ro` for a snapshot. */
   rights: AttachmentRights;
@@ -24,33 +24,33 @@ export interface Attachment {
   [field: string]: unknown;
 }
 
-/** What an entry for a volume and one for a snapshot have in common. Clients are given by their IDs, 1 to 4095. */
+/** What the entries for volumes and snapshots have in common. Clients are named by their IDs, 1 to 4095. */
 interface Reassign {
-  /** Clients that lose it, or all that have it. */
+  /** Clients to detach it from; `all` for every client that has it. */
   detach?: readonly (number | string)[] | 'all' | undefined;
-  /** Clients that get it read-only. */
+  /** Clients to attach it to read-only. */
   ro?: readonly (number | string)[] | undefined;
-  /** Detach even what is open: its user loses what it has not written. Default: `false`. */
+  /** Detach it even if it is open: data that is not written yet is lost. Default: `false`. */
   force?: boolean | undefined;
 }
 
-/** Changes who has a volume attached. It is named as usual, or by its global ID, for example `~a.b.cd`. */
+/** Attaches a volume to clients, or detaches it. Use its name or its global ID, for example `~a.b.cd`. */
 export interface VolumeReassign extends Reassign {
   /** The name of the volume. */
   volume: string;
   /** An entry for a volume names no snapshot. */
   snapshot?: never;
-  /** Clients that get it read/write. */
+  /** Clients to attach it to read/write. */
   rw?: readonly (number | string)[] | undefined;
-  /** Also attach what another cluster has exported. */
+  /** Also attach a volume that another cluster has exported. */
   allowRemoteExported?: boolean | undefined;
-  /** What to do where it is attached in a remote cluster. Multi-cluster calls only. Default: `export`. */
+  /** What to do if it is attached in a remote cluster. Multi-cluster calls only. Default: `export`. */
   onRemoteAttached?: OnAttached | undefined;
-  /** Multi-cluster setups only: passed on as it is. */
+  /** Multi-cluster setups only: passed on unchanged. */
   mcMode?: string | undefined;
 }
 
-/** Changes who has a snapshot attached; a snapshot is never read/write. */
+/** Attaches a snapshot to clients, or detaches it; a snapshot is never read/write. */
 export interface SnapshotReassign extends Reassign {
   /** The name of the snapshot. */
   snapshot: string;
@@ -67,6 +67,6 @@ export type ReassignEntry = VolumeReassign | SnapshotReassign;
 export interface ReassignWait {
   /** The changes, as for `volumesReassign()`. */
   reassign: readonly ReassignEntry[];
-  /** Seconds to wait for clients that are away; 0 not at all. Default: without end. */
+  /** Seconds to wait for clients that are offline; 0 does not wait. Default: no limit. */
   attachTimeout?: number | undefined;
 }

@@ -4,9 +4,9 @@ import type { Bytes, PlacementGroups, VolumePolicy } from './volumes.js';
 export interface VolumeTemplate extends VolumePolicy {
   /** Its name. */
   name: string;
-  /** The snapshot that its volumes are based on; empty without one. */
+  /** The snapshot that its volumes are based on; empty if there is none. */
   parentName?: string;
-  /** The size of its volumes where none is given; `-` without one. */
+  /** The default size of its volumes; `-` if there is none. */
   size?: Bytes | '-';
   [field: string]: unknown;
 }
@@ -25,25 +25,25 @@ export interface Disk {
   agAllocated?: number;
   /** Allocation groups that are free. */
   agFree?: number;
-  /** The model that the disk says it is. */
+  /** The model that the disk reports. */
   model?: string;
-  /** The serial number that the disk says it has. */
+  /** The serial number that the disk reports. */
   serial?: string;
-  /** A note of the operators. */
+  /** A note by the operators. */
   description?: string;
   [field: string]: unknown;
 }
 
-/** All disks by their IDs. */
+/** All disks, by ID. */
 export type Disks = Record<string, Disk>;
 
-/** What a call gives of each cluster of a multi-cluster setup. */
+/** What a call returns for each cluster of a multi-cluster setup. */
 export interface AllClusters<T> {
   /** One for each cluster. */
   clusters: {
     /** What that cluster answered. */
     response?: {
-      /** What the call gives of a single cluster. */
+      /** What the call returns for a single cluster. */
       data?: T;
       [field: string]: unknown;
     };
@@ -54,24 +54,24 @@ export interface AllClusters<T> {
 
 /** The argument of `volumeTemplateCreate()`. */
 export interface VolumeTemplateCreate extends VolumePolicy {
-  /** A name that is free. */
+  /** A name that is not in use. */
   name: string;
   /** The snapshot to base its volumes on. */
   parent?: string | undefined;
-  /** The size of its volumes where none is given. */
+  /** The default size of its volumes. */
   size?: Bytes | undefined;
 }
 
-/** An estimate of the data that fits, in bytes without copies. */
+/** An estimate of how much data fits, in bytes, not counting copies. */
 export interface SpaceEstimate {
-  /** Bytes that are free. */
+  /** Free bytes. */
   free?: number;
-  /** Bytes in all. */
+  /** All bytes. */
   capacity?: number;
   [field: string]: unknown;
 }
 
-/** The data that fits into the volumes of a template, in all and in each placement group. */
+/** How much data fits into the volumes of a template: in total, and in each placement group. */
 export interface TemplateSpace extends SpaceEstimate {
   /** In the placement group of all copies that have no group of their own. */
   placeAll?: SpaceEstimate;
@@ -81,11 +81,11 @@ export interface TemplateSpace extends SpaceEstimate {
   placeHead?: SpaceEstimate;
 }
 
-/** A template and the space of its volumes, as `volumeTemplatesStatus()` gives it. All sizes are bytes. */
+/** A template and the space that its volumes use, as `volumeTemplatesStatus()` returns it. All sizes are bytes. */
 export interface VolumeTemplateStatus extends PlacementGroups {
   /** Its name. */
   name: string;
-  /** Number of copies; `-` where the template does not say. */
+  /** Number of copies; `-` if the template does not set it. */
   replication?: number | '-';
   /** Number of its volumes. */
   volumesCount?: number;
@@ -93,13 +93,13 @@ export interface VolumeTemplateStatus extends PlacementGroups {
   snapshotsCount?: number;
   /** Number of its snapshots that are being deleted. */
   removingSnapshotsCount?: number;
-  /** The sizes of its volumes together. */
+  /** The total size of its volumes. */
   size?: number;
-  /** The same with all copies. */
+  /** The same, counting all copies. */
   totalSize?: number;
-  /** The data in its volumes. */
+  /** The data in its volumes, not counting copies. */
   storedSize?: number;
-  /** What they take on the disks. */
+  /** The space that they take on the disks. */
   onDiskSize?: number;
   /** Free space on the disks of `placeAll`. */
   availablePlaceAll?: number;
@@ -113,7 +113,7 @@ export interface VolumeTemplateStatus extends PlacementGroups {
   capacityPlaceTail?: number;
   /** Space on the disks of `placeHead`. */
   capacityPlaceHead?: number;
-  /** The data that fits. */
+  /** How much data fits. */
   stored?: TemplateSpace;
   [field: string]: unknown;
 }
@@ -139,16 +139,16 @@ export interface ClusterService {
   version?: string;
   /** Seconds since 1970; `null` while it is down. */
   startTime?: number | null;
-  /** Management services only: whether it is the one that serves. */
+  /** Management services only: whether it is the active one. */
   active?: boolean;
   /** Servers only: the IDs of the disks that it waits for. */
   missingDisks?: number[];
-  /** Servers only: the IDs of the disks that are ready and wait for those. */
+  /** Servers only: the IDs of the disks that are ready, but wait for the missing ones. */
   pendingDisks?: number[];
   [field: string]: unknown;
 }
 
-/** The services of the cluster by their IDs, as `servicesList()` gives them. */
+/** The services of the cluster, by ID, as `servicesList()` returns them. */
 export interface ClusterStatus {
   /** `waiting`: the servers have not agreed yet. `down`: there is no quorum. */
   clusterStatus?: 'running' | 'waiting' | 'down';
@@ -163,13 +163,13 @@ export interface ClusterStatus {
   [field: string]: unknown;
 }
 
-/** How far a client is behind the configuration of the cluster, as `clientConfigWait()` gives it. */
+/** Whether a client has caught up with the configuration of the cluster, as `clientConfigWait()` returns it. */
 export interface ClientConfigStatus {
   /** The client ID. */
   id: number;
-  /** Counts the changes of the configuration. */
+  /** The number of the latest change of the configuration. */
   generation?: number;
-  /** The last of them that the client has carried out. */
+  /** The number of the latest change that the client has applied. */
   clientGeneration?: number;
   /** Whether it has caught up. */
   configStatus?: 'ok' | 'updating' | 'down';
@@ -178,7 +178,7 @@ export interface ClientConfigStatus {
   [field: string]: unknown;
 }
 
-/** A task that moves or restores data on a disk, as `tasksList()` gives it. */
+/** A task that moves or restores data on a disk, as `tasksList()` returns it. */
 export interface Task {
   /** The ID of the disk. */
   diskId?: number;

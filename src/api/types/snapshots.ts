@@ -10,17 +10,17 @@ import type {
   VolumeSummaryBase,
 } from './volumes.js';
 
-/** A snapshot, as `snapshotsList()` and `snapshotList()` give it. */
+/** A snapshot, as `snapshotsList()` and `snapshotList()` return it. */
 export interface Snapshot extends VolumeSummaryBase {
   /** The volume that it is the parent of, if there is one. */
   onVolume?: string;
-  /** Whether the service made up its name. */
+  /** Whether the service chose its name. */
   autoName?: boolean;
-  /** Deleted as soon as nothing is based on it. */
+  /** Whether it is deleted as soon as nothing is based on it. */
   bound?: boolean;
   /** Whether it is being deleted. */
   deleted?: boolean;
-  /** Made by the service itself while it clones; cannot be attached. */
+  /** Whether the service made it while cloning; such a snapshot cannot be attached. */
   transient?: boolean;
   /** Seconds since 1970. */
   targetDeleteDate?: number;
@@ -30,17 +30,17 @@ export interface Snapshot extends VolumeSummaryBase {
 
 /** The argument of `snapshotCreate()`. */
 export interface SnapshotCreate extends DeletionTime {
-  /** Default: a name that the service makes up, `autoName` of the result. */
+  /** Default: the service chooses one, `autoName` of the result. */
   name?: string | undefined;
   /** Delete it as soon as nothing is based on it. */
   bind?: boolean | undefined;
   /** Its tags. */
   tags?: Tags | undefined;
-  /** Multi-cluster setups only: passed on as it is. */
+  /** Multi-cluster setups only: passed on unchanged. */
   mcMode?: string | undefined;
 }
 
-/** The argument of `snapshotUpdate()`: only what is to change. */
+/** The argument of `snapshotUpdate()`: only what should change. */
 export interface SnapshotUpdate extends VolumePolicy, DeletionTime {
   /** The new name. */
   rename?: string | undefined;
@@ -52,7 +52,7 @@ export interface SnapshotUpdate extends VolumePolicy, DeletionTime {
 
 /** The answer to `snapshotCreate()`. */
 export interface SnapshotCreated extends ApiOk {
-  /** The name that the service made up, if none was given. */
+  /** The name that the service chose, if none was given. */
   autoName?: string;
   /** The global ID of the new snapshot, without `~`. */
   snapshotGlobalId?: string;
@@ -60,17 +60,17 @@ export interface SnapshotCreated extends ApiOk {
   snapshotVisibleVolumeId?: number;
 }
 
-/** A snapshot and how its data is spread over the disks, as `snapshotInfo()` gives it. */
+/** A snapshot and how its data is spread over the disks, as `snapshotInfo()` returns it. */
 export interface SnapshotInfo extends Snapshot, DiskUsage {}
 
-/** A snapshot and where its data lies, as `snapshotDescribe()` gives it. */
+/** A snapshot and where its data is, as `snapshotDescribe()` returns it. */
 export interface SnapshotDescription extends Snapshot, Placement {}
 
-/** What `volumesAndSnapshotsList()` gives. */
+/** What `volumesAndSnapshotsList()` returns. */
 export interface VolumesAndSnapshots {
   /** All volumes. */
   volumes: Volume[];
-  /** All snapshots; missing without any. */
+  /** All snapshots; missing if there are none. */
   snapshots?: Snapshot[];
   [field: string]: unknown;
 }
@@ -81,7 +81,7 @@ export interface GroupSnapshot {
   volumes: readonly {
     /** The name of the volume. */
     volume: string;
-    /** The name of its snapshot. Default: the service makes up a name. */
+    /** The name of its snapshot. Default: the service chooses one. */
     name?: string | undefined;
   }[];
   /** The tags of all the snapshots. */
@@ -100,7 +100,7 @@ export interface GroupSnapshotCreated {
     snapshot?: string;
     /** The global ID of the snapshot, without `~`. */
     snapshotGlobalId?: string;
-    /** The same, as other locations name it. */
+    /** The ID by which other locations know the snapshot. */
     remoteId?: string;
     [field: string]: unknown;
   }[];
@@ -113,16 +113,16 @@ export interface SnapshotFromRemote extends PlacementGroups {
   remoteLocation: string;
   /** The global ID of the snapshot there, without `~`. */
   remoteId: string;
-  /** The name of the copy. Default: none, it has only its global ID. */
+  /** The name of the copy. Default: none; it has only its global ID. */
   name?: string | undefined;
   /** The template to take the settings from. */
   template?: string | undefined;
   /** Number of copies. */
   replication?: number | undefined;
-  /** Whether to export the copy at once. */
+  /** Whether to export the copy immediately. */
   export?: boolean | undefined;
   /** Its tags. */
   tags?: Tags | undefined;
-  /** Multi-cluster setups only: passed on as it is. */
+  /** Multi-cluster setups only: passed on unchanged. */
   mcMode?: string | undefined;
 }

@@ -74,7 +74,7 @@ describe('a reply of five thousand levels', () => {
   ])('as an error is not what the API sends', (body) => {
     const error = thrownBy(read(body), ApiResponseError);
     expect(error.code).toBe('EBADREPLY');
-    expect(error.message).toContain('has an error of more than 100 levels');
+    expect(error.message).toContain('has an error that is nested deeper than 100 levels');
   });
 
   test('as a result is given as it is', () => {
