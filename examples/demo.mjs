@@ -53,7 +53,7 @@ function table(columns, alignRight) {
     const padded = row.map((cell, at) =>
       alignRight.includes(at) ? cell.padStart(widths[at]) : cell.padEnd(widths[at]),
     );
-    say(`  ${paint(line === 0 ? 'bold' : 'reset', padded.join('   ').trimEnd())}`);
+    say(`  ${paint(line === 0 ? 'bold' : 'reset', padded.join('  ').trimEnd())}`);
   }
 }
 
@@ -125,7 +125,7 @@ try {
   );
 
   say();
-  table(['call', 'result', 'API requests', 'time'], [2, 3]);
+  table(['call', 'result', 'requests', 'time'], [2, 3]);
   const left = fake.attachments.map(({ volume }) => volume).join(', ');
   const cached = Object.keys(await db.get()).join(', ');
   say(`\nStill attached: ${left}. Still in the cache: ${cached}.`);

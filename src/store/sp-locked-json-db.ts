@@ -7,7 +7,7 @@ type Change<V> = (data: Map<string, V>) => boolean;
 /**
  * Values by their keys, in a JSON file that several processes share.
  *
- * Any text is a key, `__proto__` too.
+ * Any string is a key, `__proto__` too.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
  *
@@ -37,7 +37,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
-    // A copy of its own, since the caller may change the value.
+    // A copy of its own, because the caller may change the value.
     const copy = JSON.parse(text) as V;
     await this.#change((data) => {
       data.set(key, copy);

@@ -16,7 +16,7 @@ async function watched(flush: Promise<void>, path: string): Promise<void> {
   const timer = setInterval(() => {
     const waited = Math.round(performance.now() - start);
     debug(
-      'waiting since %d ms for the flush of %s: for the disk, or for a place in the thread pool',
+      'waiting for %d ms for the flush of %s: for the disk, or for a place in the thread pool',
       waited,
       path,
     );
@@ -41,7 +41,7 @@ export class OpenFile {
     this.path = path;
   }
 
-  /** With bigints, since an inode has more digits than a number. */
+  /** With bigints, because an inode has more digits than a number. */
   stat(): fs.BigIntStats {
     return fs.fstatSync(this.fd, { bigint: true });
   }

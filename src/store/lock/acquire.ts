@@ -173,7 +173,7 @@ function holderOf(fname: string): string {
   try {
     const path = disk.realpath(fname);
     return queues.get(path)?.isLocked
-      ? 'other calls of this very process are before this one'
+      ? 'other calls of this process come before this one'
       : describeHolder(path);
   } catch (error) {
     return (error as Error).message;

@@ -177,7 +177,7 @@ describe('withLock()', () => {
       await expect(impatient.jsload()).rejects.toMatchObject({
         code: 'ELOCKED',
         message: expect.stringMatching(
-          /db\.json could not be locked within 30 ms: other calls of this very process/,
+          /db\.json could not be locked within 30 ms: other calls of this process come before this one/,
         ),
       });
     });
