@@ -273,27 +273,19 @@ export class Api {
     if (json !== undefined && (typeof json !== 'object' || json === null)) {
       throw new ApiArgumentError(`${call}: the argument is ${quote(json)}, not an object`);
     }
-    const { method, multiCluster, listOf, ...spec }: ApiCall = CALLS[call];
-    const { clusterName, signal, transientRetries } = options;
+    const { method, listOf, ...spec }: ApiCall = CALLS[call];
     const allClusters = 'allClusters' in options && options.allClusters;
     const path = (allClusters ? 'MultiCluster/AllClusters/' : '') + pathOf(spec, name);
-    const data = await this.#service.call(method, path, {
-      json,
-      multiCluster: multiCluster && !allClusters,
-      clusterName,
-      signal,
-      transientRetries,
-    });
+    const multiCluster = spec.multiCluster && !allClusters;
+    const data = await this.#service.call(method, path, { ...options, json, multiCluster });
     if (listOf !== undefined && !allClusters) checkList(data, listOf, `${method} ${path}`);
     return data as T;
   }
 }
 
-/** What a declared call is made with. */
+/** What a declared call is made with; `name` is the name of an object, or a client ID. */
 interface Arguments {
-  /** What ends the path: the name of an object, or a client ID. */
   name?: string | number;
-  /** The body of a POST. */
   json?: unknown;
   options: ApiCallOptions | AllClustersOptions | undefined;
 }

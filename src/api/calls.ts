@@ -6,8 +6,8 @@ export interface ApiCall {
   path: string;
   /** The path goes on with the name of such an object, or with a client ID. */
   name?: ObjectKind | 'client';
-  /** Whether the call has a multi-cluster form. */
-  multiCluster: boolean;
+  /** Whether the call has a multi-cluster form. Default: `false`. */
+  multiCluster?: boolean;
   /** The result is a list of objects that have this string member. */
   listOf?: 'name' | 'volume';
 }
@@ -28,49 +28,29 @@ export const CALLS = {
   volumeDelete: { method: 'POST', path: 'VolumeDelete', name: 'volume', multiCluster: true },
   snapshotCreate: { method: 'POST', path: 'VolumeSnapshot', name: 'volume', multiCluster: true },
   snapshotDelete: { method: 'POST', path: 'SnapshotDelete', name: 'snapshot', multiCluster: true },
-  snapshotUpdate: { method: 'POST', path: 'SnapshotUpdate', name: 'snapshot', multiCluster: false },
-  disksList: { method: 'GET', path: 'DisksList', multiCluster: false },
-  volumeTemplatesList: { method: 'GET', path: 'VolumeTemplatesList', multiCluster: false, listOf: 'name' },
-  iSCSIConfig: { method: 'GET', path: 'iSCSIConfig', multiCluster: false },
-  iSCSIConfigChange: { method: 'POST', path: 'iSCSIConfig', multiCluster: false },
+  snapshotUpdate: { method: 'POST', path: 'SnapshotUpdate', name: 'snapshot' },
+  disksList: { method: 'GET', path: 'DisksList' },
+  volumeTemplatesList: { method: 'GET', path: 'VolumeTemplatesList', listOf: 'name' },
+  iSCSIConfig: { method: 'GET', path: 'iSCSIConfig' },
+  iSCSIConfigChange: { method: 'POST', path: 'iSCSIConfig' },
   volumesGroupSnapshot: { method: 'POST', path: 'VolumesGroupSnapshot', multiCluster: true },
-  volumeTemplateDescribe: {
-    method: 'GET',
-    path: 'VolumeTemplateDescribe',
-    name: 'template',
-    multiCluster: false,
-  },
-  volumeTemplatesStatus: {
-    method: 'GET',
-    path: 'VolumeTemplatesStatus',
-    multiCluster: false,
-    listOf: 'name',
-  },
+  volumeTemplateDescribe: { method: 'GET', path: 'VolumeTemplateDescribe', name: 'template' },
+  volumeTemplatesStatus: { method: 'GET', path: 'VolumeTemplatesStatus', listOf: 'name' },
   volumesSpace: { method: 'GET', path: 'VolumesSpace', multiCluster: true, listOf: 'name' },
   volumesGetStatus: { method: 'GET', path: 'VolumesGetStatus', multiCluster: true },
-  volumesAndSnapshotsList: { method: 'GET', path: 'VolumesAndSnapshotsList', multiCluster: false },
+  volumesAndSnapshotsList: { method: 'GET', path: 'VolumesAndSnapshotsList' },
   volumeDescribe: { method: 'GET', path: 'VolumeDescribe', name: 'volume', multiCluster: true },
   snapshotDescribe: { method: 'GET', path: 'SnapshotDescribe', name: 'snapshot', multiCluster: true },
-  snapshotFromRemote: { method: 'POST', path: 'SnapshotFromRemote', multiCluster: false },
+  snapshotFromRemote: { method: 'POST', path: 'SnapshotFromRemote' },
   volumeFreeze: { method: 'POST', path: 'VolumeFreeze', name: 'volume', multiCluster: true },
   volumeAcquire: { method: 'POST', path: 'VolumeAcquire', name: 'volume', multiCluster: true },
-  servicesList: { method: 'GET', path: 'ServicesList', multiCluster: false },
-  clientConfigWait: { method: 'GET', path: 'ClientConfigWait', name: 'client', multiCluster: false },
-  placementGroupDescribe: {
-    method: 'GET',
-    path: 'PlacementGroupDescribe',
-    name: 'placement group',
-    multiCluster: false,
-  },
-  volumeTemplateCreate: { method: 'POST', path: 'VolumeTemplateCreate', multiCluster: false },
-  volumeTemplateDelete: {
-    method: 'POST',
-    path: 'VolumeTemplateDelete',
-    name: 'template',
-    multiCluster: false,
-  },
+  servicesList: { method: 'GET', path: 'ServicesList' },
+  clientConfigWait: { method: 'GET', path: 'ClientConfigWait', name: 'client' },
+  placementGroupDescribe: { method: 'GET', path: 'PlacementGroupDescribe', name: 'placement group' },
+  volumeTemplateCreate: { method: 'POST', path: 'VolumeTemplateCreate' },
+  volumeTemplateDelete: { method: 'POST', path: 'VolumeTemplateDelete', name: 'template' },
   snapshotInfo: { method: 'GET', path: 'SnapshotGetInfo', name: 'snapshot', multiCluster: true },
-  tasksList: { method: 'GET', path: 'TasksList', multiCluster: false },
+  tasksList: { method: 'GET', path: 'TasksList' },
 } as const satisfies Record<string, ApiCall>;
 
 /** The path of a call. @throws {@link ApiArgumentError} for what is no name, or no client ID */

@@ -15,32 +15,21 @@ interface NameRule {
   allowed: string;
 }
 
-const GLOBAL_ID = /^~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+$/u;
+const ATTACHABLE = { longest: 199, reserved: ['list', 'status'] };
+const GROUPING = { pattern: /^[A-Za-z0-9_-]+$/u, reserved: ['list'], allowed: 'letters, digits and _-' };
 const RULES: Record<ObjectKind, NameRule> = {
   volume: {
-    pattern: /^#?[A-Za-z0-9_\-.:]+$/u,
-    longest: 199,
-    reserved: ['list', 'status'],
+    ...ATTACHABLE,
+    pattern: /^(?:#?[A-Za-z0-9_\-.:]+|~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+)$/u,
     allowed: 'letters, digits and _-.:, or a global ID such as ~a.b.c',
   },
   snapshot: {
-    pattern: /^\*?[A-Za-z0-9_\-.:@]+$/u,
-    longest: 199,
-    reserved: ['list', 'status'],
+    ...ATTACHABLE,
+    pattern: /^(?:\*?[A-Za-z0-9_\-.:@]+|~[a-z0-9]+\.[a-z0-9]+\.[a-z0-9]+)$/u,
     allowed: 'letters, digits and _-.:@, or a global ID such as ~a.b.c',
   },
-  template: {
-    pattern: /^[A-Za-z0-9_-]+$/u,
-    longest: 199,
-    reserved: ['list'],
-    allowed: 'letters, digits and _-',
-  },
-  'placement group': {
-    pattern: /^[A-Za-z0-9_-]+$/u,
-    longest: 127,
-    reserved: ['list'],
-    allowed: 'letters, digits and _-',
-  },
+  template: { ...GROUPING, longest: 199 },
+  'placement group': { ...GROUPING, longest: 127 },
 };
 const CLUSTER_NAME = /^[#~]?[A-Za-z0-9_\-.:]+$/u;
 const LONGEST_CLUSTER_NAME = 199;
@@ -52,11 +41,8 @@ const isPathStep = (name: string) => name === '.' || name === '..';
 /** Whether the API could have such an object of that name, or with that global ID (`~…`). */
 export function isName(kind: ObjectKind, name: unknown): name is string {
   const { pattern, longest, reserved } = RULES[kind];
-  if (typeof name !== 'string' || name.length > longest || isPathStep(name) || reserved.includes(name)) {
-    return false;
-  }
-  const hasGlobalId = kind === 'volume' || kind === 'snapshot';
-  return pattern.test(name) || (hasGlobalId && GLOBAL_ID.test(name));
+  if (typeof name !== 'string' || name.length > longest || isPathStep(name)) return false;
+  return pattern.test(name) && !reserved.includes(name);
 }
 
 /** @throws {@link ApiArgumentError} when there can be no such object. */

@@ -63,45 +63,44 @@ export interface ApiRawCallOptions extends ApiCallOptions {
   multiCluster?: boolean | undefined;
 }
 
-export function checkHost(host: string): string {
-  if (typeof host === 'string' && /^[\w.:%-]+$/u.test(host)) return host;
-  throw new ApiArgumentError(`${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`);
+/** A client's options with their defaults. @throws {@link ApiArgumentError} */
+export function checkOptions(options: ApiOptions) {
+  if (typeof options !== 'object' || options === null) {
+    throw new ApiArgumentError('the options of an Api are an object with its token: { auth }');
+  }
+  return {
+    host: checkHost(options.host ?? '127.0.0.1'),
+    port: checkPort(options.port ?? 81),
+    auth: checkAuth(options.auth),
+    timeout: checkNumber('timeout', options.timeout ?? 300_000, 1),
+    transientRetries: checkNumber('transientRetries', options.transientRetries ?? 5, 0),
+    transientSleep: checkSleep(options.transientSleep ?? ((retry) => 2 ** retry * 1000)),
+    source: checkSource(options.source),
+    multiCluster: options.multiCluster ?? false,
+    maxReplySize: checkNumber('maxReplySize', options.maxReplySize ?? 96_000_000, 1),
+  };
 }
 
-export function checkPort(port: number): number {
-  if (Number.isInteger(port) && port >= 1 && port <= 65_535) return port;
-  throw new ApiArgumentError(`${String(port)} is not a port: give a number from 1 to 65535`);
-}
-
-export function portNumber(text: string): number {
-  const port = /^\d+$/u.test(text) ? Number(text) : Number.NaN;
-  if (port >= 1 && port <= 65_535) return port;
-  throw new SPConfigError(`SP_API_HTTP_PORT is ${JSON.stringify(text)}: set it to a number from 1 to 65535`);
-}
-
-/** The message cannot show what is wrong with a token. */
-export function checkAuth(auth: string): string {
-  if (typeof auth === 'string' && /^[\x21-\x7e]+$/u.test(auth)) return auth;
-  throw new ApiArgumentError(
-    'auth must be a non-empty string of printable ASCII characters: give it the value of SP_AUTH_TOKEN',
-  );
-}
-
-export function checkNumber(name: string, value: number, least: number): number {
-  if (typeof value === 'number' && value >= least) return value;
-  throw new ApiArgumentError(`${name} is ${quote(value)}: give a number from ${least} on`);
-}
-
-export function checkSource(source: string | undefined): string | undefined {
-  if (source === undefined || isIP(source) !== 0) return source;
-  throw new ApiArgumentError(
-    `${JSON.stringify(source)} is not an IP address of this host to connect from (source)`,
-  );
-}
-
-export function checkSleep(sleep: (retry: number) => number): (retry: number) => number {
-  if (typeof sleep === 'function') return sleep;
-  throw new ApiArgumentError('transientSleep is not a function: give (retry) => milliseconds');
+/** Where the service is, and the token for it: from the options, else from the settings. @throws {@link SPConfigError} */
+export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
+  const setting = <T>(name: string, check: (value: string) => T): T => {
+    const value = config.require(name);
+    try {
+      return check(value);
+    } catch (error) {
+      throw new SPConfigError(`${name}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  if ((options.auth ?? config.require('SP_AUTH_TOKEN')) === '') {
+    throw new SPConfigError("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
+  }
+  return {
+    auth: options.auth ?? setting('SP_AUTH_TOKEN', checkAuth),
+    port:
+      options.port ??
+      setting('SP_API_HTTP_PORT', (port) => checkPort(/^\d+$/u.test(port) ? Number(port) : port)),
+    host: options.host ?? setting('SP_API_HTTP_HOST', checkHost),
+  };
 }
 
 /** Plain JavaScript may give anything, for example the signal itself. */
@@ -116,27 +115,35 @@ export function checkCallOptions(options: ApiCallOptions): void {
   if (transientRetries !== undefined) checkNumber('transientRetries', transientRetries, 0);
 }
 
-/** A check of what a setting gave. @throws {@link SPConfigError} naming that. */
-export function asSetting(setting: string, check: () => unknown): void {
-  try {
-    check();
-  } catch (error) {
-    throw new SPConfigError(`${setting}: ${(error as Error).message}`, { cause: error });
-  }
+function checkHost(host: string): string {
+  if (typeof host === 'string' && /^[\w.:%-]+$/u.test(host)) return host;
+  throw new ApiArgumentError(`${quote(host)} is not a host name or address`);
 }
 
-/** Where the service is, and the token for it: from the options, else from the settings. */
-export function serviceOf(
-  config: SPConfig,
-  options: Partial<ApiOptions>,
-): { host: string; port: number; auth: string } {
-  const auth = options.auth ?? config.require('SP_AUTH_TOKEN');
-  if (auth === '') {
-    throw new SPConfigError("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
-  }
-  const port = options.port ?? portNumber(config.require('SP_API_HTTP_PORT'));
-  const host = options.host ?? config.require('SP_API_HTTP_HOST');
-  if (options.auth === undefined) asSetting('SP_AUTH_TOKEN', () => checkAuth(auth));
-  if (options.host === undefined) asSetting('SP_API_HTTP_HOST', () => checkHost(host));
-  return { host, port, auth };
+function checkPort(port: unknown): number {
+  if (Number.isInteger(port) && Number(port) >= 1 && Number(port) <= 65_535) return Number(port);
+  throw new ApiArgumentError(`${quote(port)} is not a port: give a number from 1 to 65535`);
+}
+
+/** The message must not show the token. */
+function checkAuth(auth: string): string {
+  if (typeof auth === 'string' && /^[\x21-\x7e]+$/u.test(auth)) return auth;
+  throw new ApiArgumentError(
+    'auth must be a non-empty string of printable ASCII characters: give it the value of SP_AUTH_TOKEN',
+  );
+}
+
+function checkNumber(name: string, value: number, least: number): number {
+  if (typeof value === 'number' && value >= least) return value;
+  throw new ApiArgumentError(`${name} is ${quote(value)}: give a number of at least ${least}`);
+}
+
+function checkSource(source: string | undefined): string | undefined {
+  if (source === undefined || isIP(source) !== 0) return source;
+  throw new ApiArgumentError(`source is ${quote(source)}: give an IP address of this host`);
+}
+
+function checkSleep(sleep: (retry: number) => number): (retry: number) => number {
+  if (typeof sleep === 'function') return sleep;
+  throw new ApiArgumentError('transientSleep is not a function: give (retry) => milliseconds');
 }

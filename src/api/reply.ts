@@ -16,19 +16,16 @@ const DEEPEST_ERROR = 100;
  * @throws {@link ApiError} when the API refuses, {@link ApiResponseError} when it is not the API that speaks.
  */
 export function readReply({ status, body }: HttpReply, what: string, secret: string, where: string): unknown {
-  const bad = (problem: string, cause?: unknown) =>
+  const bad = (problem: string) =>
     new ApiResponseError(
       'EBADREPLY',
       `${what} at ${where}: the reply (status ${status}) ${problem}: ${excerpt(hideIn(body.toString('utf8'), secret))}; do SP_API_HTTP_HOST and SP_API_HTTP_PORT lead to the StorPool API?`,
       status,
-      { cause },
     );
 
   let json: unknown;
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    json = JSON.parse(text);
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     // The parser's own message would quote the reply, and with it perhaps the token.
     throw bad('is not JSON');

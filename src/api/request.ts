@@ -2,13 +2,6 @@ import { ApiArgumentError } from './errors/api-argument-error.js';
 import { checkClientId, checkClusterName, checkName, quote } from './names.js';
 import type { ReassignEntry } from './types.js';
 
-/** What decides the path of a request. */
-export interface PathParts {
-  path: string;
-  multiCluster: boolean;
-  clusterName: string | undefined;
-}
-
 const PATH = /^[A-Za-z0-9_~*#@:.\-%]+(?:\/[A-Za-z0-9_~*#@:.\-%]+)*$/u;
 
 /**
@@ -16,7 +9,7 @@ const PATH = /^[A-Za-z0-9_~*#@:.\-%]+(?:\/[A-Za-z0-9_~*#@:.\-%]+)*$/u;
  *
  * @throws {@link ApiArgumentError} for anything that could lead to another call or another header.
  */
-export function requestPath({ path, multiCluster, clusterName }: PathParts): string {
+export function requestPath(path: string, multiCluster = false, clusterName?: string): string {
   if (typeof path !== 'string' || !PATH.test(path) || path.split(SEPARATOR).some(isStep)) {
     throw new ApiArgumentError(
       `${quote(path)} is not the path of an API call: give it as "VolumeGetInfo/NAME", without a query`,

@@ -2,7 +2,7 @@ import { Agent, request } from 'node:http';
 import { onAbort } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
 import { ApiConnectionError } from './errors/api-connection-error.js';
-import { ApiResponseError } from './errors/api-response-error.js';
+import { ApiResponseError, type ApiResponseErrorCode } from './errors/api-response-error.js';
 
 /** One HTTP request, ready to be sent. */
 export interface HttpRequest {
@@ -60,14 +60,10 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       outgoing.destroy();
     };
     const fail = (error: unknown) => finish(() => reject(error));
-    const onTimeout = () =>
-      fail(
-        new ApiConnectionError(
-          'ETIMEDOUT',
-          `${what}: no whole reply within ${timeout} ms; is the management service at work? Else raise timeout`,
-        ),
-      );
-    const timer = startTimer(timeout, onTimeout);
+    const timer = startTimer(timeout, () => {
+      const problem = `no complete reply within ${timeout} ms; is the management service running? If so, raise timeout`;
+      fail(new ApiConnectionError('ETIMEDOUT', `${what}: ${problem}`));
+    });
     const stopListening = onAbort(signal, () => fail(signal?.reason));
 
     outgoing.on('error', (error: NodeJS.ErrnoException) => fail(asTyped(error, what)));
@@ -75,14 +71,10 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       const status = incoming.statusCode as number;
       const chunks: Buffer[] = [];
       let size = 0;
+      const bad = (code: ApiResponseErrorCode, problem: string, options?: ErrorOptions) =>
+        fail(new ApiResponseError(code, `${what}: the reply (status ${status}) ${problem}`, status, options));
       const refuseTooLarge = () =>
-        fail(
-          new ApiResponseError(
-            'ETOOLARGE',
-            `${what}: the reply (status ${status}) is larger than ${maxReplySize} bytes; raise maxReplySize if that is to be expected`,
-            status,
-          ),
-        );
+        bad('ETOOLARGE', `is larger than ${maxReplySize} bytes; raise maxReplySize if you expect that`);
       if (Number(incoming.headers['content-length'] ?? 0) > maxReplySize) return refuseTooLarge();
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
@@ -91,23 +83,12 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       });
       incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
       // The request hears of a reset first; what is left for the reply is that it ends too early.
-      incoming.on('error', (cause) =>
-        fail(
-          new ApiResponseError(
-            'ETRUNCATED',
-            `${what}: the reply (status ${status}) was cut short after ${size} bytes`,
-            status,
-            { cause },
-          ),
-        ),
-      );
+      incoming.on('error', (cause) => bad('ETRUNCATED', `was cut short after ${size} bytes`, { cause }));
     });
     outgoing.on('upgrade', ({ statusCode }, socket) => {
       // The connection is no longer the request's.
       socket.destroy();
-      fail(
-        new ApiResponseError('EBADREPLY', `${what}: the reply wants to speak another protocol`, statusCode),
-      );
+      fail(new ApiResponseError('EBADREPLY', `${what}: the reply switches to another protocol`, statusCode));
     });
     outgoing.end(body);
   });

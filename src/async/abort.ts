@@ -7,18 +7,14 @@ import { setMaxListeners } from 'node:events';
  */
 export function onAbort(signal: AbortSignal | undefined, callback: () => void): () => void {
   if (signal === undefined) return () => undefined;
-  allowManyListeners(signal);
-  signal.addEventListener('abort', callback);
-  return () => signal.removeEventListener('abort', callback);
-}
-
-/** A service has one signal for all that it does; Node.js before 22 takes more than ten listeners for a leak. */
-function allowManyListeners(signal: AbortSignal): void {
   try {
+    // A service has one signal for all that it does; Node.js before 22 warns of a leak at the eleventh listener.
     setMaxListeners(0, signal);
   } catch {
-    // The signal of another implementation, jsdom's for example: it has no limit.
+    // A signal of another implementation, for example that of jsdom, has no limit.
   }
+  signal.addEventListener('abort', callback);
+  return () => signal.removeEventListener('abort', callback);
 }
 
 /**

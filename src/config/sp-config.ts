@@ -10,6 +10,7 @@ import { parseStorPoolConf, type StorPoolConf } from './storpool-conf.js';
 const debug = debugOutput('storpool:config');
 
 const SECRET = 'SP_AUTH_TOKEN';
+const OVERRIDE = 'overrideConfig';
 const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
 
 /** Where {@link SPConfig} looks for the settings. Every option may be left out. */
@@ -45,8 +46,7 @@ export interface SPConfigOptions {
  * Reference: `storpool.spconfig.SPConfig`.
  */
 export class SPConfig {
-  readonly #settings: ReadonlyMap<string, string>;
-  readonly #origins: ReadonlyMap<string, string>;
+  readonly #settings: ReadonlyMap<string, Setting>;
   readonly #source: string;
 
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
@@ -54,14 +54,9 @@ export class SPConfig {
     if (typeof options !== 'object' || options === null) {
       throw new SPConfigError('the options of SPConfig are an object, for example { section }');
     }
-    if (options.overrideConfig !== undefined) {
-      this.#source = 'overrideConfig';
-      this.#settings = copyOverrides(options.overrideConfig);
-      this.#origins = new Map();
-    } else {
-      this.#source = mainFile(options);
-      ({ settings: this.#settings, origins: this.#origins } = readSettings(options));
-    }
+    const { overrideConfig } = options;
+    this.#source = overrideConfig === undefined ? mainFile(options) : OVERRIDE;
+    this.#settings = overrideConfig === undefined ? readSettings(options) : copyOverrides(overrideConfig);
     debug('%d settings from %s', this.#settings.size, this.#source);
   }
 
@@ -83,7 +78,7 @@ export class SPConfig {
   get(key: string): string | undefined;
   get<T>(key: string, fallback: T): string | T;
   get<T>(key: string, fallback?: T): string | T | undefined {
-    return this.#settings.get(key) ?? fallback;
+    return this.#settings.get(key)?.value ?? fallback;
   }
 
   /**
@@ -94,11 +89,9 @@ export class SPConfig {
    * @throws {@link SPConfigError} naming the setting.
    */
   require(key: string): string {
-    const value = this.#settings.get(key);
-    if (value === undefined) {
-      throw new SPConfigError(`${key} is not set: add it to ${this.#source}`);
-    }
-    return value;
+    const setting = this.#settings.get(key);
+    if (setting === undefined) throw new SPConfigError(`${key} is not set: add it to ${this.#source}`);
+    return setting.value;
   }
 
   /** Where the settings come from: the path of the main file, or `overrideConfig`. */
@@ -111,8 +104,7 @@ export class SPConfig {
    * is not set.
    */
   origin(key: string): string | undefined {
-    if (!this.#settings.has(key)) return undefined;
-    return this.#origins.get(key) ?? (this.#source === 'overrideConfig' ? this.#source : 'default');
+    return this.#settings.get(key)?.origin;
   }
 
   /** Whether the setting has a value, be it an empty one. */
@@ -126,8 +118,8 @@ export class SPConfig {
   }
 
   /** All settings as `[name, value]` pairs. */
-  entries(): IterableIterator<[string, string]> {
-    return this.#settings.entries();
+  *entries(): IterableIterator<[string, string]> {
+    for (const [key, { value }] of this.#settings) yield [key, value];
   }
 
   /** As {@link entries}. */
@@ -146,44 +138,46 @@ export class SPConfig {
   }
 }
 
-function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string, string> {
+/** A value, and where it comes from, as {@link SPConfig.origin} says. */
+interface Setting {
+  value: string;
+  origin: string;
+}
+
+function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string, Setting> {
   if (typeof overrides !== 'object' || overrides === null || Array.isArray(overrides)) {
     throw new SPConfigError('overrideConfig must be an object of setting names and their values');
   }
-  const settings = new Map<string, string>();
+  const settings = new Map<string, Setting>();
   for (const [key, value] of Object.entries(overrides)) {
     if (typeof value !== 'string') {
       throw new SPConfigError(
-        `overrideConfig: ${key} is ${kindOf(value)}, not a string: put its value in quotes`,
+        `${OVERRIDE}: ${key} is ${kindOf(value)}, not a string: put its value in quotes`,
       );
     }
-    settings.set(key, value);
+    settings.set(key, { value, origin: OVERRIDE });
   }
   return settings;
 }
 
-function readSettings(options: SPConfigOptions) {
+function readSettings(options: SPConfigOptions): Map<string, Setting> {
   const { section = hostname(), useEnv = true, env = process.env } = options;
-  const settings = new Map(Object.entries(DEFAULTS));
-  const origins = new Map<string, string>();
-  const set = (key: string, value: string, origin: string) => {
-    settings.set(key, value);
-    origins.set(key, origin);
+  const settings = new Map<string, Setting>();
+  const set = (values: Iterable<[string, string]>, origin: string) => {
+    for (const [key, value] of values) settings.set(key, { value, origin });
   };
+  set(Object.entries(DEFAULTS), 'default');
   for (const { file, common, sections } of readFiles(options)) {
-    for (const [key, value] of common) set(key, value, file);
-    for (const [key, value] of sections.get(section) ?? []) set(key, value, file);
+    set(common, file);
+    set(sections.get(section) ?? [], file);
   }
-  if (useEnv) {
-    for (const key of ENV_OVERRIDES) {
-      const value = env[key];
-      if (value !== undefined) {
-        set(key, value, 'environment');
-        debug('%s comes from the environment', key);
-      }
-    }
+  for (const key of useEnv ? ENV_OVERRIDES : []) {
+    const value = env[key];
+    if (value === undefined) continue;
+    set([[key, value]], 'environment');
+    debug('%s comes from the environment', key);
   }
-  return { settings, origins };
+  return settings;
 }
 
 const mainFile = ({ file = '/etc/storpool.conf' }: SPConfigOptions) => file;

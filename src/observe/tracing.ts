@@ -1,5 +1,5 @@
 import { tracingChannel } from 'node:diagnostics_channel';
-import { debugOutput } from './debug.js';
+import { type DebugOutput, debugOutput } from './debug.js';
 
 /** What the context objects of all channels have. */
 interface Operation {
@@ -107,11 +107,7 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
 }
 
 /** One line when the work has ended: `method=GET path=VolumesList bytes=512 in 3 ms`. */
-async function logged<T>(
-  output: (format: string, ...args: unknown[]) => void,
-  context: object,
-  work: () => Promise<T>,
-): Promise<T> {
+async function logged<T>(output: DebugOutput, context: object, work: () => Promise<T>): Promise<T> {
   const start = performance.now();
   const log = (end: string) => {
     const facts = Object.entries(context).map(([name, value]) => `${name}=${String(value)}`);

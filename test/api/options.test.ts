@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { quote } from '../../src/api/names.js';
 import { Api, ApiArgumentError, type ApiOptions, SPConfig, SPConfigError } from '../../src/index.js';
 import { thrownBy } from './failure.js';
 import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
@@ -37,7 +38,7 @@ describe('options', () => {
     const error = thrownBy(make({ host }), ApiArgumentError);
     expect(error).toMatchObject({
       code: 'EINVAL',
-      message: `${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`,
+      message: `${quote(host)} is not a host name or address`,
     });
   });
 
@@ -51,7 +52,7 @@ describe('options', () => {
       const error = thrownBy(make({ port }), ApiArgumentError);
       expect(error).toMatchObject({
         code: 'EINVAL',
-        message: `${String(port)} is not a port: give a number from 1 to 65535`,
+        message: `${quote(port)} is not a port: give a number from 1 to 65535`,
       });
     },
   );
@@ -99,7 +100,7 @@ describe('options', () => {
     const error = thrownBy(make({ [name]: value }), ApiArgumentError);
     expect(error).toMatchObject({
       code: 'EINVAL',
-      message: `${name} is ${JSON.stringify(value)?.replace('null', 'NaN')}: give a number from ${least} on`,
+      message: `${name} is ${JSON.stringify(value)?.replace('null', 'NaN')}: give a number of at least ${least}`,
     });
   });
 
@@ -192,14 +193,14 @@ describe('fromConfig', () => {
       const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_PORT: port })), SPConfigError);
       expect(error).toMatchObject({
         code: 'ECONFIG',
-        message: `SP_API_HTTP_PORT is ${JSON.stringify(port)}: set it to a number from 1 to 65535`,
+        message: `SP_API_HTTP_PORT: ${/^\d+$/u.test(port) ? port : JSON.stringify(port)} is not a port: give a number from 1 to 65535`,
       });
     },
   );
 
   test('a source that is no address, and a sleep that is no function', () => {
     expect(thrownBy(make({ source: 'abc' }), ApiArgumentError).message).toContain(
-      '"abc" is not an IP address',
+      'source is "abc": give an IP address of this host',
     );
     expect(make({ source: '127.0.0.1' })).not.toThrow();
     expect(thrownBy(make({ transientSleep: 5 as never }), ApiArgumentError).message).toContain(
@@ -210,7 +211,7 @@ describe('fromConfig', () => {
   test.each(['', 'a b', 'http://x'])('the host %j', (host) => {
     const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_HOST: host })), SPConfigError);
     expect(error.message).toContain(
-      `SP_API_HTTP_HOST: ${JSON.stringify(host)} is not a host name or address (SP_API_HTTP_HOST)`,
+      `SP_API_HTTP_HOST: ${JSON.stringify(host)} is not a host name or address`,
     );
   });
 });

@@ -5,7 +5,7 @@ import { thrownBy } from './failure.js';
 
 describe('the path', () => {
   const path = (path: string, multiCluster = false, clusterName?: string) =>
-    requestPath({ path, multiCluster, clusterName });
+    requestPath(path, multiCluster, clusterName);
 
   test.each([
     [path('VolumesList'), '/ctrl/1.0/VolumesList'],

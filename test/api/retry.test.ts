@@ -198,7 +198,7 @@ describe('over HTTP', () => {
     const api = new Api({ port: 1, auth: 'token' });
     const error = await failureOf(api.volumesList({ transientRetries: value as number }), ApiArgumentError);
     expect(error.message).toBe(
-      `transientRetries is ${typeof value === 'string' ? '"5"' : value}: give a number from 0 on`,
+      `transientRetries is ${typeof value === 'string' ? '"5"' : value}: give a number of at least 0`,
     );
   });
 

@@ -126,7 +126,7 @@ describe('replies that are not HTTP', () => {
 
 describe('replies that are too large', () => {
   const message = (limit: number) =>
-    `${what()}: the reply (status 200) is larger than ${limit} bytes; raise maxReplySize if that is to be expected`;
+    `${what()}: the reply (status 200) is larger than ${limit} bytes; raise maxReplySize if you expect that`;
 
   test('by the length that they announce, before a byte of them has come', async () => {
     const error = await failureOf(

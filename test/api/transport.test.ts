@@ -32,7 +32,7 @@ async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
 }
 
 /** What the errors call the request. */
-const LATE = '; is the management service at work? Else raise timeout';
+const LATE = '; is the management service running? If so, raise timeout';
 const what = () => `GET /ctrl/1.0/VolumesList at 127.0.0.1:${server?.port}`;
 
 describe('the request on the wire', () => {
@@ -162,7 +162,7 @@ describe('time-outs', () => {
     expect(error).toMatchObject({
       name: 'ApiConnectionError',
       code: 'ETIMEDOUT',
-      message: `${what()}: no whole reply within 30 ms${LATE}`,
+      message: `${what()}: no complete reply within 30 ms${LATE}`,
     });
     await expect.poll(() => server?.open.size).toBe(0);
   });
@@ -183,7 +183,7 @@ describe('time-outs', () => {
     clearInterval(drip);
     expect(error).toMatchObject({
       code: 'ETIMEDOUT',
-      message: `${what()}: no whole reply within 60 ms${LATE}`,
+      message: `${what()}: no complete reply within 60 ms${LATE}`,
     });
   });
 

@@ -173,7 +173,7 @@ describe('2.2.1', () => {
     expect(fake.config['SP_API_HTTP_PORT']).toBe(String(fake.port));
     const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
     expect(await api.volumesList()).toMatchObject([{ name: 'os--v' }]);
-    expect(() => new Api({ auth: '1', port: '81' as unknown as number })).toThrow(/81 is not a port/);
+    expect(() => new Api({ auth: '1', port: '81' as unknown as number })).toThrow(/"81" is not a port/);
   });
 });
 

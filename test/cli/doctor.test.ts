@@ -218,6 +218,15 @@ describe('each fault is named, and nothing else', () => {
     ]);
   });
 
+  test('a long list is not spelt out', async () => {
+    host.writeCache(
+      Object.assign({}, ...Array.from({ length: 5000 }, (_, n) => entry(`r${n}`, `os-gone-${n}`))),
+    );
+    expect(await host.faults()).toEqual([
+      ['volumes', expect.stringMatching(/^5000 requests .*: r0, .*r1005 and 4990 more The next/u)],
+    ]);
+  });
+
   test('many at once, each by its own', async () => {
     host.writeCache({ a: 1, ...entry('b', 'os-gone') });
     writeFileSync(`${host.file()}.restored`, 'x');
@@ -252,6 +261,9 @@ test('a torn cache with a copy: what a service would make of it, and the cache s
   ]);
   expect(host.readCache()).toEqual(healthy());
   expect((await host.faults()).map(([check]) => check)).toEqual(['leftovers', 'leftovers']);
+  expect((await host.cli('doctor')).stdout).toMatch(
+    /\n +\S+Z by process \d+ on \S+: \S+cache\.json was torn and is restored from/u,
+  );
   expect(await host.cli('doctor', ['--fix', '--yes'])).toMatchObject({ code: 0 });
 });
 

@@ -36,7 +36,12 @@ export function useHost(options: FakeStorPoolOptions) {
   const args = () => ['--config', path('storpool.conf'), '--file', file(), '--device-dir', path('dev')];
 
   /** Runs a command in this process. */
-  async function cli(command: string, more: string[] = [], terminal: Partial<Terminal> = {}) {
+  async function cli(
+    command: string,
+    more: string[] = [],
+    terminal: Partial<Terminal> = {},
+    signal = new AbortController().signal,
+  ) {
     const [out, err]: [string[], string[]] = [[], []];
     const code = await run(
       [command, ...args(), ...more],
@@ -48,7 +53,7 @@ export function useHost(options: FakeStorPoolOptions) {
         writeError: (output) => err.push(output),
         ...terminal,
       },
-      new AbortController().signal,
+      signal,
     );
     const stdout = out.join('');
     return { code, stdout, stderr: err.join(''), json: () => JSON.parse(stdout) };

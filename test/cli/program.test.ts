@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   chownSync,
@@ -69,18 +70,8 @@ afterEach(() => {
 async function start(command: string, args: string[]) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   running.add(child);
-  let shown = '';
-  await new Promise<void>((resolve) =>
-    child.stdout.on('data', (data) => {
-      shown += data;
-      resolve();
-    }),
-  );
-  return {
-    child,
-    shown: () => shown,
-    ended: new Promise<number | null>((resolve) => child.once('close', resolve)),
-  };
+  await once(child.stdout, 'data');
+  return child;
 }
 
 const CSI = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'gu');
@@ -141,7 +132,7 @@ describe('in a terminal', () => {
 test('a Python service has the lock: status and doctor say which process', async () => {
   healthy();
   const hold = `import fcntl, sys, time; f = open(sys.argv[1], 'r+'); fcntl.flock(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(60)`;
-  const { child } = await start('python3', ['-c', hold, host.file()]);
+  const child = await start('python3', ['-c', hold, host.file()]);
   const words = new RegExp(`the kernel lock belongs to process ${child.pid} \\(python`, 'u');
   const [status, doctor] = await Promise.all([host.cli('status'), host.faults()]);
   expect(status.stdout).toMatch(words);
@@ -178,31 +169,6 @@ test('a host with neither koffi nor the flock program', async () => {
       }),
     ],
   ]);
-});
-
-test('fake: the lines that it prints lead to it, and SIGTERM ends it', async () => {
-  const { child, shown, ended } = await start(process.execPath, [
-    MAIN,
-    'fake',
-    '--token',
-    "it's",
-    '--volumes',
-    'os-9',
-  ]);
-  const lines = shown().split('\n');
-  const curl = lines.find((line) => line.startsWith('curl'));
-  const environment = lines.filter((line) => line.startsWith('export ')).join('\n');
-  const status = `"${process.execPath}" "${MAIN}" status --set SP_OURID=1 --file "${host.file()}" --json`;
-  const { stdout } = await program('sh', [
-    '-c',
-    `${curl} -s -o /dev/null -w '%{http_code}\\n'\n${environment}\n${status}`,
-  ]);
-  expect(stdout).toMatch(/^200\n\{\n {2}"ok": true/u);
-  child.kill('SIGTERM');
-  expect(await ended).toBe(0);
-  expect(shown()).toMatch(
-    /GET \/ctrl\/1\.0\/VolumesList 200 [\d.]+ ms\n.* GET \/ctrl\/1\.0\/AttachmentsList 200/u,
-  );
 });
 
 describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {

@@ -63,6 +63,29 @@ describe('what makes no sense ends with 2 and says why', () => {
   });
 });
 
+test('fake serves until it is interrupted', async () => {
+  const interrupted = new AbortController();
+  let shown = '';
+  const terminal = {
+    columns: 80,
+    rows: 24,
+    colour: false,
+    writeError: () => undefined,
+    write(output: string) {
+      shown += output;
+      const [address] = /http:\/\/\S+/u.exec(output) ?? [];
+      if (address === undefined) return;
+      const reply = fetch(address, { headers: { Authorization: 'Storpool v1:x' } });
+      reply.then((answer) => answer.text()).then(() => interrupted.abort());
+    },
+  };
+  const args = ['fake', '--token', 'x', '--volumes', 'os-1', '--client-id', '7', '--device-delay', '1'];
+  expect(await run(args, terminal, interrupted.signal)).toBe(0);
+  expect(shown).toMatch(
+    /SP_OURID=7.*export SP_AUTH_TOKEN='x'\nexport SP_API_HTTP_HOST='127\.0\.0\.1'.*GET \/ctrl\/1\.0\/VolumesList 200/su,
+  );
+});
+
 test('what others wrote cannot speak to the terminal', async () => {
   const { stderr } = await outcome('status', '--config', '/nothing/\x1b[2J');
   expect(stderr).toContain('/nothing/�[2J');

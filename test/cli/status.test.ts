@@ -181,3 +181,25 @@ test('--watch is for people, --json for programs', async () => {
   const { code, stderr } = await host.cli('status', ['--watch', '--json']);
   expect([code, stderr]).toEqual([2, expect.stringMatching(/exclude each other/u)]);
 });
+
+test('--watch draws it until it is interrupted, and goes on after a failure', async () => {
+  const interrupted = new AbortController();
+  const pictures: string[] = [];
+  host.writeCache('{');
+  const write = (picture: string) => {
+    pictures.push(picture);
+    if (picture.includes('torn or damaged')) host.writeCache(entry('a', 'os-1'));
+    else interrupted.abort();
+  };
+  const { code } = await host.cli('status', ['--watch'], { write, rows: 10 }, interrupted.signal);
+  expect([code, pictures.length]).toEqual([0, 2]);
+  expect(pictures.every((picture) => picture.startsWith('\x1b[H\x1b[J'))).toBe(true);
+});
+
+test('interrupted before it has read anything', async () => {
+  expect(await host.cli('status', [], {}, AbortSignal.abort())).toMatchObject({
+    code: 130,
+    stdout: '',
+    stderr: '',
+  });
+});

@@ -1,39 +1,9 @@
-import { dirname } from 'node:path';
 import { ApiConnectionError, ApiError } from '../../index.js';
 import { problemOf } from '../rows.js';
 import { abandonedLocks, type Facts } from './examine.js';
-import type { FileFacts, SideFile } from './files.js';
-
-/** Something that `doctor --fix` can do without harm. */
-export type Fix =
-  /** Reads the cache, which restores it or its copy. */
-  | { kind: 'read' }
-  /** Takes the lock and gives it back, which removes what a dead holder left. */
-  | { kind: 'lock' }
-  | { kind: 'remove'; files: SideFile[] }
-  | { kind: 'drop'; requests: string[] };
-
-/** One thing that a check has found, good or bad. */
-export interface Finding {
-  state: 'ok' | 'fault' | 'skipped';
-  message: string;
-  remedy?: string;
-  details?: string[];
-  fix?: Fix;
-}
-
-type Check = (facts: Facts) => Finding[];
-
-const ok = (message: string, details: string[] = []): Finding => ({ state: 'ok', message, details });
-const fault = (message: string, remedy: string, fix?: Fix): Finding => ({
-  state: 'fault',
-  message,
-  remedy,
-  ...(fix && { fix }),
-});
-const skipped = (why: string): Finding[] => [{ state: 'skipped', message: `not checked: ${why}` }];
-/** Good if there is no fault. */
-const unless = (faults: Finding[], good: () => Finding): Finding[] => (faults.length > 0 ? faults : [good()]);
+import type { SideFile } from './files.js';
+import { type Check, type Finding, fault, listed, ok, plural, skipped, unless } from './finding.js';
+import { directory, file } from './permissions.js';
 
 const SHOWN = [
   'SP_OURID',
@@ -86,70 +56,6 @@ const api: Check = ({ api, settings }) => {
       refused ? `Correct ${origin('SP_AUTH_TOKEN')}` : 'The log of the management service says more',
     ),
   ];
-};
-
-const octal = (mode: number) => mode.toString(8).padStart(4, '0');
-const inWords = ({ path, owner, group, gid, mode }: FileFacts) =>
-  `${path} is ${owner}:${group ?? gid} ${octal(mode)}`;
-const isMissing = (error: Error) => (error as NodeJS.ErrnoException).code === 'ENOENT';
-
-/** What all services of the group must be able to do with it, and nobody else. */
-function access(found: FileFacts, { user }: Facts): Finding[] {
-  const { path, group, gid, mode, denied, kind } = found;
-  const isDirectory = kind === 'directory';
-  const groupNeeds = isDirectory ? 0o070 : 0o060;
-  const faults: Finding[] = [];
-  if (group === undefined) {
-    const remedy = `Create the group (groupadd -g ${gid} spopenstack), or give the file to the group of the services`;
-    faults.push(fault(`${inWords(found)}: this host has no group ${gid}`, remedy));
-  }
-  if ((mode & groupNeeds) !== groupNeeds) {
-    faults.push(
-      fault(`${inWords(found)}: its group may not write it`, `chmod g+rw${isDirectory ? 'x' : ''} ${path}`),
-    );
-  } else if (denied !== undefined) {
-    const inGroup = user.gids.includes(gid);
-    const remedy = inGroup
-      ? 'Is the file system mounted read-only, or is there an access list (getfacl)?'
-      : `usermod -aG ${group ?? gid} ${user.name}, and start the service again; or chgrp the file`;
-    faults.push(fault(`${inWords(found)}: ${user.name} may not read and write it (${denied})`, remedy));
-  }
-  if ((mode & 0o002) !== 0) {
-    faults.push(fault(`${inWords(found)}: everybody may write it`, `chmod o-w ${path}`));
-  }
-  return faults;
-}
-
-const directory: Check = (facts) => {
-  const { directory: found, fname } = facts;
-  if (found instanceof Error) {
-    const dir = dirname(fname);
-    const remedy = isMissing(found)
-      ? `install -d -o root -g spopenstack -m 2770 ${dir}`
-      : `Let ${facts.user.name} enter every directory on the way to it`;
-    return [fault(found.message, remedy)];
-  }
-  return unless(access(found, facts), () => ok(inWords(found)));
-};
-
-const file: Check = (facts) => {
-  const { file: found, directory, fname } = facts;
-  if (found === undefined || directory instanceof Error) return skipped('its directory is not usable');
-  if (found instanceof Error) {
-    const remedy = `echo '{}' >${fname}; chmod 0660 ${fname}; chgrp spopenstack ${fname}`;
-    return [fault(found.message, isMissing(found) ? remedy : 'Look at what is there')];
-  }
-  if (found.kind !== 'file') {
-    return [fault(`${fname} is no file`, 'Put what is there out of the way, and the cache in its place')];
-  }
-  const faults = access(found, facts);
-  if (found.gid !== directory.gid) {
-    const remedy = `chgrp ${directory.group ?? directory.gid} ${fname}`;
-    faults.push(
-      fault(`${inWords(found)}, but its directory has the group ${directory.group ?? directory.gid}`, remedy),
-    );
-  }
-  return unless(faults, () => ok(inWords(found)));
 };
 
 const lock: Check = (facts) => {
@@ -229,11 +135,14 @@ const leftovers: Check = (facts) => {
     faults.push(fault(message, remedy, { kind: 'remove', files: torn }));
   }
   const mark = side.filter(({ path }) => path === `${fname}.restored`);
-  if (mark.length > 0) faults.push(restoredMark(mark, rows));
+  if (mark.length > 0) faults.push({ ...restoredMark(mark, rows), details: linesOf(facts.restoredNote) });
   return unless(faults, () => ok('none'));
 };
 
 const named = ({ path, size }: SideFile) => `${path} (${size} bytes)`;
+
+const linesOf = (note: Facts['restoredNote'] = '') =>
+  (note instanceof Error ? note.message : note).trim().split('\n');
 
 /** Whether something was lost shows in what is attached: only then is it safe that services force again. */
 function restoredMark(mark: SideFile[], rows: Facts['rows']): Finding {
@@ -249,7 +158,7 @@ function restoredMark(mark: SideFile[], rows: Facts['rows']): Finding {
   const names =
     lost === undefined
       ? '"status" shows what is attached'
-      : `attached, but without a request: ${lost.map(({ volume }) => volume).join(', ')}`;
+      : `attached, but without a request: ${listed(lost.map(({ volume }) => volume))}`;
   return fault(
     message,
     `Add the requests that were lost, or detach what nobody needs (${names}); then remove the mark`,
@@ -261,7 +170,7 @@ const volumes: Check = ({ rows, fname }) => {
   const stale = rows.filter(({ verdict }) => verdict.startsWith('stale'));
   const requests = stale.flatMap((row) => row.requests);
   if (requests.length === 0) return [ok('the cluster has every volume that is asked for')];
-  const message = `${plural(requests.length, 'request')} in ${fname} for what the cluster does not have: ${requests.join(', ')}`;
+  const message = `${plural(requests.length, 'request')} in ${fname} for what the cluster does not have: ${listed(requests)}`;
   return [fault(message, 'The next sync() removes them; so does --fix', { kind: 'drop', requests })];
 };
 
@@ -269,7 +178,7 @@ const devices: Check = ({ rows, deviceDir }) => {
   if (rows === undefined) return skipped('the cache or the API is not usable');
   const without = rows.filter(({ verdict }) => verdict === 'no device').map(({ volume }) => volume);
   if (without.length === 0) return [ok(`${deviceDir} has a device for every request that is attached`)];
-  const message = `${plural(without.length, 'attached volume')} without a device in ${deviceDir}: ${without.join(', ')}`;
+  const message = `${plural(without.length, 'attached volume')} without a device in ${deviceDir}: ${listed(without)}`;
   return [fault(message, 'Is storpool_block running on this host, and udev?')];
 };
 
@@ -283,8 +192,6 @@ const clock: Check = ({ now, side, file, directory }) => {
   const message = `${ahead.map(({ path }) => path).join(', ')}: changed ${seconds} s in the future`;
   return [fault(message, 'Was the clock of this host set back? Let NTP or chrony keep it')];
 };
-
-const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
 /** In this order: what an earlier one finds may be the reason for what a later one cannot look at. */
 export const CHECKS = {

@@ -1,8 +1,9 @@
 import { openCache } from '../host.js';
 import { type Options, UsageError } from '../options.js';
 import { harmless, type Paint, painter, type Terminal, wrap } from '../terminal.js';
-import { CHECKS, type Finding } from './checks.js';
+import { CHECKS } from './checks.js';
 import { examine, type Facts } from './examine.js';
+import type { Finding } from './finding.js';
 import { applyFix, describeFix } from './fix.js';
 
 /** What `doctor --json` prints. */

@@ -34,6 +34,8 @@ export interface Facts {
   directory: FileFacts | Error;
   file?: FileFacts | Error;
   side: SideFile[];
+  /** What is written in the mark of a restore. */
+  restoredNote?: string | Error;
   /** What takes the kernel lock on this host. */
   locker: 'koffi' | 'the flock program' | undefined;
   /** How long it took to get the lock, in milliseconds. */
@@ -84,6 +86,10 @@ export async function examine(options: Options, signal: AbortSignal): Promise<Fa
     side: isUsable(directory) ? sideFiles(fname) : [],
     locker: await findLocker(),
   };
+  const mark = `${fname}.restored`;
+  if (facts.side.some(({ path }) => path === mark)) {
+    facts.restoredNote = await attempt(() => readFileSync(mark, 'utf8'));
+  }
   if (file !== undefined && isUsable(file) && file.kind === 'file')
     Object.assign(facts, await examineCache(facts, signal));
   if (!(settings instanceof Error)) Object.assign(facts, await examineCluster(db, facts.cache, signal));

@@ -2,8 +2,8 @@ import { lstatSync, unlinkSync } from 'node:fs';
 import type { AttachDB } from '../../index.js';
 import { survey } from '../host.js';
 import { rowsOf } from '../rows.js';
-import type { Fix } from './checks.js';
 import type { SideFile } from './files.js';
+import { type Fix, listed } from './finding.js';
 
 /** What a fix does, for whoever decides on it. */
 export function describeFix(fix: Fix, fname: string): string {
@@ -13,9 +13,9 @@ export function describeFix(fix: Fix, fname: string): string {
     case 'lock':
       return `wait for the lock on ${fname} for up to 15 s, which removes what is abandoned, and give it back`;
     case 'remove':
-      return `remove ${fix.files.map(({ path }) => path).join(', ')}`;
+      return `remove ${listed(fix.files.map(({ path }) => path))}`;
     case 'drop':
-      return `remove from ${fname} the requests ${fix.requests.join(', ')}`;
+      return `remove from ${fname} the requests ${listed(fix.requests)}`;
   }
 }
 

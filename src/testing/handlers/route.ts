@@ -46,7 +46,7 @@ export function callOf(
       call.method === method &&
       call.path === command &&
       'name' in call === (name !== '') &&
-      (allClusters ? ALL_CLUSTERS.includes(command) : call.multiCluster || !multiCluster),
+      (allClusters ? ALL_CLUSTERS.includes(command) : 'multiCluster' in call || !multiCluster),
   );
   return found && !name.includes('/') ? (found[0] as ApiCallName) : undefined;
 }

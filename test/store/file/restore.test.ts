@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -314,9 +315,9 @@ test('who was stopped while writing says that something may be overwritten', asy
   mend = tamperWithDisk(({ name, path: where }) => {
     if (name === 'file.datasync' && where === fname && !isTaken) {
       isTaken = true;
-      // As a plain user of proper-lockfile, who takes a directory that was not refreshed.
-      mkdirSync(path('between'));
-      vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 3_600_000);
+      // As after an hour in which this process did not run, and could not refresh its directory.
+      const past = new Date(Date.now() - 3_600_000);
+      utimesSync(directory, past, past);
     }
     return undefined;
   });
@@ -325,7 +326,6 @@ test('who was stopped while writing says that something may be overwritten', asy
     message: expect.stringMatching(/The new content is in the file, and may have overwritten/),
   });
   expect(isTaken).toBe(true);
-  vi.restoreAllMocks();
   mend();
   expect(existsSync(directory)).toBe(false);
   expect(await db.get()).toEqual({ a: 1, b: 2 });

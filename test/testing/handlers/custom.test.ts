@@ -104,9 +104,14 @@ test('a handler must be a function', async () => {
 
 test('a declared call that the fake does not carry out is refused, until it has a handler', async () => {
   await using fake = await FakeStorPool.start();
-  const error = await failureOf(client(fake).servicesList(), ApiError);
+  const error = await failureOf(
+    client(fake).snapshotFromRemote({ name: 's', remoteId: 'a.b.c', remoteLocation: 'far' } as never),
+    ApiError,
+  );
   expect(error).toMatchObject({ code: 'invalidParam' });
-  expect(error.desc).toContain("Give it one with fake.on('ServicesList', handler)");
-  fake.on('ServicesList', () => ({ clusterStatus: 'running' }));
-  expect(await client(fake).servicesList()).toEqual({ clusterStatus: 'running' });
+  expect(error.desc).toContain("fake.on('SnapshotFromRemote', handler)");
+  fake.on('SnapshotFromRemote', () => ({ ok: true }));
+  expect(
+    await client(fake).snapshotFromRemote({ name: 's', remoteId: 'a.b.c', remoteLocation: 'far' } as never),
+  ).toEqual({ ok: true });
 });

@@ -10,8 +10,8 @@ afterEach(async () => {
   await ended;
 });
 
-test('npm run fake: a curl line and an export block that work, and a line for each request', async () => {
-  program = spawn(process.execPath, ['examples/fake.mjs', '--token', "it's"], {
+test('fake: a curl line and an export block that work, and a line for each request', async () => {
+  program = spawn(process.execPath, ['dist/cli/main.js', 'fake', '--token', "it's"], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
@@ -42,6 +42,9 @@ test('npm run fake: a curl line and an export block that work, and a line for ea
     .poll(() => output, { timeout: 15_000 })
     .toMatch(/Z POST \/ctrl\/1\.0\/VolumeDelete\/x 404 \d+\.\d ms \{\}\n/u);
   expect(output).toMatch(/Z GET \/ctrl\/1\.0\/VolumesList 200 \d+\.\d ms\n/u);
+
+  program.kill('SIGTERM');
+  expect(await once(program, 'exit')).toEqual([0, null]);
 }, 40_000);
 
 const shell = (script: string) =>
