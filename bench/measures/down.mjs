@@ -1,4 +1,5 @@
 import { progress } from '../../test/lib/progress.mjs';
+import { watchHolds } from '../lib/holds.mjs';
 import { cacheOf } from '../lib/inventory.mjs';
 import { Service } from '../lib/service.mjs';
 import { startActor } from '../lib/sides.mjs';
@@ -20,11 +21,13 @@ export async function down({ quick, workspace }) {
   const [volume] = service.freeVolumes(1);
   await actors.attaching.ask('cycle', { volume });
   await service.down(time);
+  const holds = watchHolds(file);
   const [attached, python, node] = await Promise.all([
     actors.attaching.ask('attach', { volume }).catch(({ code }) => ({ error: code })),
     actors.python.ask('addFor', { ms: time }),
     actors.node.ask('addFor', { ms: time }),
   ]);
+  const hold = holds.stop();
   await Promise.all(Object.values(actors).map((actor) => actor.stop()));
   await service.stop();
   const row = (what, unit, values) => ({ what, unit, values: { ours: values } });
@@ -33,6 +36,7 @@ export async function down({ quick, workspace }) {
     note: `The attach ${attached.error === undefined ? 'succeeded once the API was back' : `failed with ${attached.error} after all its retries`}. The reference keeps the lock through all of them, so that every service beside it fails after 10 s.`,
     columns: ['ours'],
     rows: [
+      row('longest hold of the lock', 'ms', [hold]),
       row('add() of a Python service beside', 'ms', python.ms),
       row('longest of those', 'ms', [Math.max(...python.ms)]),
       row('add() of ours beside', 'ms', node.ms),
