@@ -21,9 +21,9 @@ import {
   type AttachDBApi,
   type AttachDBOptions,
   checkCount,
-  checkLogger,
   type Logger,
   type SyncOptions,
+  safeLogger,
 } from './options.js';
 import { checkAttachable, type SyncCall, type SyncPlan, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
@@ -58,7 +58,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws TypeError when there is no logger or an option makes no sense. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
-    this.#log = checkLogger(options?.log);
+    this.#log = safeLogger(options?.log);
     this.#configSource =
       options.overrideConfig === undefined
         ? (options.config ?? {})
