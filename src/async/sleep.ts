@@ -8,7 +8,7 @@ export const startTimer = (ms: number, callback: () => void): NodeJS.Timeout | u
   ms > MAX_TIMER ? undefined : setTimeout(callback, ms);
 
 /**
- * Waits for `ms` milliseconds.
+ * Waits for `ms` milliseconds; for ever, if they are more than a timer can count.
  *
  * Uses the global `setTimeout`, because fake timers do not replace `node:timers/promises`.
  *
@@ -23,7 +23,7 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
       if (signal?.aborted) reject(signal.reason);
       else resolve();
     };
-    const timer = setTimeout(done, ms);
+    const timer = startTimer(ms, done);
     const stopListening = onAbort(signal, done);
   });
 }

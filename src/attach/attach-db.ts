@@ -19,11 +19,11 @@ import {
   type AttachDBApi,
   type AttachDBOptions,
   checkCount,
-  checkLogger,
   clientIdOf,
   configSource,
   type Logger,
   type SyncOptions,
+  safeLogger,
 } from './options.js';
 import { checkAttachable, type SyncPlan, syncCall, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
@@ -52,7 +52,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws TypeError when the logger is missing or an option is invalid. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
-    this.#log = checkLogger(options?.log);
+    this.#log = safeLogger(options?.log);
     this.#configSource = configSource(options);
     this.#injected = options.api;
     this.#devices = new Devices(

@@ -84,12 +84,28 @@ export interface SyncOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** @throws TypeError when there is no logger. */
-export function checkLogger(log: Logger): Logger {
-  if (typeof log?.warn === 'function') return log;
-  throw new TypeError(
-    'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
-  );
+/**
+ * A logger that never throws: what it is told of has been done, and must be finished all the same.
+ *
+ * @throws TypeError when there is no logger.
+ */
+export function safeLogger(log: Logger): Logger {
+  if (typeof log?.warn !== 'function') {
+    throw new TypeError(
+      'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
+    );
+  }
+  const tell = (message: string, write: () => void) => {
+    try {
+      write();
+    } catch (error) {
+      process.emitWarning(`${message} (the logger failed: ${String(error)})`, 'SPLockedFileWarning');
+    }
+  };
+  return {
+    warn: (message) => tell(message, () => log.warn(message)),
+    debug: (message) => tell(message, () => log.debug?.(message)),
+  };
 }
 
 /** @throws TypeError naming the option. */

@@ -27,6 +27,19 @@ describe('sleep', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test.each([2 ** 31, Number.POSITIVE_INFINITY])(
+    'more than a timer can count (%d) is for ever, and not at once',
+    async (ms) => {
+      const done = vi.fn();
+      const controller = new AbortController();
+      const slept = sleep(ms, controller.signal).then(done);
+      await vi.advanceTimersByTimeAsync(1_000_000);
+      expect(done).not.toHaveBeenCalled();
+      controller.abort('enough');
+      await expect(slept).rejects.toBe('enough');
+    },
+  );
+
   test('is aborted before it begins', async () => {
     const reason = new Error('enough');
     await expect(sleep(1000, AbortSignal.abort(reason))).rejects.toBe(reason);

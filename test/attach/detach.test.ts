@@ -1,5 +1,5 @@
 // detach(): the volume of a cached request from this host, and the request out of the cache.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ApiError } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
 import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
@@ -39,6 +39,25 @@ test.each([false, true])(
     }
   },
 );
+
+test('a logger that fails does not keep the request in the cache', async () => {
+  const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  writeCache({ a: request('os--v') });
+  const api = workingApi([], [attachment('os--v')]);
+  api.volumesReassign.mockRejectedValueOnce(isOpen());
+  log.warn.mockImplementation(() => {
+    throw new Error('the logger is closed');
+  });
+  const db = make({ api, detachRetries: 1, detachRetryDelay: 1 });
+  expect(await db.detach('a')).toMatchObject({ outcome: 'forced' });
+  expect(cache()).toEqual({});
+  expect(await db.detach('a')).toMatchObject({ outcome: 'unknownRequest' });
+  expect(emitWarning.mock.calls.map(([message]) => message)).toEqual([
+    expect.stringMatching(/^os--v is detached by force .*the logger is closed/),
+    expect.stringMatching(/^Request a is not in .*the logger is closed/),
+  ]);
+  emitWarning.mockRestore();
+});
 
 test('takes two round trips', async () => {
   await using fake = await FakeStorPool.start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });

@@ -35,6 +35,14 @@ describe('what is read', () => {
     await expect(db.sync('s')).rejects.toThrow('snapshotsList is not a function');
   });
 
+  test('with a mock that throws before it gives a promise', async () => {
+    const api = mockApi();
+    api.volumeList.mockImplementation(() => {
+      throw new ApiError(404, { error: { name: 'objectDoesNotExist' } });
+    });
+    await expect(make({ api }).attach('a', request('os--v'))).rejects.toMatchObject({ code: 'ENOVOLUME' });
+  });
+
   test('of volumes and snapshots, only those that are to be attached', async () => {
     const api = mockApi();
     const db = make({ api });
