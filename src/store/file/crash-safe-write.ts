@@ -136,7 +136,9 @@ async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile 
     if (!lock.isFlushed) await lock.file.datasync();
     return await openBackup(lock.path, lock.file);
   } catch (error) {
-    if (!isDenied(error)) throw writeFailed(context.fname, error, 'the old content stands');
+    // There is no older copy where a directory is.
+    if (!isDenied(error) && codeOf(error) !== 'EISDIR')
+      throw writeFailed(context.fname, error, 'the old content stands');
     warnOfCopy(lock.path, context, error);
     return undefined;
   }
