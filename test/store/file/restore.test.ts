@@ -323,6 +323,16 @@ describe('a copy', () => {
     expect((error as Error).message).not.toContain('put {}');
   });
 
+  test.each(['null', '[]'])(
+    'is not renewed with %s, which is not what the file must hold',
+    async (content) => {
+      await db.add('a', 1);
+      writeFileSync(fname, content);
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+      expect(copy()).toBe('{"a":1}\n');
+    },
+  );
+
   test('that is a directory keeps nobody from writing, with a warning', async () => {
     mkdirSync(path('db.json.backup'));
     await db.add('a', 1);
