@@ -35,6 +35,8 @@ export interface Backup {
   isTrusted: boolean;
   /** Nanoseconds since 1970 */
   mtimeNs: bigint;
+  /** How much later the file was written. Nanoseconds. */
+  fileIsYounger: bigint;
 }
 
 /** @returns `undefined` where there is none */
@@ -45,13 +47,15 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
     const stats = copy.stat();
     if (!isContent(stats)) return undefined;
     const bytes = readAll(copy);
+    const fileStats = file.stat();
     const mark = (Object.keys(MARKS) as Mark[]).find((name) => MARKS[name] === bytes.at(-1));
     return {
       content: mark ? bytes.subarray(0, -1) : bytes,
       // Earlier versions set none.
       mark: mark ?? 'complete',
-      isTrusted: isWritableForTheSame(stats, file.stat()),
+      isTrusted: isWritableForTheSame(stats, fileStats),
       mtimeNs: stats.mtimeNs,
+      fileIsYounger: fileStats.mtimeNs - stats.mtimeNs,
     };
   } finally {
     copy.close();

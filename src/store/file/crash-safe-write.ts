@@ -110,7 +110,7 @@ export async function keepBackupYoung(lock: FileLock, content: Buffer, context: 
     if (backup === undefined) return;
     const hasContent = backup !== 'unreadable' && backup.content.equals(content);
     // The mark is set after the flush of the file; a file that is younger has been written once more since then.
-    lock.isFlushed = hasContent && backup.mark === 'complete' && backup.mtimeNs >= lock.file.stat().mtimeNs;
+    lock.isFlushed = hasContent && backup.mark === 'complete' && backup.fileIsYounger <= 0n;
     if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
   } catch (error) {
     warnOfCopy(lock.path, context, error);

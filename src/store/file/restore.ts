@@ -95,7 +95,7 @@ async function restore(
       backup?.isTrusted === false ? ` (not everyone who writes it may write ${backupPath(lock.path)})` : '';
     throw corrupt(fname, `${problem}, and there is no copy to be trusted${copy}`);
   }
-  const isOurs = isOurTear(lock, torn, backup);
+  const isOurs = isOurTear(torn, backup);
   const bytes = isOurs ? backup.content : merged(backup.content, copied.value, entries);
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
   const kept = keepTorn(lock.path, torn);
@@ -125,11 +125,10 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
 }
 
 /** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
-function isOurTear(lock: FileLock, torn: Buffer, { mark, content, mtimeNs }: Backup): boolean {
-  const since = lock.file.stat().mtimeNs - mtimeNs;
+function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
   const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
   const isBeginning = content.subarray(0, written.length).equals(written);
-  return mark === 'writing' && isBeginning && since >= 0n && since <= WRITE_TIME;
+  return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
 }
 
 /** The copy with what the torn content says newer. */
