@@ -156,8 +156,12 @@ export class SPLockedFile {
     this.#last = { bytes };
   }
 
-  /** The parsed content, not to be changed: as long as the file stays the same it is the same object. */
-  protected loadShared(options?: WithLockOptions): Promise<unknown> {
+  /**
+   * The parsed content, not to be changed: as long as the file stays the same it is the same object.
+   *
+   * @param check - throws for what the file must not hold; the copy beside it then stays as it is
+   */
+  protected loadShared(options?: WithLockOptions, check?: (value: unknown) => void): Promise<unknown> {
     return this.#withFile(async (lock) => {
       const bytes = await this.#read(lock);
       let parsed = this.#last?.bytes.equals(bytes) ? this.#last.parsed : undefined;
@@ -166,6 +170,7 @@ export class SPLockedFile {
         parsed = { value: content.value };
         this.#last = { bytes: content.bytes, parsed };
       }
+      check?.(parsed.value);
       await this.#checkBackup(lock);
       return parsed.value;
     }, options);

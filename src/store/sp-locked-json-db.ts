@@ -83,10 +83,10 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
 
   /** As {@link get}, but not to be changed. */
   protected async getShared(): Promise<Readonly<Record<string, V>>> {
-    const data = await this.loadShared();
-    if (typeof data !== 'object' || data === null || Array.isArray(data)) {
+    const check = (data: unknown) => {
+      if (typeof data === 'object' && data !== null && !Array.isArray(data)) return;
       throw corrupt(this.fname, `holds ${Array.isArray(data) ? 'a list' : String(data)}, not a JSON object`);
-    }
-    return data as Record<string, V>;
+    };
+    return (await this.loadShared(undefined, check)) as Record<string, V>;
   }
 }

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
@@ -89,6 +90,14 @@ describe('bad input', () => {
       message: expect.stringMatching(/missing\.json.*Create it with the content \{\}/),
     });
     expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test('a pipe in place of the file', async () => {
+    execFileSync('mkfifo', [path('pipe')]);
+    await expect(new SPLockedFile(path('pipe')).jsload()).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringContaining('is no regular file'),
+    });
   });
 
   test('a directory in place of the file', async () => {

@@ -1,4 +1,5 @@
-import { constants } from 'node:fs';
+import { constants } from 'node:buffer';
+import { constants as fs } from 'node:fs';
 import { dirname } from 'node:path';
 import { debugOutput } from '../../observe/debug.js';
 import {
@@ -34,6 +35,8 @@ export interface Backup {
   isTrusted: boolean;
   /** Nanoseconds since 1970 */
   mtimeNs: bigint;
+  /** How much later the file was written. Nanoseconds. */
+  fileIsYounger: bigint;
 }
 
 /** @returns `undefined` where there is none */
@@ -42,15 +45,17 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
   if (copy === undefined) return undefined;
   try {
     const stats = copy.stat();
-    if (!stats.isFile()) return undefined;
+    if (!isContent(stats)) return undefined;
     const bytes = readAll(copy);
+    const fileStats = file.stat();
     const mark = (Object.keys(MARKS) as Mark[]).find((name) => MARKS[name] === bytes.at(-1));
     return {
       content: mark ? bytes.subarray(0, -1) : bytes,
       // Earlier versions set none.
       mark: mark ?? 'complete',
-      isTrusted: isWritableForTheSame(stats, file.stat()),
+      isTrusted: isWritableForTheSame(stats, fileStats),
       mtimeNs: stats.mtimeNs,
+      fileIsYounger: fileStats.mtimeNs - stats.mtimeNs,
     };
   } finally {
     copy.close();
@@ -58,6 +63,9 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
 }
 
 type Stats = ReturnType<OpenFile['stat']>;
+
+/** What is no file, or endless, is no copy. */
+const isContent = (stats: Stats) => stats.isFile() && stats.size <= constants.MAX_STRING_LENGTH;
 
 function isWritableForTheSame(copy: Stats, file: Stats): boolean {
   const may = (stats: Stats, bit: bigint) => (stats.mode & bit) !== 0n;
@@ -75,7 +83,7 @@ export async function openBackup(path: string, file: OpenFile): Promise<OpenFile
   const name = backupPath(path);
   try {
     const copy = disk.open(name, READ_WRITE);
-    if (copy.stat().isFile()) return copy;
+    if (isContent(copy.stat())) return copy;
     copy.close();
     disk.unlink(name);
   } catch (error) {
@@ -158,7 +166,7 @@ export function adopt(file: OpenFile, from: OpenFile): void {
 
 /** Until then a new name is only in memory. */
 export async function flushDirectory(dir: string): Promise<void> {
-  const directory = disk.open(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  const directory = disk.open(dir, fs.O_RDONLY | fs.O_DIRECTORY);
   try {
     await directory.sync();
   } catch (error) {

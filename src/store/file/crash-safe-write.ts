@@ -110,7 +110,7 @@ export async function keepBackupYoung(lock: FileLock, content: Buffer, context: 
     if (backup === undefined) return;
     const hasContent = backup !== 'unreadable' && backup.content.equals(content);
     // The mark is set after the flush of the file; a file that is younger has been written once more since then.
-    lock.isFlushed = hasContent && backup.mark === 'complete' && backup.mtimeNs >= lock.file.stat().mtimeNs;
+    lock.isFlushed = hasContent && backup.mark === 'complete' && backup.fileIsYounger <= 0n;
     if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
   } catch (error) {
     warnOfCopy(lock.path, context, error);
@@ -136,7 +136,9 @@ async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile 
     if (!lock.isFlushed) await lock.file.datasync();
     return await openBackup(lock.path, lock.file);
   } catch (error) {
-    if (!isDenied(error)) throw writeFailed(context.fname, error, 'the old content stands');
+    // There is no older copy where a directory is.
+    if (!isDenied(error) && codeOf(error) !== 'EISDIR')
+      throw writeFailed(context.fname, error, 'the old content stands');
     warnOfCopy(lock.path, context, error);
     return undefined;
   }

@@ -7,7 +7,7 @@ import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { adopt, type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
 import { corrupt, examine, formatContent } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
-import { CREATE, codeOf, disk, READ, replacing } from './disk.js';
+import { CREATE, codeOf, disk, ifThere, READ, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -15,6 +15,8 @@ const debug = debugOutput('storpool:lock');
 /** Says when a file was restored from a copy that may be old, and from what. An operator removes it. */
 export const restoredPath = (path: string) => `${path}.restored`;
 
+/** Beyond that it is no note of ours. Bytes. */
+const LARGEST_NOTE = 1_000_000;
 /** So many torn contents are kept. */
 const TORN_KEPT = 10;
 /** A write of ours follows its mark within that time. Nanoseconds. */
@@ -52,10 +54,11 @@ export async function readWhole(
 /** What {@link restoredPath} says, if it is there. */
 export function readRestoredNote(path: string): string | undefined {
   try {
-    if (!disk.exists(restoredPath(path))) return undefined;
+    if (ifThere(() => disk.lstat(restoredPath(path))) === undefined) return undefined;
     const note = disk.open(restoredPath(path), READ);
     try {
-      return note.stat().isFile() ? readAll(note).toString() : '';
+      const stats = note.stat();
+      return stats.isFile() && stats.size <= LARGEST_NOTE ? readAll(note).toString() : '';
     } finally {
       note.close();
     }
@@ -92,7 +95,7 @@ async function restore(
       backup?.isTrusted === false ? ` (not everyone who writes it may write ${backupPath(lock.path)})` : '';
     throw corrupt(fname, `${problem}, and there is no copy to be trusted${copy}`);
   }
-  const isOurs = isOurTear(lock, torn, backup);
+  const isOurs = isOurTear(torn, backup);
   const bytes = isOurs ? backup.content : merged(backup.content, copied.value, entries);
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
   const kept = keepTorn(lock.path, torn);
@@ -122,11 +125,10 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
 }
 
 /** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
-function isOurTear(lock: FileLock, torn: Buffer, { mark, content, mtimeNs }: Backup): boolean {
-  const since = lock.file.stat().mtimeNs - mtimeNs;
+function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
   const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
   const isBeginning = content.subarray(0, written.length).equals(written);
-  return mark === 'writing' && isBeginning && since >= 0n && since <= WRITE_TIME;
+  return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
 }
 
 /** The copy with what the torn content says newer. */

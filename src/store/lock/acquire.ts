@@ -82,6 +82,7 @@ async function tryBoth(
   const file = disk.open(path, 'r+');
   let lock: FileLock | undefined;
   try {
+    if (!file.stat().isFile()) throw Object.assign(new Error('it is no regular file'), { code: 'EINVAL' });
     const kernelLock = await tryKernel(context, path, file);
     if (kernelLock === 'taken') return undefined;
     if (!isAt(path, file)) {

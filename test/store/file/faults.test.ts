@@ -156,8 +156,10 @@ test.each(['ENOSPC', 'EIO', 'EACCES'])(
       const found = await new QuietDB(fname, { timeout: 200 }).get().catch((error: unknown) => error);
       mend();
       isLast = count <= at;
-      if (found instanceof Error) faults++;
-      else expect(found, what).toEqual(NEW);
+      if (found instanceof Error) {
+        faults++;
+        expect(found, what).toBeInstanceOf(SPLockedFileError);
+      } else expect(found, what).toEqual(NEW);
       for (const name of ['db.json.lock', 'db.json.holder'])
         rmSync(path(name), { recursive: true, force: true });
       expect(await stateNow(), what).toBe('new');

@@ -6,6 +6,10 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -120,7 +124,7 @@ describe('the copy', () => {
     expect(db.warnings).toEqual([]);
   });
 
-  test('holds nothing that was refused, when the directory of the lock is lost before the file is written', async () => {
+  test('holds nothing that was refused, when its flush fails', async () => {
     await db.add('a', 1);
     mend = tamperWithDisk(({ name, path: where }) => {
       if (name === 'file.datasync' && where.endsWith('.backup')) throw systemError('EIO');
@@ -131,6 +135,36 @@ describe('the copy', () => {
     expect(copy().trim()).toBe('{"a":1}');
   });
 });
+
+test.each([
+  ['with the kernel lock', 'auto'],
+  ['without it', 'off'],
+] as const)(
+  'a copy holds nothing that was refused, when the lock is lost before the file is written, %s',
+  async (_how, kernelLock) => {
+    let timer: NodeJS.Timeout | undefined;
+    await db.add('a', 1);
+    mend = tamperWithDisk(({ name, path: where }) => {
+      if (name === 'file.datasync' && where.endsWith('.backup')) {
+        // As a plain user of proper-lockfile, who found the lock directory stale and changes the file.
+        rmdirSync(`${fname}.lock`);
+        mkdirSync(`${fname}.lock`);
+        writeFileSync(fname, '{"theirs": 1}');
+        timer = setTimeout(() => rmdirSync(`${fname}.lock`), 100);
+      }
+      return undefined;
+    });
+    await expect(new WarningDB(fname, { kernelLock }).add('b', 2)).rejects.toMatchObject({
+      code: 'ECOMPROMISED',
+    });
+    clearTimeout(timer);
+    mend();
+    rmSync(`${fname}.lock`, { recursive: true, force: true });
+    writeFileSync(fname, '');
+    const found = await db.get().catch((error: Error) => error);
+    expect(found).not.toHaveProperty('b');
+  },
+);
 
 describe('a write of ours that was interrupted', () => {
   test.each(['', '{"a":', '{"a":1,"b":2', '{"a":1\0\0\0', '\0\0\0\0'])(
@@ -290,11 +324,44 @@ describe('a copy', () => {
     expect((error as Error).message).not.toContain('put {}');
   });
 
+  test.each(['null', '[]'])(
+    'is not renewed with %s, which is not what the file must hold',
+    async (content) => {
+      await db.add('a', 1);
+      writeFileSync(fname, content);
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+      expect(copy()).toBe('{"a":1}\n');
+    },
+  );
+
+  test('that is a directory keeps nobody from writing, with a warning', async () => {
+    mkdirSync(path('db.json.backup'));
+    await db.add('a', 1);
+    expect(await db.get()).toEqual({ a: 1 });
+    expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: EISDIR/)]);
+  });
+
+  test('that is endless is none, and replaced', async () => {
+    writeFileSync(path('db.json.backup'), '');
+    truncateSync(path('db.json.backup'), 2 ** 31);
+    await db.add('a', 1);
+    expect(copy()).toBe('{"a":1}\n');
+  });
+
   test('that is no file is none', async () => {
     mkdirSync(path('db.json.backup'));
     writeFileSync(fname, '{"a"');
     await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
   });
+});
+
+test('a note that is a dangling link or endless is a note all the same, and holds nobody up', async () => {
+  symlinkSync(path('nowhere'), path('db.json.restored'));
+  expect(await db.note()).toMatch(/ELOOP/u);
+  rmSync(path('db.json.restored'));
+  writeFileSync(path('db.json.restored'), '');
+  truncateSync(path('db.json.restored'), 2 ** 31);
+  expect(await db.note()).toBe('');
 });
 
 test('torn contents are numbered, never overwritten, and the last ten are kept', async () => {
