@@ -86,7 +86,7 @@ export function writeRecord(
     purpose,
   };
   try {
-    // Made anew, since one that another user left behind cannot be written to.
+    // Made anew, because one that another user left behind cannot be written to.
     replacing(recordPath(path), () => disk.create(recordPath(path), JSON.stringify(record), 0o644));
   } catch (error) {
     debug('cannot write %s: %s', recordPath(path), (error as Error).message);

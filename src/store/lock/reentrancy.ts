@@ -20,7 +20,7 @@ export class Hold {
 
 /**
  * The holds that a context is inside of, by the objects whose they are: two objects have two, even of the same file.
- * One storage for all objects, since before Node.js 24 every asynchronous step goes through all that were ever made.
+ * One storage for all objects, because before Node.js 24 every asynchronous step goes through all that were ever made.
  */
 const holds = new AsyncLocalStorage<ReadonlyMap<object, Hold>>();
 

@@ -107,5 +107,5 @@ test('a flush that does not come back is seen in the debug output', async () => 
   for (const fd of [...writers, ...(await Promise.all(opened))]) closeSync(fd);
   createDebug.disable();
   log.mockRestore();
-  expect(lines.join('\n')).toMatch(/waiting since 1\d{3} ms for the flush of .*db\.json/);
+  expect(lines.join('\n')).toMatch(/waiting for 1\d{3} ms for the flush of .*db\.json/);
 });
