@@ -290,19 +290,21 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       put: (reqId: string, request: AttachRequest) => super.add(reqId, request),
       drop: (reqIds: readonly string[]) => this.removeKeys(reqIds),
     };
-    const underLock = (isLast: boolean) =>
+    const underLock = (isLast: boolean, leave: (reason: unknown) => void) =>
       this.withSharedLock(
         async (hold) => {
           const known = this.#known.get(hold) ?? new KnownAttachments();
           this.#known.set(hold, known);
-          const cluster = new Cluster(api, host, known, () => this.checkLock(), options);
+          const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
           const careful = (await this.restoredNote()) !== undefined;
           return run({ cache, cluster, log: this.#log, isLast, careful });
         },
         { signal, purpose: what },
       );
+    const attempt = (isLast: boolean) =>
+      new Promise<T | StillOpen>((resolve, reject) => underLock(isLast, reject).then(resolve, reject));
     const warnWaiting = (error: Error) =>
       this.#log.warn(`${what} is waiting for the API and retries for up to 31 s: ${error.message}`);
-    return inAttempts(underLock, this.#policy, warnWaiting, signal);
+    return inAttempts(attempt, this.#policy, warnWaiting, signal);
   }
 }

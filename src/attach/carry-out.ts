@@ -6,6 +6,7 @@ import type { Cluster } from './cluster.js';
 import type { Logger } from './options.js';
 import {
   attachedAmong,
+  attachmentOf,
   type DetachPlan,
   planForUnknown,
   type SyncCall,
@@ -218,7 +219,7 @@ export async function detachOnce(
     log.warn(`Request ${reqId} is not in ${cache.fname}: there is nothing to detach`);
     return { volume: null, outcome: 'unknownRequest', neededBy: [] };
   }
-  const { volume } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
+  const { volume, volsnap } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
   const neededBy = Object.keys(cached).filter((id) => id !== reqId && volumeOf(cached[id]) === volume);
   const end = async (outcome: Detached['outcome']): Promise<Detached> => {
     await cache.drop([reqId]);
@@ -229,7 +230,7 @@ export async function detachOnce(
     log.warn(`${volume} is left alone: its name does not begin with ${cluster.host.prefix}`);
     return end('notAttached');
   }
-  const target = (await cluster.attachments()).find((one) => one.volume === volume);
+  const target = attachmentOf(volume, Boolean(volsnap), await cluster.attachments());
   if (target === undefined) return end('notAttached');
   const outcome = await tryDetach(cluster, target, isLast && !careful);
   if (!(outcome instanceof StillOpen)) {

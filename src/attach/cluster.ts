@@ -1,6 +1,7 @@
+import { Api } from '../api/api.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
-import { untilAborted } from '../async/abort.js';
+import { onAbort, untilAborted } from '../async/abort.js';
 import { existing } from './existing.js';
 import type { AttachDBApi } from './options.js';
 import { type AttachmentState, type Host, isOurs, type WantedVolume } from './plan.js';
@@ -42,10 +43,12 @@ export class Cluster {
   readonly #known: KnownAttachments;
   readonly #checkLock: () => Promise<void>;
   readonly #options: ApiCallOptions;
+  readonly #leave: (reason: unknown) => void;
 
   /**
    * @param checkLock - throws when the lock is no longer held: then nothing may be changed
    * @param options - for each call; left out if empty, because mocks compare arguments
+   * @param leave - called when the signal is aborted while a change is under way: the caller need not wait for it
    */
   constructor(
     api: AttachDBApi,
@@ -53,12 +56,14 @@ export class Cluster {
     known: KnownAttachments,
     checkLock: () => Promise<void>,
     options: ApiCallOptions,
+    leave: (reason: unknown) => void,
   ) {
     this.#api = api;
     this.host = host;
     this.#known = known;
     this.#checkLock = checkLock;
     this.#options = options;
+    this.#leave = leave;
   }
 
   /** This host's attachments of volumes and snapshots of this OpenStack. */
@@ -87,9 +92,26 @@ export class Cluster {
 
   async #reassign(entry: ReassignEntry): Promise<void> {
     await this.#checkLock();
+    this.#options.signal?.throwIfAborted();
     await this.#known.change(entry, () =>
-      this.#call((...options) => this.#api.volumesReassign([entry], ...options)),
+      this.#change((...options) => this.#api.volumesReassign([entry], ...options)),
     );
+  }
+
+  /**
+   * The service carries out what it was sent, also when nobody waits for the answer. So the answer is waited for under
+   * the lock, signal or not: who has the lock next must not go by what was before.
+   */
+  async #change<T>(call: (...options: [ApiCallOptions?]) => Promise<T>): Promise<T> {
+    const { signal, ...options } = this.#options;
+    // An api that somebody else wrote may never answer.
+    if (signal === undefined || !(this.#api instanceof Api)) return this.#call(call);
+    const stopListening = onAbort(signal, () => this.#leave(signal.reason));
+    try {
+      return await call(options);
+    } finally {
+      stopListening();
+    }
   }
 
   /** An injected api may not listen to the signal. */

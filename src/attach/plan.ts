@@ -104,7 +104,8 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
   const kept = [...requests].filter(([id, request]) => !isGivenUp(call, id, request));
   const wanted = wantedVolumes(call.careful ? kept.filter(([id]) => id === call.reqId) : kept);
   const isAttached = attachedAmong(ours);
-  const target = ours.find(({ volume }) => volume === call.detached);
+  const own = requests.get(call.reqId);
+  const target = attachmentOf(call.detached, own?.volume === call.detached && Boolean(own?.volsnap), ours);
   return {
     missing: wanted.filter((one) => !isAttached(one)),
     alreadyAttached: wanted.filter(isAttached),
@@ -167,6 +168,16 @@ export function attachedAmong(ours: readonly AttachmentState[]) {
   const [attached, writable] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
   return ({ volume, rights }: Pick<WantedVolume, 'volume' | 'rights'>) =>
     (rights === 1 ? attached : writable).has(volume);
+}
+
+/** The attachment of that name; where a volume and a snapshot share it, the one that is asked for. */
+export function attachmentOf(
+  name: string | null,
+  snapshot: boolean,
+  ours: readonly AttachmentState[],
+): AttachmentState | undefined {
+  const named = ours.filter(({ volume }) => volume === name);
+  return named.find((one) => Boolean(one.snapshot) === snapshot) ?? named[0];
 }
 
 /** What one request wants. */

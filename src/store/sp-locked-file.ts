@@ -171,7 +171,7 @@ export class SPLockedFile {
     }, options);
   }
 
-  /** As {@link jsdump}, with a value that nobody will change any more, inside of the hold in which the file was loaded. */
+  /** As {@link jsdump}, with a value that nobody will change any more, inside the hold in which the file was loaded. */
   protected async dumpShared(value: unknown): Promise<void> {
     const bytes = formatContent(value);
     await this.#withFile((lock) => this.#write(lock, bytes));
@@ -215,7 +215,7 @@ export class SPLockedFile {
     return this.#joinable;
   }
 
-  /** Those who are inside of the same hold may keep one another waiting, too. */
+  /** Those who are inside the same hold may keep one another waiting, too. */
   async #withinHold<T>(
     { lock, mutex }: Hold,
     fn: () => T | Promise<T>,

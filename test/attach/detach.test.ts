@@ -24,6 +24,22 @@ test('a snapshot', async () => {
   expect(api.volumesReassign.mock.calls).toEqual([[[{ snapshot: 'os--v', detach: [1], force: false }]]]);
 });
 
+test.each([false, true])(
+  'of a volume and a snapshot of one name, that of the request (volsnap: %s)',
+  async (volsnap) => {
+    const both = [attachment('os--v'), attachment('os--v', { snapshot: true, rights: 'ro' })];
+    for (const attachments of [both, both.toReversed()]) {
+      const api = mockApi();
+      api.attachmentsList.mockResolvedValue(attachments);
+      const entry = { [volsnap ? 'snapshot' : 'volume']: 'os--v', detach: [1], force: false };
+      writeCache({ a: request('os--v', { volsnap, rights: 1 }) });
+      await make({ api }).sync('a', 'os--v');
+      await make({ api }).detach('a');
+      expect(api.volumesReassign.mock.calls).toEqual([[[entry]], [[entry]]]);
+    }
+  },
+);
+
 test('takes two round trips', async () => {
   await using fake = await FakeStorPool.start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
   writeCache({ a: request('os--v') });

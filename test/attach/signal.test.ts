@@ -99,6 +99,69 @@ describe('a signal', () => {
   });
 });
 
+describe('a signal that is aborted while the service has a change', () => {
+  /** The service acts late, also when the caller has gone. */
+  async function slowService() {
+    const fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });
+    const db = make({ overrideConfig: fake.config, deviceTimeout: 5000 });
+    const api = db.api();
+    const reassign = api.volumesReassign.bind(api);
+    const abortWhileItIsCarriedOut = () => {
+      const { signal, reason, abort } = stoppable();
+      vi.spyOn(api, 'volumesReassign').mockImplementationOnce(
+        (entries, options) =>
+          new Promise((resolve, reject) => {
+            options?.signal?.addEventListener('abort', () => reject(options.signal?.reason));
+            setTimeout(abort, 1);
+            setTimeout(() => reassign(entries).then(resolve, reject), 100);
+          }),
+      );
+      return { signal, reason };
+    };
+    return { fake, db, abortWhileItIsCarriedOut };
+  }
+
+  test('attach(): detach() takes back what comes of it', async () => {
+    const { fake, db, abortWhileItIsCarriedOut } = await slowService();
+    const { signal, reason } = abortWhileItIsCarriedOut();
+    await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
+    expect(fake.attachments).toEqual([]);
+    expect(await db.detach('a')).toMatchObject({ outcome: 'detached' });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(fake.attachments).toEqual([]);
+    expect(cache()).toEqual({});
+    await fake.close();
+  });
+
+  test('detach(): what another attaches afterwards stays attached', async () => {
+    const { fake, db, abortWhileItIsCarriedOut } = await slowService();
+    await db.attach('a', request('os--v'));
+    const { signal, reason } = abortWhileItIsCarriedOut();
+    await expect(db.detach('a', { signal })).rejects.toBe(reason);
+    expect(await make({ overrideConfig: fake.config }).attach('b', request('os--v'))).toMatchObject({
+      alreadyAttached: false,
+    });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(fake.attachments).toMatchObject([{ volume: 'os--v' }]);
+    expect(Object.keys(cache())).toEqual(['b']);
+    await fake.close();
+  });
+
+  test('sync(): it changes nothing more', async () => {
+    const { fake, db, abortWhileItIsCarriedOut } = await slowService();
+    await db.attach('a', request('os--v'));
+    await db.detach('a');
+    writeCache({ a: request('os--v'), b: request('os--w') });
+    const { signal, reason } = abortWhileItIsCarriedOut();
+    vi.spyOn(db.api(), 'volumeList').mockImplementation(async (name) => [{ name }] as never);
+    await expect(db.sync('a', null, { signal })).rejects.toBe(reason);
+    await db.get();
+    expect(fake.attachments).toMatchObject([{ volume: 'os--v' }]);
+    expect(db.api().volumesReassign).toHaveBeenCalledTimes(1);
+    await fake.close();
+  });
+});
+
 describe('an API that does not answer for the moment', () => {
   test('is asked again without the lock, with one warning that says what is being waited for', async () => {
     await using fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });

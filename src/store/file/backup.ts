@@ -1,7 +1,17 @@
 import { constants } from 'node:fs';
 import { dirname } from 'node:path';
 import { debugOutput } from '../../observe/debug.js';
-import { CREATE, codeOf, disk, ifThere, isDenied, type OpenFile, READ, READ_WRITE } from './disk.js';
+import {
+  CREATE,
+  codeOf,
+  disk,
+  ifThere,
+  isDenied,
+  type OpenFile,
+  READ,
+  READ_WRITE,
+  replacing,
+} from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -10,15 +20,16 @@ const debug = debugOutput('storpool:lock');
 export const backupPath = (path: string) => `${path}.backup`;
 
 /**
- * The last byte of the copy, white space after its JSON. `pending`: the content was being written into the file;
- * `complete`: the file had it, on the disk.
+ * The last byte of the copy, white space after its JSON. `pending`: the file is still untouched; `writing`: the content
+ * is just being written into the file; `complete`: the file had it, on the disk.
  */
-const MARKS = { pending: 0x20, complete: 0x0a };
+const MARKS = { pending: 0x20, writing: 0x09, complete: 0x0a };
+type Mark = keyof typeof MARKS;
 
 /** What the copy says. */
 export interface Backup {
   content: Buffer;
-  isPending: boolean;
+  mark: Mark;
   /** Whether everyone who may write the file may write the copy, too: else it may be an old one for long. */
   isTrusted: boolean;
   /** Nanoseconds since 1970 */
@@ -33,11 +44,11 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
     const stats = copy.stat();
     if (!stats.isFile()) return undefined;
     const bytes = readAll(copy);
-    const mark = bytes.at(-1);
-    const isMarked = mark === MARKS.pending || mark === MARKS.complete;
+    const mark = (Object.keys(MARKS) as Mark[]).find((name) => MARKS[name] === bytes.at(-1));
     return {
-      content: isMarked ? bytes.subarray(0, -1) : bytes,
-      isPending: mark === MARKS.pending,
+      content: mark ? bytes.subarray(0, -1) : bytes,
+      // Earlier versions set none.
+      mark: mark ?? 'complete',
       isTrusted: isWritableForTheSame(stats, file.stat()),
       mtimeNs: stats.mtimeNs,
     };
@@ -82,20 +93,49 @@ export async function openBackup(path: string, file: OpenFile): Promise<OpenFile
   }
 }
 
-/** Puts new content into an open copy, and on the disk. Until then it is torn: the file must be whole. */
-export async function fillBackup(copy: OpenFile, content: Buffer, mark: keyof typeof MARKS): Promise<void> {
-  copy.truncate(0);
-  writeAll(copy, Buffer.concat([content, Buffer.of(MARKS[mark])]));
+/** Puts new content into an open copy, and on the disk. Until then it may be torn: the file must be whole. */
+export async function fillBackup(copy: OpenFile, content: Buffer, mark: Mark): Promise<void> {
+  const length = content.length + 1;
+  // Over the old content, because a kill between truncating and writing would leave nothing; the rest is white space.
+  const bytes = Buffer.alloc(Math.max(length, Number(copy.stat().size)), MARKS[mark]);
+  content.copy(bytes);
+  writeAll(copy, bytes);
+  copy.truncate(length);
   await copy.datasync();
 }
 
-/** Notes that the file has the content of an open copy, on the disk. Needs no flush: the copy was only more careful. */
-export const markComplete = (copy: OpenFile, content: Buffer) =>
-  writeAll(copy, Buffer.of(MARKS.complete), content.length);
+/** Notes how far the write has come. Needs no flush: without it a restore is only more careful. */
+export const setMark = (copy: OpenFile, content: Buffer, mark: Mark) =>
+  writeAll(copy, Buffer.of(MARKS[mark]), content.length);
 
-/** Whether an open copy still holds what was put into it as pending. */
-export const isStillPending = (copy: OpenFile, content: Buffer) =>
-  readAll(copy).equals(Buffer.concat([content, Buffer.of(MARKS.pending)]));
+/** Whether an open copy still holds what was put into it, and never came into the file. */
+export function isUnfinished(copy: OpenFile, content: Buffer): boolean {
+  const bytes = readAll(copy);
+  return bytes.subarray(0, -1).equals(content) && bytes.at(-1) !== MARKS.complete;
+}
+
+/** Puts a new copy in the place of the old one, for while the file is torn: then one of the two must be whole. */
+export async function replaceBackup(
+  path: string,
+  file: OpenFile,
+  content: Buffer,
+  mark: Mark,
+): Promise<void> {
+  const name = `${backupPath(path)}.new`;
+  const copy = replacing(name, () => disk.open(name, CREATE, 0o600));
+  try {
+    adopt(copy, file);
+    if (!isWritableForTheSame(copy.stat(), file.stat())) throw new Error('nobody would trust a new copy');
+    await fillBackup(copy, content, mark);
+    disk.rename(name, backupPath(path));
+  } catch (error) {
+    disk.unlink(name);
+    throw error;
+  } finally {
+    copy.close();
+  }
+  await flushDirectory(dirname(path));
+}
 
 /** Gives a new file the owner, group and mode of another; the group first, so that no other group ever gets in. */
 export function adopt(file: OpenFile, from: OpenFile): void {

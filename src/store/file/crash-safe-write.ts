@@ -2,7 +2,7 @@ import { debugOutput } from '../../observe/debug.js';
 import { warnOnce } from '../../observe/warn-once.js';
 import type { FileLock, LockContext } from '../lock/file-lock.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { backupPath, fillBackup, isStillPending, markComplete, openBackup, readBackup } from './backup.js';
+import { backupPath, fillBackup, isUnfinished, openBackup, readBackup, setMark } from './backup.js';
 import { codeOf, disk, isDenied, type OpenFile } from './disk.js';
 import { readAll, replaceAll } from './in-place.js';
 
@@ -45,6 +45,7 @@ export async function writeSafely(
     try {
       if (copy) await fillBackup(copy, bytes, 'pending');
       await check();
+      if (copy) setMark(copy, bytes, 'writing');
     } catch (error) {
       if (copy) await rollBackCopy(copy, lock, old, bytes);
       throw error instanceof SPLockedFileError
@@ -60,7 +61,7 @@ export async function writeSafely(
     lock.content = bytes;
     lock.isFlushed = true;
     await lock.checkAfterWrite();
-    if (copy) finish(() => markComplete(copy, bytes));
+    if (copy) finish(() => setMark(copy, bytes, 'complete'));
   } finally {
     if (copy) finish(() => copy.close());
   }
@@ -111,7 +112,7 @@ export async function keepBackupYoung(lock: FileLock, content: Buffer, context: 
     if (backup === undefined) return;
     const hasContent = backup !== 'unreadable' && backup.content.equals(content);
     // The mark is set after the flush of the file; a file that is younger has been written once more since then.
-    lock.isFlushed = hasContent && !backup.isPending && backup.mtimeNs >= lock.file.stat().mtimeNs;
+    lock.isFlushed = hasContent && backup.mark === 'complete' && backup.mtimeNs >= lock.file.stat().mtimeNs;
     if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
   } catch (error) {
     warnOfCopy(lock.path, context, error);
@@ -124,7 +125,7 @@ async function renewBackup(lock: FileLock, content: Buffer, hasContent = false):
   lock.isFlushed = true;
   const copy = await openBackup(lock.path, lock.file);
   try {
-    if (hasContent) markComplete(copy, content);
+    if (hasContent) setMark(copy, content, 'complete');
     else await fillBackup(copy, content, 'complete');
   } finally {
     copy.close();
@@ -187,7 +188,7 @@ async function rollBackCopy(copy: OpenFile, lock: FileLock, old: Buffer, refused
   try {
     if (lock.isOurs) await fillBackup(copy, old, 'complete');
     // Somebody else may be writing it by now.
-    else if (isStillPending(copy, refused)) disk.unlink(backupPath(lock.path));
+    else if (isUnfinished(copy, refused)) disk.unlink(backupPath(lock.path));
   } catch (error) {
     debug('%s cannot be rolled back: %s', backupPath(lock.path), (error as Error).message);
   }

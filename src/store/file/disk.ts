@@ -92,6 +92,7 @@ export const disk = {
   exists: (path: string) => fs.existsSync(path),
   lstat: (path: string) => fs.lstatSync(path, { bigint: true }),
   readdir: (path: string) => fs.readdirSync(path),
+  rename: (from: string, to: string) => fs.renameSync(from, to),
   rmdir: (path: string) => fs.rmdirSync(path),
   stat: (path: string) => fs.statSync(path, { bigint: true }),
   unlink: (path: string) => fs.unlinkSync(path),

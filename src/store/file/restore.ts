@@ -1,21 +1,24 @@
 import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { afterRealTime } from '../../async/event-loop.js';
+import { debugOutput } from '../../observe/debug.js';
 import type { FileLock, LockContext } from '../lock/file-lock.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { adopt, type Backup, backupPath, flushDirectory, readBackup } from './backup.js';
+import { adopt, type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
 import { corrupt, examine, formatContent } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
 import { CREATE, codeOf, disk, READ, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
+
+const debug = debugOutput('storpool:lock');
 
 /** Says when a file was restored from a copy that may be old, and from what. An operator removes it. */
 export const restoredPath = (path: string) => `${path}.restored`;
 
 /** So many torn contents are kept. */
 const TORN_KEPT = 10;
-/** A write of ours follows its copy within that time, even if a flush takes long. Nanoseconds. */
-const WRITE_TIME = 60_000_000_000n;
+/** A write of ours follows its mark within that time. Nanoseconds. */
+const WRITE_TIME = 1_000_000_000n;
 
 /** How long a file that looks torn is given to be written to its end, by somebody without our lock. Milliseconds. */
 const SECOND_LOOK = 50;
@@ -93,6 +96,10 @@ async function restore(
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
   const kept = keepTorn(lock.path, torn);
   if (!isOurs) await noteRestored(lock, `${fname} was torn and was restored from ${from}${kept}`, fname);
+  // Whoever is killed from here on leaves something torn again, and no more of it than what he has written.
+  await replaceBackup(lock.path, lock.file, bytes, isOurs ? 'writing' : 'complete').catch((error: Error) =>
+    debug('%s cannot be replaced: %s', backupPath(lock.path), error.message),
+  );
   await overwriteBroken(lock, bytes, context);
   const lost = isOurs
     ? 'This is what was being written'
@@ -113,12 +120,12 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
   }
 }
 
-/** Whether the tear is what a write of ours leaves that was interrupted after its copy had been written. */
-function isOurTear(lock: FileLock, torn: Buffer, { isPending, content, mtimeNs }: Backup): boolean {
+/** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
+function isOurTear(lock: FileLock, torn: Buffer, { mark, content, mtimeNs }: Backup): boolean {
   const since = lock.file.stat().mtimeNs - mtimeNs;
   const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
   const isBeginning = content.subarray(0, written.length).equals(written);
-  return isPending && isBeginning && since >= 0n && since <= WRITE_TIME;
+  return mark === 'writing' && isBeginning && since >= 0n && since <= WRITE_TIME;
 }
 
 /** The copy with what the torn content says newer. */

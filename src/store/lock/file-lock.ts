@@ -161,7 +161,7 @@ export class FileLock {
     } catch (error) {
       warn(`Error while closing ${fname}: ${(error as Error).message}`);
     }
-    // What was begun inside of the hold may go on for long, and keeps it.
+    // What was begun inside the hold may go on for long, and keeps it.
     this.#held.directory = undefined;
     this.content = undefined;
     debug('%s: unlocked', fname);

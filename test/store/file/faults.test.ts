@@ -140,7 +140,7 @@ test.each(['ENOSPC', 'EIO', 'EACCES'])(
     /** A write of ours that was interrupted. */
     const tear = () => {
       for (const name of readdirSync(path())) rmSync(path(name), { recursive: true });
-      writeFileSync(path('db.json.backup'), `${JSON.stringify(NEW)} `);
+      writeFileSync(path('db.json.backup'), `${JSON.stringify(NEW)}\t`);
       writeFileSync(fname, '{"a":1,"lo');
     };
     let faults = 0;

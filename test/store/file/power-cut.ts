@@ -7,7 +7,10 @@ export type State = ReadonlyMap<string, Buffer>;
 
 /** A change that is made in memory and reaches the disk at some time, or never. */
 type Change = { kind: 'truncate'; size: number } | { kind: 'write'; bytes: Buffer; at: number };
-type NameChange = { kind: 'link'; name: string; inode: Inode } | { kind: 'unlink'; name: string };
+type NameChange =
+  | { kind: 'link'; name: string; inode: Inode }
+  | { kind: 'unlink'; name: string }
+  | { kind: 'rename'; name: string; to: string; inode: Inode };
 
 interface Inode {
   onDisk: Buffer;
@@ -65,6 +68,13 @@ export class DiskModel {
       case 'unlink':
         this.#unlink(file);
         break;
+      case 'rename': {
+        const to = basename(String(args[1]));
+        if (inode) this.#current.set(to, inode);
+        this.#current.delete(file);
+        if (inode) this.#pendingNames.push({ kind: 'rename', name: file, to, inode });
+        break;
+      }
     }
   }
 
@@ -104,6 +114,7 @@ function changed(content: Buffer, change: Change): Buffer {
 }
 
 function renamed(names: Map<string, Inode>, change: NameChange): void {
+  if (change.kind === 'rename') names.set(change.to, change.inode);
   if (change.kind === 'link') names.set(change.name, change.inode);
   else names.delete(change.name);
 }
@@ -118,18 +129,21 @@ function possibleContents({ onDisk, pending }: Inode): Buffer[] {
   );
   return possible.flatMap((changes) =>
     changes.reduce<Buffer[]>(
-      (contents, change) => contents.flatMap((content) => torn(change).map((part) => changed(content, part))),
+      (contents, change) =>
+        contents.flatMap((content) => torn(change, content).map((part) => changed(content, part))),
       [onDisk],
     ),
   );
 }
 
-/** A write may reach the disk as a whole, in its first half, or as a length without its bytes. */
-function torn(change: Change): Change[] {
+/** A write may reach the disk as a whole, in its first half, or as a length without the bytes that are new. */
+function torn(change: Change, content: Buffer): Change[] {
   if (change.kind === 'truncate') return [change];
-  const { bytes } = change;
+  const { bytes, at } = change;
   const half = bytes.subarray(0, Math.floor(bytes.length / 2));
-  return [change, { ...change, bytes: Buffer.from(half) }, { ...change, bytes: Buffer.alloc(bytes.length) }];
+  const before = content.subarray(at, at + bytes.length);
+  const longer = Buffer.concat([before, Buffer.alloc(bytes.length - before.length)]);
+  return [change, { ...change, bytes: Buffer.from(half) }, { ...change, bytes: longer }];
 }
 
 function subsets<T>(items: readonly T[]): T[][] {

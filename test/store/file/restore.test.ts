@@ -41,21 +41,22 @@ afterEach(() => {
 const copy = () => readFileSync(path('db.json.backup'), 'utf8');
 /** What a write of this library leaves that is killed when it has written so much of the file. */
 function interruptedWrite(content: string, written: string): void {
-  writeFileSync(path('db.json.backup'), `${content} `);
+  writeFileSync(path('db.json.backup'), `${content}\t`);
   writeFileSync(fname, written);
 }
 /** As Python writes, without a flush and without a copy. */
 const writeAsPython = (content: object) => writeFileSync(fname, JSON.stringify(content, undefined, 1));
 
 describe('the copy', () => {
-  test('is pending until the file is written, and complete then', async () => {
+  test('is pending until the file is touched, then being written, and complete after that', async () => {
     const seen: string[] = [];
     mend = tamperWithDisk(({ name, path: where }) => {
-      if (name === 'file.truncate' && where === fname) seen.push(copy());
+      const isFlush = name === 'file.datasync' && where.endsWith('.backup');
+      if (isFlush || (name === 'file.truncate' && where === fname)) seen.push(copy());
       return undefined;
     });
     await db.add('a', 1);
-    expect(seen).toEqual(['{"a":1} ']);
+    expect(seen).toEqual(['{"a":1} ', '{"a":1}\t']);
     expect(copy()).toBe('{"a":1}\n');
   });
 
@@ -172,7 +173,30 @@ describe('a write of another program that was interrupted', () => {
     expect(JSON.parse(copy())).toEqual(await db.get());
   });
 
-  test('is not taken for ours because a copy is pending', async () => {
+  test('is not taken for ours because one of ours was killed before it touched the file', async () => {
+    writeFileSync(path('db.json.backup'), '{"a":1,"b":2,"c":3} ');
+    writeAsPython({ a: 1, b: 2, d: 4 });
+    writeFileSync(fname, '');
+    expect(await db.get()).toEqual({ a: 1, b: 2, c: 3 });
+    expect(await db.note()).toMatch(/was torn/);
+  });
+
+  test('keeps its entries also when the restore is interrupted', async () => {
+    writeFileSync(fname, '{"a": 10, "new": {"volume": "os--1"}, "b');
+    let isBroken = false;
+    mend = tamperWithDisk(({ name, path: where }) => {
+      isBroken ||= name === 'file.write' && where === fname;
+      if (isBroken) throw systemError('EIO');
+      return undefined;
+    });
+    await expect(db.get()).rejects.toMatchObject({ code: 'EIO' });
+    mend();
+    expect(readFileSync(fname, 'utf8')).toBe('');
+    expect(await db.get()).toEqual({ a: 10, b: 2, new: { volume: 'os--1' } });
+    expect(readdirSync(path()).filter((name) => name.endsWith('.new'))).toEqual([]);
+  });
+
+  test('is not taken for ours because a copy is being written', async () => {
     interruptedWrite('{"a":1,"b":2}', '{"a": 1, "c": 3, "');
     expect(await db.get()).toEqual({ a: 1, b: 2, c: 3 });
     expect(await db.note()).toMatch(/was torn/);
