@@ -48,7 +48,7 @@ export class Cluster {
   /**
    * @param checkLock - throws when the lock is no longer held: then nothing may be changed
    * @param options - for each call; left out if empty, because mocks compare arguments
-   * @param leave - called when the signal is aborted while the service has a change: the caller need not wait for it
+   * @param leave - called when the signal is aborted while a change is under way: the caller need not wait for it
    */
   constructor(
     api: AttachDBApi,

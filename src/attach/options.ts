@@ -79,7 +79,7 @@ export interface SyncOptions {
    * Ends all waits and requests at once; the call then throws the signal's reason. If that is an `Error` without a
    * `cause` and the call was waiting for a retry, its `cause` becomes the failure before it.
    *
-   * A change that has been sent is carried out all the same: the lock is kept until the service has answered.
+   * A change that has been sent is still carried out: the lock is kept until the service has replied.
    */
   signal?: AbortSignal | undefined;
 }

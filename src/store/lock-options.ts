@@ -3,26 +3,26 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const KERNEL_LOCK = ['auto', 'required', 'off'] as const;
 
-/** How a file is locked. Times are milliseconds. */
+/** How a file is locked. Times are in milliseconds. */
 export interface LockOptions {
   /**
    * How long to wait for the lock, counted from the call. Keep it longer than `stale`, so that a lock
-   * directory that a dead process left behind never fails a call. Default: `15_000`.
+   * directory left by a dead process never makes a call fail. Default: `15_000`.
    */
   timeout?: number | undefined;
-  /** After what time a lock directory that nobody refreshes is taken over, at least 10000: plain
+  /** How long a lock directory must go without a refresh before it is taken over; at least 10000, because plain
    * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`. */
   stale?: number | undefined;
   /**
-   * Whether to take the lock that the Python services know, `flock(2)` on the file itself, through `koffi` or
-   * the `flock` program. `auto`: where neither is available, say so once and go on with the lock directory
-   * alone. `required`: that is an error. `off`: never; only for files that no Python service uses.
+   * Whether to take the lock that the Python services take, `flock(2)` on the file itself, through `koffi` or
+   * the `flock` program. `auto`: if neither is available, warn once and use only the lock directory.
+   * `required`: if neither is available, throw an error. `off`: never; only for files that no Python service uses.
    * Default: `'auto'`.
    */
   kernelLock?: (typeof KERNEL_LOCK)[number] | undefined;
 }
 
-/** The same with nothing left open. */
+/** The same, with the defaults filled in. */
 export interface ResolvedLockOptions {
   timeout: number;
   stale: number;
@@ -32,7 +32,7 @@ export interface ResolvedLockOptions {
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. */
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
-  if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give milliseconds from 0 on');
+  if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');
   if (!(stale >= 10_000 && stale <= MAX_TIMER)) {
     throw invalid('stale', stale, `give milliseconds from 10000 to ${MAX_TIMER}`);
   }

@@ -1,12 +1,12 @@
 /**
- * What went wrong with the locked file: somebody else kept it locked (`ELOCKED`), our own lock was lost
- * (`ECOMPROMISED`), its content is not what it must be (`ECORRUPT`), or the system's code, as `ENOENT` or
+ * What went wrong with the locked file: someone else kept it locked (`ELOCKED`), our own lock was lost
+ * (`ECOMPROMISED`), its content is invalid (`ECORRUPT`), or the system's code, for example `ENOENT` or
  * `EACCES`.
  */
 export type SPLockedFileErrorCode = 'ELOCKED' | 'ECOMPROMISED' | 'ECORRUPT' | (string & {});
 
 /**
- * A locked file could not be locked, read or written. The message names the file and the remedy.
+ * A file could not be locked, read or written. The message names the file and the remedy.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedFileError`.
  */

@@ -11,23 +11,23 @@ import { type Job, SharedHold } from './lock/shared-hold.js';
 import { type LockOptions, resolveLockOptions } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
-/** What {@link SPLockedFile.withLock} takes. */
+/** The options of {@link SPLockedFile.withLock}. */
 export interface WithLockOptions {
   /** Ends the wait for the lock at once; `withLock` then throws the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** How long to wait for the lock. Milliseconds. Default: the `timeout` of the lock options. */
+  /** How long to wait for the lock, in milliseconds. Default: the `timeout` of the lock options. */
   timeout?: number | undefined;
-  /** What the lock is for, for example `rebuild of the cache`; others that time out waiting for it are told. */
+  /** What the lock is for, for example `rebuild of the cache`; others see it if they time out waiting for the lock. */
   purpose?: string | undefined;
 }
 
 /**
- * A JSON file that several processes share, one at a time. The file must exist.
+ * A JSON file that several processes use, one at a time. The file must exist.
  *
- * It survives a kill or a power cut at any moment: a complete copy is kept beside it, in `FILE.backup`, and whoever has
- * the kernel lock and finds the file torn restores it from there. After a restore from a copy that may be old there is
- * `FILE.restored`, until an operator removes it. That works for objects, lists and strings; a bare number cannot be told
- * from its own beginning.
+ * It survives a kill or a power cut at any moment: a complete copy is kept in `FILE.backup`, and whoever has
+ * the kernel lock and finds the file torn restores it from there. After a restore from a copy that may be old, there is
+ * `FILE.restored` until an operator removes it. This works for objects, lists and strings, but not for a bare number,
+ * because a torn number may look like a whole one.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedFile`.
  */
@@ -40,22 +40,22 @@ export class SPLockedFile {
   /** What was last read or written, and what it says if that has been looked at. */
   #last: { bytes: Buffer; parsed?: { value: unknown } } | undefined;
 
-  /** @throws {@link SPLockedFileError} `EINVAL` for a lock option that makes no sense. */
+  /** @throws {@link SPLockedFileError} `EINVAL` for an invalid lock option. */
   constructor(fname: string, lock: LockOptions = {}) {
     this.fname = fname;
     this.#context = { fname, options: resolveLockOptions(lock), warn: (message) => this.#warn(message) };
   }
 
   /**
-   * Runs a function while the file is locked, and gives back what it gives.
+   * Runs a function while the file is locked, and returns its result.
    *
-   * Inside of the function, `withLock` and all other methods of the same object join the lock that is
-   * already held; several of them started at once run one after the other, and the lock is given back after the
-   * last. What is still running in the function's context after it has ended (a promise nobody awaited) locks anew.
+   * Inside the function, `withLock` and all other methods of the same object use the lock that is
+   * already held. If several of them start at once, they run one after the other, and the lock is released after the
+   * last. Code that still runs after the function has ended (a promise that nobody awaits) takes the lock anew.
    *
    * Reference: `with locked_file:`.
    *
-   * @throws {@link SPLockedFileError} `ELOCKED` when somebody else holds the lock for longer than the
+   * @throws {@link SPLockedFileError} `ELOCKED` when someone else holds the lock for longer than the
    * timeout, or the system's code when the file cannot be opened or locked.
    */
   async withLock<T>(fn: () => T | Promise<T>, options: WithLockOptions = {}): Promise<T> {
@@ -70,19 +70,19 @@ export class SPLockedFile {
   }
 
   /**
-   * As {@link withLock}, for calls that can share a hold: those of this object that wait at the same time are served
+   * Like {@link withLock}, for calls that can share a hold: those of this object that wait at the same time are served
    * one after the other by whoever gets the lock, each in its own asynchronous context. A `withLock()` in between
-   * keeps the order. Inside of `withLock()` it is the same as that.
+   * keeps the order. Inside `withLock()`, it is the same as that.
    *
-   * @param fn - gets an object that stands for the hold, the same for all that share it
+   * @param fn - receives an object that stands for the hold, the same for all calls that share it
    */
   protected withSharedLock<T>(fn: (hold: object) => Promise<T>, options?: WithLockOptions): Promise<T> {
     return this.withSharedItems((_items, hold) => fn(hold), undefined, options);
   }
 
   /**
-   * As {@link withSharedLock}; calls with the same `fn` that directly follow one another are one call of it with the
-   * items of all, and have one outcome.
+   * Like {@link withSharedLock}, but consecutive calls with the same `fn` become one call of it, with the
+   * items of all, and share its outcome.
    */
   protected async withSharedItems<I, T>(
     fn: (items: I[], hold: object) => Promise<T>,
@@ -115,7 +115,7 @@ export class SPLockedFile {
   }
 
   /**
-   * Whether the file holds something else than this object last read or wrote.
+   * Whether the content of the file differs from what this object last read or wrote.
    *
    * Reference: `changed()`, which compares time and size; two writes within one clock tick escape that.
    */
@@ -138,13 +138,13 @@ export class SPLockedFile {
   }
 
   /**
-   * Puts a value in place of the content. Nothing is written when that makes no difference.
+   * Replaces the content with a value. Writes nothing if that makes no difference.
    *
    * Reference: `jsdump(obj)`.
    *
-   * @throws TypeError for what JSON cannot hold; {@link SPLockedFileError} `ECOMPROMISED` when the lock was
-   * lost meanwhile, and nothing is written then; or the system's code, and the message says whether the old
-   * or the new content stands.
+   * @throws TypeError for a value that JSON cannot hold; {@link SPLockedFileError} `ECOMPROMISED` when the lock was
+   * lost, and then nothing is written; or the system's code, with a message that says whether the file has the old
+   * or the new content.
    */
   async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
     const bytes = formatContent(value);
@@ -176,14 +176,14 @@ export class SPLockedFile {
     }, options);
   }
 
-  /** As {@link jsdump}, with a value that nobody will change any more, inside of the hold in which the file was loaded. */
+  /** As {@link jsdump}, with a value that nobody will change any more, inside the hold in which the file was loaded. */
   protected async dumpShared(value: unknown): Promise<void> {
     const bytes = formatContent(value);
     await this.#withFile((lock) => this.#write(lock, bytes));
     this.#last = { bytes, parsed: { value } };
   }
 
-  /** Whether this asynchronous context is inside of `withLock()`. */
+  /** Whether this asynchronous context is inside `withLock()`. */
   protected get holdsLock(): boolean {
     return currentHold(this) !== undefined;
   }
@@ -193,12 +193,12 @@ export class SPLockedFile {
     return this.#withFile((lock) => this.#check(lock));
   }
 
-  /** What is written in `FILE.restored`, which says that the file may be an old one; for use inside of a hold. */
+  /** The content of `FILE.restored`, which says that the file may be an old one; for use inside a hold. */
   protected restoredNote(): Promise<string | undefined> {
     return this.#withFile(async (lock) => readRestoredNote(lock.path));
   }
 
-  /** Told of what an operator should know of and no caller can act on. */
+  /** Receives warnings that an operator should see and no caller can act on. */
   protected warn(message: string): void {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
@@ -220,7 +220,7 @@ export class SPLockedFile {
     return this.#joinable;
   }
 
-  /** Those who are inside of the same hold may keep one another waiting, too. */
+  /** Those who are inside the same hold may keep one another waiting, too. */
   async #withinHold<T>(
     { lock, mutex }: Hold,
     fn: () => T | Promise<T>,
@@ -234,7 +234,7 @@ export class SPLockedFile {
       if (!deadline.isOver) throw reason;
       throw new SPLockedFileError(
         'ELOCKED',
-        `Timed out after ${timeout} ms waiting for another call inside of the same withLock() of ${this.fname}`,
+        `Timed out after ${timeout} ms waiting for another call inside the same withLock() of ${this.fname}`,
       );
     } finally {
       deadline.clear();
@@ -262,7 +262,7 @@ export class SPLockedFile {
     if (readRestoredNote(lock.path) === undefined) return;
     const note = restoredPath(lock.path);
     this.#warn(
-      `${this.fname} may lack what was in it, because it was restored from an older copy: ${note} says when. Compare it with what is attached to this host, and then remove ${note}`,
+      `${this.fname} may lack recent changes, because it was restored from an older copy (see ${note}). Compare it with what is attached to this host, then remove ${note}`,
     );
   }
 

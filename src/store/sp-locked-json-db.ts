@@ -5,19 +5,19 @@ import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 type Change<V> = (data: Map<string, V>) => boolean;
 
 /**
- * Values by their keys, in a JSON file that several processes share.
+ * Values by key, in a JSON file that several processes share.
  *
- * Any string is a key, `__proto__` too.
+ * Any string can be a key, even `__proto__`.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
  *
  * Every call takes a `signal` and a `timeout` for the wait for the lock.
  *
- * @typeParam V - the values; whoever else writes the file is trusted to keep to it
+ * @typeParam V - the type of the values; it is not checked when other programs write the file
  */
 export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   /**
-   * All values by their keys: a copy of the present content, which the caller may change.
+   * All values, by key: a copy of the content, which the caller may change.
    *
    * Reference: `get()`.
    *
@@ -32,12 +32,12 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * Reference: `add(key, value)`.
    *
-   * @throws TypeError for a value that JSON cannot hold; nothing is written then.
+   * @throws TypeError for a value that JSON cannot hold; then nothing is written.
    */
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
     const text = JSON.stringify(value);
     if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
-    // A copy of its own, because the caller may change the value.
+    // A copy, because the caller may change the value.
     const copy = JSON.parse(text) as V;
     await this.#change((data) => {
       data.set(key, copy);
@@ -46,7 +46,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   }
 
   /**
-   * Removes a key; one that is not there is no error.
+   * Removes a key. A missing key is not an error.
    *
    * Reference: `remove(key)`.
    */
@@ -55,7 +55,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
   }
 
   /**
-   * Removes all of the keys in one write, and writes nothing when none of them is there.
+   * Removes all these keys in one write, and writes nothing if all of them are missing.
    *
    * Reference: `removeKeys(keys)`.
    */
@@ -81,7 +81,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
     if (made.length > 0) await this.dumpShared(Object.fromEntries(data));
   };
 
-  /** As {@link get}, but not to be changed. */
+  /** Like {@link get}, but the caller must not change it. */
   protected async getShared(): Promise<Readonly<Record<string, V>>> {
     const check = (data: unknown) => {
       if (typeof data === 'object' && data !== null && !Array.isArray(data)) return;

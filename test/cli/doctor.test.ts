@@ -262,7 +262,7 @@ test('a torn cache with a copy: what a service would make of it, and the cache s
   expect(host.readCache()).toEqual(healthy());
   expect((await host.faults()).map(([check]) => check)).toEqual(['leftovers', 'leftovers']);
   expect((await host.cli('doctor')).stdout).toMatch(
-    /\n +\S+Z by process \d+ on \S+: \S+cache\.json was torn and is restored from/u,
+    /\n +\S+Z by process \d+ on \S+: \S+cache\.json was torn and was restored from/u,
   );
   expect(await host.cli('doctor', ['--fix', '--yes'])).toMatchObject({ code: 0 });
 });

@@ -104,7 +104,7 @@ export async function openBackup(path: string, file: OpenFile): Promise<OpenFile
 /** Puts new content into an open copy, and on the disk. Until then it may be torn: the file must be whole. */
 export async function fillBackup(copy: OpenFile, content: Buffer, mark: Mark): Promise<void> {
   const length = content.length + 1;
-  // Over the old content, since a kill between truncating and writing would leave nothing; the rest is white space.
+  // Over the old content, because a kill between truncating and writing would leave nothing; the rest is white space.
   const bytes = Buffer.alloc(Math.max(length, Number(copy.stat().size)), MARKS[mark]);
   content.copy(bytes);
   writeAll(copy, bytes);

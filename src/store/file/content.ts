@@ -50,7 +50,7 @@ function examineBroken(bytes: Buffer): Content {
 export const corrupt = (fname: string, problem: string, cause?: unknown) =>
   new SPLockedFileError(
     'ECORRUPT',
-    `${fname} ${problem}; nothing was changed. Restore it from a copy, or put {} into it if nothing is attached to this host`,
+    `${fname} ${problem}; nothing was changed. Restore it from a copy, or write {} into it if nothing is attached to this host`,
     { cause },
   );
 

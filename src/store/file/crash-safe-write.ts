@@ -48,7 +48,9 @@ export async function writeSafely(
       if (copy) setMark(copy, bytes, 'writing');
     } catch (error) {
       if (copy) await rollBackCopy(copy, lock, old, bytes);
-      throw error instanceof SPLockedFileError ? error : writeFailed(fname, error, 'the old content stands');
+      throw error instanceof SPLockedFileError
+        ? error
+        : writeFailed(fname, error, 'it still has the old content');
     }
     lock.content = undefined;
     try {
@@ -87,7 +89,7 @@ export async function overwriteBroken(lock: FileLock, bytes: Buffer, context: Lo
     throw writeFailed(
       context.fname,
       cause,
-      `what ${backupPath(lock.path)} holds is restored at the next access`,
+      `what ${backupPath(lock.path)} contains is restored at the next access`,
     );
   }
   lock.content = bytes;
@@ -138,7 +140,7 @@ async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile 
   } catch (error) {
     // There is no older copy where a directory is.
     if (!isDenied(error) && codeOf(error) !== 'EISDIR')
-      throw writeFailed(context.fname, error, 'the old content stands');
+      throw writeFailed(context.fname, error, 'it still has the old content');
     warnOfCopy(lock.path, context, error);
     return undefined;
   }
@@ -157,7 +159,7 @@ const warnOfCopy = (path: string, { fname, warn }: LockContext, error: unknown) 
   warnOnce(
     warn,
     `backup ${fname}`,
-    `Cannot write ${backupPath(path)}: ${(error as Error).message}. A process that is killed while it writes ${fname} will leave it torn; let the copy and its directory be writable for this user's group`,
+    `Cannot write ${backupPath(path)}: ${(error as Error).message}. A process that is killed while it writes ${fname} will leave it torn: make the copy and its directory writable for this user's group`,
   );
 
 /** After a write in place has failed: tries to put the old content back. */
@@ -170,15 +172,15 @@ async function rollBack(
     await replaceAll(lock.file, old);
     lock.content = old;
     if (copy) await rollBackCopy(copy, lock, old, bytes);
-    return writeFailed(fname, cause, 'the old content stands');
+    return writeFailed(fname, cause, 'it still has the old content');
   } catch (error) {
     debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
     return writeFailed(
       fname,
       cause,
       copy
-        ? `the new content is in ${backupPath(lock.path)} and is restored at the next access`
-        : 'neither could the old content be put back; restore it from a copy',
+        ? `the new content is in ${backupPath(lock.path)}, and is restored at the next access`
+        : 'the old content could not be put back either: restore it from a copy',
     );
   }
 }

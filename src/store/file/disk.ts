@@ -15,11 +15,7 @@ async function watched(flush: Promise<void>, path: string): Promise<void> {
   const start = performance.now();
   const timer = setInterval(() => {
     const waited = Math.round(performance.now() - start);
-    debug(
-      'waiting for %d ms for the flush of %s: for the disk, or for a place in the thread pool',
-      waited,
-      path,
-    );
+    debug('waiting for %d ms for the flush of %s: for the disk, or for a thread of the pool', waited, path);
   }, 1000);
   try {
     await flush;
@@ -113,11 +109,11 @@ export const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
 export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 export const READ_WRITE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
 
-/** The name of a system error by its number, as `EDQUOT` for 122, which Node.js 20 does not name. */
+/** The name of a system error by its number, for example `EDQUOT` for 122, which Node.js 20 does not name. */
 export const errnoName = (errno: number): string =>
   Object.entries(constants.errno).find(([, number]) => number === errno)?.[0] ?? `error ${errno}`;
 
-/** The system's code of an error, as `ENOENT`. */
+/** The system's code of an error, for example `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
   const { code, errno } = error as NodeJS.ErrnoException;
   return code?.startsWith?.('Unknown system error') ? errnoName(-Number(errno)) : code;

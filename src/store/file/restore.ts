@@ -83,32 +83,31 @@ async function restore(
   const { fname, warn } = context;
   const problem = torn.length === 0 ? 'is empty' : 'ends before its JSON does';
   if (!lock.hasKernelLock) {
-    throw corrupt(
-      fname,
-      `${problem}, and without the kernel lock it cannot be told from one that a Python service is just writing`,
-    );
+    throw corrupt(fname, `${problem}, and without the kernel lock a Python service may be writing it now`);
   }
   const backup = readCopy(lock, fname, problem);
   const copied = backup?.isTrusted ? examine(backup.content, fname) : undefined;
   if (backup === undefined || copied?.state !== 'whole') {
     const copy =
-      backup?.isTrusted === false ? ` (not everyone who writes it may write ${backupPath(lock.path)})` : '';
-    throw corrupt(fname, `${problem}, and there is no copy to be trusted${copy}`);
+      backup?.isTrusted === false
+        ? ` (not every user who can write it can write ${backupPath(lock.path)})`
+        : '';
+    throw corrupt(fname, `${problem}, and there is no copy that can be trusted${copy}`);
   }
   const isOurs = isOurTear(torn, backup);
   const bytes = isOurs ? backup.content : merged(backup.content, copied.value, entries);
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
   const kept = keepTorn(lock.path, torn);
-  if (!isOurs) await noteRestored(lock, `${fname} was torn and is restored from ${from}${kept}`, fname);
+  if (!isOurs) await noteRestored(lock, `${fname} was torn and was restored from ${from}${kept}`, fname);
   // Whoever is killed from here on leaves something torn again, and no more of it than what he has written.
   await replaceBackup(lock.path, lock.file, bytes, isOurs ? 'writing' : 'complete').catch((error: Error) =>
     debug('%s cannot be replaced: %s', backupPath(lock.path), error.message),
   );
   await overwriteBroken(lock, bytes, context);
   const lost = isOurs
-    ? 'It is what was being written'
-    : `What other programs changed since then may be lost: look at it, and then remove ${restoredPath(lock.path)}`;
-  warn(`${fname} was torn (${torn.length} bytes${kept}); it is restored from ${from}. ${lost}`);
+    ? 'This is what was being written'
+    : `Later changes by other programs may be lost: check it, then remove ${restoredPath(lock.path)}`;
+  warn(`${fname} was torn (${torn.length} bytes${kept}); it was restored from ${from}. ${lost}`);
   return bytes;
 }
 
@@ -175,7 +174,7 @@ async function noteRestored(lock: FileLock, line: string, fname: string): Promis
   } catch (cause) {
     throw new SPLockedFileError(
       codeOf(cause) ?? 'EIO',
-      `${fname} is torn and its copy may be old, but ${path} cannot be written, which would tell of that: ${(cause as Error).message}; nothing was changed. Let the directory be writable for this user's group`,
+      `${fname} is torn and its copy may be old, but ${path}, which would say so, cannot be written: ${(cause as Error).message}; nothing was changed. Make the directory writable for this user's group`,
       { cause },
     );
   }

@@ -128,7 +128,7 @@ async function tryKernel(
     warnOnce(
       warn,
       `kernel lock ${fname}`,
-      `Cannot take the kernel lock on ${fname}: ${error.message}. The lock directory alone does not keep Python services out; ${remedy}`,
+      `Cannot take the kernel lock on ${fname}: ${error.message}. The lock directory alone does not keep Python services out: ${remedy}`,
     );
     return 'unavailable';
   }
@@ -152,11 +152,11 @@ async function tryDirectory(
       ? 'remove what is there'
       : isFull(error)
         ? 'make room there'
-        : "let the directory be writable for this user's group";
+        : "make the directory writable for this user's group";
     warnOnce(
       warn,
       `lock directory ${fname}`,
-      `Cannot make ${lockDirectoryOf(path)}: ${(error as Error).message}. The kernel lock alone guards ${fname}, which programs that use only proper-lockfile do not see; ${remedy}`,
+      `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${remedy}`,
     );
     return undefined;
   }

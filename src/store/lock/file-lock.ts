@@ -154,14 +154,14 @@ export class FileLock {
       await this.#held.directory?.release();
     } catch (error) {
       const directory = lockDirectoryOf(this.path);
-      warn(`Cannot remove ${directory}, which delays the next holder: ${(error as Error).message}`);
+      warn(`Cannot remove ${directory}, so the next holder must wait: ${(error as Error).message}`);
     }
     try {
       this.file.close();
     } catch (error) {
-      warn(`Closing ${fname} reports an error: ${(error as Error).message}`);
+      warn(`Error while closing ${fname}: ${(error as Error).message}`);
     }
-    // What was begun inside of the hold may go on for long, and keeps it.
+    // What was begun inside the hold may go on for long, and keeps it.
     this.#held.directory = undefined;
     this.content = undefined;
     debug('%s: unlocked', fname);

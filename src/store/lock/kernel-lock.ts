@@ -42,8 +42,8 @@ async function throughKoffi(): Promise<Locker> {
     if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
     const code = errnoName(koffi.errno());
     if (BUSY.has(code)) return false;
-    if (UNSUPPORTED.has(code)) throw new KernelLockUnavailable(`flock() gives ${code}`);
-    throw Object.assign(new Error(`flock() gives ${code}`), { code });
+    if (UNSUPPORTED.has(code)) throw new KernelLockUnavailable(`flock() failed with ${code}`);
+    throw Object.assign(new Error(`flock() failed with ${code}`), { code });
   };
 }
 
@@ -73,8 +73,8 @@ async function throughProgram(fd: number): Promise<boolean> {
       if (failed !== undefined) reject(failed);
       else if (status === 0 || status === CONFLICT) resolve(status === 0);
       else if (killedBy === null)
-        reject(new KernelLockUnavailable(said.trim() || `the flock program ends with ${status}`));
-      else reject(Object.assign(new Error(`the flock program was ended by ${killedBy}`), { code: 'EINTR' }));
+        reject(new KernelLockUnavailable(said.trim() || `the flock program exited with ${status}`));
+      else reject(Object.assign(new Error(`the flock program was killed by ${killedBy}`), { code: 'EINTR' }));
     });
   });
 }

@@ -165,7 +165,7 @@ export async function tryLockDirectory(
       for (let waited = 0; ; waited += REFRESH_LOOK) {
         if (lost !== undefined) throw lost;
         const stats = disk.stat(directory);
-        if (!isOurs(directory, stats)) throw new Error('somebody took it over');
+        if (!isOurs(directory, stats)) throw new Error('another program took it over');
         if (now() - Number(stats.mtimeMs) <= Math.min(stale, USUAL_STALE) * TRUSTED) return;
         if (waited >= REFRESH_TIME) throw new Error('it could not be refreshed in time');
         await sleep(REFRESH_LOOK);
@@ -197,14 +197,14 @@ export class AbandonedLock {
     const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;
     if (!stats.isDirectory())
-      throw new LockDirectoryObstructed(`${directory} is no directory, but in its place`);
+      throw new LockDirectoryObstructed(`${directory} exists, but is not a directory`);
     const id = identity(stats);
     const seen = `${id} ${stats.mtimeNs}`;
     // By our own monotonic clock: the wall clock may have been set back since the directory was refreshed.
     if (seen !== this.#seen) {
       const inside = ifThere(() => disk.readdir(directory))?.[0];
       if (inside !== undefined)
-        throw new LockDirectoryObstructed(`${directory} is no lock: it holds ${inside}`);
+        throw new LockDirectoryObstructed(`${directory} is not a lock: it contains ${inside}`);
       this.#seen = seen;
       this.#since = performance.now();
     }

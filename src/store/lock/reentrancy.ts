@@ -2,12 +2,12 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FileLock } from './file-lock.js';
 import { Mutex } from './mutex.js';
 
-/** One hold of the lock, or a part of it: a `withLock` inside of it is given a part of its own. */
+/** One hold of the lock, or a part of it: a `withLock` inside it is given a part of its own. */
 export class Hold {
   readonly lock: FileLock;
   /** The hold that this is a part of. */
   readonly outer: Hold | undefined;
-  /** Those inside of this hold go one after the other, so that their reads and writes never mix. */
+  /** Those inside this hold go one after the other, so that their reads and writes never mix. */
   readonly mutex = new Mutex();
   /** Until its function has ended: what still runs in its context then has no lock. */
   isOpen = true;
@@ -31,7 +31,7 @@ export function currentHold(owner: object): Hold | undefined {
   return hold;
 }
 
-/** Runs a function inside of a hold; those that it starts there are waited for, too. */
+/** Runs a function inside a hold; those that it starts there are waited for, too. */
 export async function runInHold<T>(owner: object, lock: FileLock, fn: () => T | Promise<T>): Promise<T> {
   const hold = new Hold(lock, currentHold(owner));
   // A context that goes on from hold to hold must not keep those that have ended.

@@ -99,7 +99,7 @@ describe('a fault at every single call of a write', () => {
         expect(error, what).toBeInstanceOf(SPLockedFileError);
         const { message } = error as Error;
         expect(message, what).toContain(fname);
-        if (message.includes('the old content stands')) expect(state, what).toBe('old');
+        if (message.includes('it still has the old content')) expect(state, what).toBe('old');
         else if (/the new content/iu.test(message)) expect(state, what).toBe('new');
         else expect(message, what).toMatch(/^Cannot (lock|read) /u);
       }
@@ -188,7 +188,7 @@ describe('a disk that breaks for good', () => {
     await expect(attempt).rejects.toMatchObject({
       code: 'EIO',
       message: expect.stringMatching(
-        /the new content is in .*db\.json\.backup and is restored at the next access/,
+        /the new content is in .*db\.json\.backup, and is restored at the next access/,
       ),
     });
     mend();
@@ -221,7 +221,7 @@ describe('a disk that breaks for good', () => {
     const db = new QuietDB(fname);
     await expect(db.add('b', 2)).rejects.toMatchObject({
       code: 'EIO',
-      message: expect.stringContaining('neither could the old content be put back'),
+      message: expect.stringContaining('the old content could not be put back either'),
     });
     expect(db.warnings).toEqual([expect.stringContaining('db.json.backup')]);
   });
@@ -252,7 +252,7 @@ test('what could not be written does not come back from the backup when the file
   });
   await expect(new QuietDB(fname).add('b', 2)).rejects.toMatchObject({
     code: 'ENOSPC',
-    message: expect.stringContaining('the old content stands'),
+    message: expect.stringContaining('it still has the old content'),
   });
   mend();
   writeFileSync(fname, '{"a":');

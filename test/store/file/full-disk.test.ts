@@ -39,7 +39,7 @@ test('on a disk that is full the old content stands, and the next write succeeds
       failures++;
       expect(error).toMatchObject({
         code: 'ENOSPC',
-        message: expect.stringContaining('the old content stands'),
+        message: expect.stringContaining('it still has the old content'),
       });
       expect(readFileSync(fname, 'utf8')).toBe(stood);
     });

@@ -130,7 +130,7 @@ describe('the copy', () => {
       if (name === 'file.datasync' && where.endsWith('.backup')) throw systemError('EIO');
       return undefined;
     });
-    await expect(db.add('b', 2)).rejects.toThrow('the old content stands');
+    await expect(db.add('b', 2)).rejects.toThrow('it still has the old content');
     mend();
     expect(copy().trim()).toBe('{"a":1}');
   });
@@ -172,7 +172,7 @@ describe('a write of ours that was interrupted', () => {
     async (written) => {
       interruptedWrite('{"a":1,"b":2}', written);
       expect(await db.get()).toEqual({ a: 1, b: 2 });
-      expect(db.warnings).toEqual([expect.stringMatching(/was torn .*It is what was being written/)]);
+      expect(db.warnings).toEqual([expect.stringMatching(/was torn .*This is what was being written/)]);
       expect(await db.note()).toBeUndefined();
       expect(copy()).toBe('{"a":1,"b":2}\n');
     },
@@ -197,7 +197,7 @@ describe('a write of another program that was interrupted', () => {
     );
     expect(await db.note()).toBe(note);
     await db.add('c', 3);
-    const warned = expect.stringMatching(/may lack what was in it.*then remove .*db\.json\.restored/);
+    const warned = expect.stringMatching(/may lack recent changes.*then remove .*db\.json\.restored/);
     expect(db.warnings).toEqual([expect.stringContaining('may be lost'), warned, warned]);
   });
 
@@ -251,7 +251,9 @@ describe('a write of another program that was interrupted', () => {
     });
     await expect(db.get()).rejects.toMatchObject({
       code: 'EACCES',
-      message: expect.stringMatching(/its copy may be old, but .*db\.json\.restored cannot be written/),
+      message: expect.stringMatching(
+        /its copy may be old, but .*db\.json\.restored, which would say so, cannot be written/,
+      ),
     });
     expect(readFileSync(fname, 'utf8')).toBe('');
   });
@@ -285,7 +287,7 @@ describe('a copy', () => {
     writeFileSync(fname, '{"a"');
     await expect(db.get()).rejects.toMatchObject({
       code: 'ECORRUPT',
-      message: expect.stringContaining('there is no copy to be trusted'),
+      message: expect.stringContaining('there is no copy that can be trusted'),
     });
     expect(readFileSync(fname, 'utf8')).toBe('{"a"');
   });
@@ -301,7 +303,7 @@ describe('a copy', () => {
     interruptedWrite('{"a":1}', '');
     chmodSync(fname, 0o660);
     chmodSync(path('db.json.backup'), 0o640);
-    await expect(db.get()).rejects.toThrow(/not everyone who writes it may write .*db\.json\.backup/);
+    await expect(db.get()).rejects.toThrow(/not every user who can write it can write .*db\.json\.backup/);
   });
 
   test.runIf(process.getuid?.() === 0)('has the owner, group and mode of the file', async () => {

@@ -145,7 +145,7 @@ describe('a directory that this user may not write', () => {
     await db.add('a', { volume: 'v', rights: 1 });
     expect(await db.get()).toMatchObject({ a: { volume: 'v', rights: 1 } });
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/Cannot make .*db\.json\.lock: EACCES.*The kernel lock alone guards/),
+      expect.stringMatching(/Cannot create .*db\.json\.lock: EACCES.*Only the kernel lock guards/),
     );
   });
 
@@ -156,7 +156,7 @@ describe('a directory that this user may not write', () => {
     const log = { warn: vi.fn() };
     expect(await new AttachDB({ log, fname }).get()).toEqual({});
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(
-      expect.stringMatching(/Cannot make .*db\.json\.lock: ENOSPC.*make room there/),
+      expect.stringMatching(/Cannot create .*db\.json\.lock: ENOSPC.*make room there/),
     );
   });
 
@@ -174,7 +174,7 @@ test('a lock directory that cannot be removed is told to the operator, and fails
   const db = make();
   await db.withLock(() => writeFileSync(path('db.json.lock/thing'), ''));
   expect(db.warnings).toEqual([
-    expect.stringMatching(/Cannot remove .*db\.json\.lock, which delays the next holder/),
+    expect.stringMatching(/Cannot remove .*db\.json\.lock, so the next holder must wait/),
   ]);
 });
 

@@ -160,7 +160,7 @@ describe('what is no lock, in the place of the lock directory', () => {
     await db.add('a', 1);
     expect(await db.get()).toEqual({ a: 1 });
     expect(db.warnings).toEqual([
-      expect.stringMatching(/Cannot make .*db\.json\.lock.*remove what is there/),
+      expect.stringMatching(/Cannot create .*db\.json\.lock.*remove what is there/),
     ]);
   });
 
