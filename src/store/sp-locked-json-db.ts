@@ -7,7 +7,12 @@ type Change<V> = (data: Map<string, V>) => boolean;
 /**
  * Values by their keys, in a JSON file that several processes share.
  *
- * Any text is a key, `__proto__` too.
+ * Any string is a key, `__proto__` too.
+ *
+ * Each change writes the whole file anew, also the entries of others, as `JSON.parse()` understands them: integers beyond
+ * 2^53 lose digits, a number beyond the range of a double becomes `null`, of two equal keys the last one stays, and keys
+ * that look like integers (`"10"`) come first, in their order. Requests of the services hold none of these: their keys
+ * are UUIDs.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
  *
