@@ -9,6 +9,11 @@ type Change<V> = (data: Map<string, V>) => boolean;
  *
  * Any string can be a key, even `__proto__`.
  *
+ * Each change writes the whole file anew, also the entries of others, as `JSON.parse()` understands them: integers beyond
+ * 2^53 lose digits, a number beyond the range of a double becomes `null`, of two equal keys the last one stays, and keys
+ * that look like integers (`"10"`) come first, in their order. Requests of the services hold none of these: their keys
+ * are UUIDs.
+ *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
  *
  * Every call takes a `signal` and a `timeout` for the wait for the lock.

@@ -134,15 +134,16 @@ export async function replaceBackup(
   try {
     adopt(copy, file);
     if (!isWritableForTheSame(copy.stat(), file.stat())) throw new Error('nobody would trust a new copy');
-    await fillBackup(copy, content, mark);
+    await fillBackup(copy, content, 'pending');
     disk.rename(name, backupPath(path));
+    await flushDirectory(dirname(path));
+    setMark(copy, content, mark);
   } catch (error) {
-    disk.unlink(name);
+    ifThere(() => disk.unlink(name));
     throw error;
   } finally {
     copy.close();
   }
-  await flushDirectory(dirname(path));
 }
 
 /** Gives a new file the owner, group and mode of another; the group first, so that no other group ever gets in. */

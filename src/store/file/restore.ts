@@ -19,8 +19,8 @@ export const restoredPath = (path: string) => `${path}.restored`;
 const LARGEST_NOTE = 1_000_000;
 /** So many torn contents are kept. */
 const TORN_KEPT = 10;
-/** A write of ours follows its mark within that time. Nanoseconds. */
-const WRITE_TIME = 1_000_000_000n;
+/** A write of ours follows its mark within that time, in which no other program can lock, write and be killed. Nanoseconds. */
+const WRITE_TIME = 50_000_000n;
 
 /** How long a file that looks torn is given to be written to its end, by somebody without our lock. Milliseconds. */
 const SECOND_LOOK = 50;

@@ -59,7 +59,9 @@ const owned = new Map<string, { ino: bigint; birthtimeNs: bigint; mtimeMs: numbe
 function isOurs(directory: string, { ino, birthtimeNs, mtimeMs }: fs.BigIntStats): boolean {
   const ours = owned.get(directory);
   if (ours?.ino !== ino) return false;
-  return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || Number(mtimeMs) === ours.mtimeMs;
+  // Setting a time goes through a fraction of seconds, which may come back a millisecond less.
+  const isOurTime = Math.abs(Number(mtimeMs) - ours.mtimeMs) <= 1;
+  return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || isOurTime;
 }
 
 const isObstacle = (error: unknown) => ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');

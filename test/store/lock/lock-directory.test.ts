@@ -31,6 +31,7 @@ afterEach(() => {
   mend();
   vi.doUnmock('proper-lockfile');
   vi.restoreAllMocks();
+  vi.useRealTimers();
 });
 
 class QuietDB extends SPLockedJSONDB {
@@ -295,6 +296,22 @@ describe('a lock directory that is taken from its holder', () => {
     });
     vi.useRealTimers();
     expect(existsSync(directory)).toBe(false);
+  });
+
+  test('one whose birth time changes with each refresh, where statx is blocked, stays ours', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const real = disk.stat;
+    vi.spyOn(disk, 'stat').mockImplementation((where) => {
+      const stats = real(where);
+      return Object.assign(stats, { birthtimeNs: stats.ctimeNs });
+    });
+    const db = make({ kernelLock: 'off' });
+    await db.withLock(async () => {
+      for (let refreshed = 0; refreshed < 20; refreshed++) {
+        await vi.advanceTimersByTimeAsync(5003);
+        await db.get();
+      }
+    });
   });
 
   test('one that could not be refreshed for nearly the stale time is not trusted', async () => {
