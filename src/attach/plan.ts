@@ -147,11 +147,11 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
   );
 }
 
-/** Whether an attachment is one of this host, of a volume of this OpenStack. */
+/** Whether an attachment is one of this host, of a volume of this OpenStack. An API may spell the client in digits. */
 export const isOurs =
   ({ clientId, prefix }: Host) =>
   ({ volume, client }: AttachmentState) =>
-    client === clientId && volume.startsWith(prefix);
+    Number(client) === clientId && volume.startsWith(prefix);
 
 /** Whether this host has a volume with at least the rights that are wanted. */
 export function attachedAmong(ours: readonly AttachmentState[]) {
