@@ -156,11 +156,11 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
   );
 }
 
-/** Whether an attachment belongs to this host and this OpenStack installation. */
+/** Whether an attachment belongs to this host and this OpenStack installation. An API may spell the client in digits. */
 export const isOurs =
   ({ clientId, prefix }: Host) =>
   ({ volume, client }: AttachmentState) =>
-    client === clientId && volume.startsWith(prefix);
+    Number(client) === clientId && volume.startsWith(prefix);
 
 /** Whether this host has a volume with at least the rights that are wanted. */
 export function attachedAmong(ours: readonly AttachmentState[]) {

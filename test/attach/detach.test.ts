@@ -59,6 +59,12 @@ test('a logger that fails does not keep the request in the cache', async () => {
   emitWarning.mockRestore();
 });
 
+test('also where the list has the client as digits', async () => {
+  writeCache({ a: request('os--v') });
+  const api = workingApi([], [attachment('os--v', { client: '1' as unknown as number })]);
+  expect(await make({ api }).detach('a')).toEqual(detached);
+});
+
 test('takes two round trips', async () => {
   await using fake = await FakeStorPool.start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
   writeCache({ a: request('os--v') });
