@@ -1,11 +1,8 @@
 // Runs a command as another user: as-user.mjs UID GID,GID COMMAND...
-import 'koffi';
-import 'proper-lockfile';
 import { run } from '../../dist/cli/run.js';
 
 const [uid, gids, ...args] = process.argv.slice(2);
 const groups = gids.split(',').map(Number);
-// All is loaded by now: the other user may not be able to read the checkout.
 process.setgroups(groups);
 process.setgid(groups[0]);
 process.setuid(Number(uid));

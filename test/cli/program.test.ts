@@ -6,11 +6,13 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { entry, useHost } from './host.js';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
@@ -172,9 +174,16 @@ test('a host with neither koffi nor the flock program', async () => {
 });
 
 describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
+  let copy = '';
+  // The checkout may lie below a directory that only its owner may enter.
+  beforeAll(async () => {
+    const { readableCopy } = await import(at('../lib/readable-copy.mjs'));
+    copy = readableCopy();
+  });
+  afterAll(() => rmSync(copy, { recursive: true }));
   const as = (uid: number, gids: number[], command: string) =>
     program(process.execPath, [
-      at('as-user.mjs'),
+      join(copy, 'test/cli/as-user.mjs'),
       String(uid),
       gids.join(),
       command,

@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { backupPath } from '../../../dist/store/file/backup.js';
+import { readableCopy } from '../../lib/readable-copy.mjs';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
 import { holdAndWait, restoreAfter, takeOver } from './pair.mjs';
-import { readableCopy } from './readable-copy.mjs';
 
 const GROUP = 61100;
 const UNSHARE = ['unshare', '--pid', '--fork', '--mount-proc', '--kill-child'];

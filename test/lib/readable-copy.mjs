@@ -2,10 +2,10 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeWorkspace } from '../../lib/workspace.mjs';
+import { makeWorkspace } from './workspace.mjs';
 
-const CHECKOUT = fileURLToPath(new URL('../../..', import.meta.url));
-const OURS = ['package.json', 'dist', 'test/lib', 'test/torture/lib'];
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+const OURS = ['package.json', 'dist', 'test/lib', 'test/torture/lib', 'test/cli/as-user.mjs'];
 
 /**
  * Copies the built package, what it needs to run, and the processes of these programs to a place that every user can
