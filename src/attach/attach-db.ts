@@ -8,6 +8,7 @@ import {
   AttachProgress,
   type Attempt,
   attachOnce,
+  DetachProgress,
   detachOnce,
   planSync,
   SyncProgress,
@@ -203,6 +204,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
    * last attempt is forced. After an error, the request is still in the cache.
    *
+   * Calls for the same request must not overlap: `detach()` takes back an `attach()` that comes during its pauses.
+   *
    * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
    * reference had before 3.0.
    *
@@ -215,9 +218,10 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     checkReqId(reqId);
     const context: DetachEvent = { reqId, clientId: this.clientId() };
     return traced('storpool:detach', context, async () => {
+      const progress = new DetachProgress();
       const detached = await this.#attempts(
         `detach(${reqId})`,
-        (attempt) => detachOnce(reqId, attempt),
+        (attempt) => detachOnce(reqId, progress, attempt),
         signal,
       );
       Object.assign(context, detached);

@@ -17,7 +17,7 @@ import {
   wantedBy,
 } from './plan.js';
 import type { Attached, Detached, OwnRequest, SyncOutcome, SyncReport } from './report.js';
-import { type AttachRequest, checkRequest, volumeOf } from './request.js';
+import { type AttachRequest, checkRequest, isSnapshot, volumeOf } from './request.js';
 import { StillOpen } from './retry.js';
 
 const debug = debugOutput('storpool:attachdb');
@@ -55,6 +55,12 @@ export class SyncProgress {
 export class AttachProgress {
   /** Whether the reassignment was sent; after a failure, the result is not known. */
   sent = false;
+}
+
+/** What the attempts of one `detach()` have in common. */
+export class DetachProgress {
+  /** The volume that is meant; the request may be given to another one meanwhile. */
+  volume: string | undefined;
 }
 
 /** Plans a `sync()`, and finds the volume of its own request. Changes nothing. */
@@ -174,10 +180,11 @@ export async function attachOnce(
   const { volume } = wanted;
   const cached = await cache.read();
   const before = Object.hasOwn(cached, reqId) ? volumeOf(cached[reqId]) : undefined;
-  if (before !== undefined && before !== volume) {
+  const isOther = before !== volume || isSnapshot(cached[reqId]) !== wanted.snapshot;
+  if (before !== undefined && isOther) {
     throw new AttachError(
       'EBADREQUEST',
-      `Request ${reqId} is for ${before} in ${cache.fname}, not for ${volume}: detach(${JSON.stringify(reqId)}) first, or use another ID`,
+      `Request ${reqId} is for ${before === volume ? 'another object of that name' : before} in ${cache.fname}, not for ${volume}: detach(${JSON.stringify(reqId)}) first, or use another ID`,
     );
   }
   // Whatever happens later, detach() finds the request. Its write takes as long as the questions: both at once.
@@ -212,6 +219,7 @@ export async function attachOnce(
  */
 export async function detachOnce(
   reqId: string,
+  progress: DetachProgress,
   { cache, cluster, log, isLast, careful }: Attempt,
 ): Promise<Detached | StillOpen> {
   const cached = await cache.read();
@@ -220,6 +228,11 @@ export async function detachOnce(
     return { volume: null, outcome: 'unknownRequest', neededBy: [] };
   }
   const { volume, volsnap } = checkRequest(reqId, cached[reqId], `in ${cache.fname}`);
+  progress.volume ??= volume;
+  if (volume !== progress.volume) {
+    log.warn(`Request ${reqId} is now for ${volume}: ${progress.volume} is left alone`);
+    return { volume: null, outcome: 'unknownRequest', neededBy: [] };
+  }
   const neededBy = Object.keys(cached).filter((id) => id !== reqId && volumeOf(cached[id]) === volume);
   const end = async (outcome: Detached['outcome']): Promise<Detached> => {
     await cache.drop([reqId]);

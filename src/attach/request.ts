@@ -114,3 +114,7 @@ export function volumeOf(entry: unknown): string | undefined {
   const { volume } = (entry ?? {}) as { volume?: unknown };
   return typeof volume === 'string' ? volume : undefined;
 }
+
+/** Whether an entry of the cache names a snapshot. */
+export const isSnapshot = (entry: unknown): boolean =>
+  Boolean((entry as { volsnap?: unknown } | null)?.volsnap);

@@ -243,3 +243,11 @@ test('a question that fails leaves the cache as it was, so that nobody attaches 
   await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
   expect(cache()).toHaveProperty('b');
 });
+
+test('a request for a snapshot is not replaced by one for a volume of the same name', async () => {
+  writeCache({ a: request('os--v', { volsnap: true, rights: 1 }) });
+  await expect(make({ api: workingApi(['os--v']) }).attach('a', request('os--v'))).rejects.toMatchObject({
+    code: 'EBADREQUEST',
+  });
+  expect(cache()).toMatchObject({ a: { volsnap: true } });
+});

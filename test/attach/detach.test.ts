@@ -262,3 +262,17 @@ test('the volume of a request that was never attached through this object', asyn
   expect(await db.detach('a')).toEqual({ ...detached, outcome: 'forced' });
   expect(fake.attachments).toEqual([]);
 });
+
+test('a request that is given to another volume meanwhile does not lose that one', async () => {
+  writeCache({ a: request('os--v') });
+  const api = workingApi(['os--v', 'os--y'], [attachment('os--v'), attachment('os--y')]);
+  api.volumesReassign.mockImplementationOnce(async () => {
+    writeCache({ a: request('os--y') });
+    throw isOpen();
+  });
+  const db = make({ api, detachRetries: 1, detachRetryDelay: 1 });
+  expect(await db.detach('a')).toMatchObject({ outcome: 'unknownRequest' });
+  expect(api.volumesReassign).toHaveBeenCalledOnce();
+  expect(log.warn).toHaveBeenCalledExactlyOnceWith('Request a is now for os--y: os--v is left alone');
+  expect(cache()).toHaveProperty('a');
+});
