@@ -99,10 +99,14 @@ async function restore(
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
   const kept = keepTorn(lock.path, torn);
   if (!isOurs) await noteRestored(lock, `${fname} was torn and was restored from ${from}${kept}`, fname);
-  // Whoever is killed from here on leaves something torn again, and no more of it than what he has written.
+  // A kill during the restore must not lose the entries that only the torn file has.
   await replaceBackup(lock.path, lock.file, bytes, isOurs ? 'writing' : 'complete').catch((error: Error) =>
     debug('%s cannot be replaced: %s', backupPath(lock.path), error.message),
   );
+  // This process may have been stopped at a flush, and somebody without the kernel lock have written the file.
+  if ((await lock.check()) && !readAll(lock.file).equals(torn)) {
+    throw lock.markCompromised('another program changed the file before it could be restored');
+  }
   await overwriteBroken(lock, bytes, context);
   const lost = isOurs
     ? 'This is what was being written'

@@ -260,6 +260,27 @@ describe('a write of another program that was interrupted', () => {
     expect(readFileSync(fname, 'utf8')).toBe('');
   });
 
+  test('is not restored over what somebody without the kernel lock has written by then', async () => {
+    writeFileSync(fname, '');
+    let timer: NodeJS.Timeout | undefined;
+    mend = tamperWithDisk(({ name, path: where }) => {
+      if (name === 'file.datasync' && where.endsWith('.restored')) {
+        // As a plain user of proper-lockfile, who found the lock directory stale.
+        rmdirSync(`${fname}.lock`);
+        mkdirSync(`${fname}.lock`);
+        writeFileSync(fname, '{"theirs": 1}');
+        timer = setTimeout(() => rmdirSync(`${fname}.lock`), 100);
+      }
+      return undefined;
+    });
+    await expect(db.get()).rejects.toMatchObject({
+      code: 'ECOMPROMISED',
+      message: expect.stringContaining('Nothing was written'),
+    });
+    clearTimeout(timer);
+    expect(readFileSync(fname, 'utf8')).toBe('{"theirs": 1}');
+  });
+
   test('that is still under way is waited for', async () => {
     writeFileSync(fname, '');
     setTimeout(() => writeFileSync(fname, '{"theirs": 1}'), 10);
