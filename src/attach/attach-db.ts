@@ -159,7 +159,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * requests alone.
    *
    * It holds the lock for the cache and the cluster, but not while it waits. After any error, `detach(reqId)` undoes
-   * what it has done.
+   * what it has done. If the request was cached before the call, it undoes that too: then somebody may be using the
+   * volume, and only a repeated `attach()` is safe.
    *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
    *
@@ -192,7 +193,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       const device = this.devicePath(volume);
       const found = await this.#devices.find([volume], signal);
       if (found.has(volume)) return { volume, snapshot, rights, device, alreadyAttached };
-      const remedy = `detach(${JSON.stringify(reqId)}) undoes the attachment`;
+      const remedy = alreadyAttached
+        ? 'It was attached before this call, so it may be in use'
+        : `detach(${JSON.stringify(reqId)}) undoes the attachment`;
       throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
     });
   }

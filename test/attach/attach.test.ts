@@ -251,3 +251,11 @@ test('a request for a snapshot is not replaced by one for a volume of the same n
   });
   expect(cache()).toMatchObject({ a: { volsnap: true } });
 });
+
+test('a device that vanished of a volume that was attached before: nobody is told to detach it', async () => {
+  const api = workingApi(['os--v'], [attachment('os--v')]);
+  await expect(make({ api }).attach('a', request('os--v'))).rejects.toMatchObject({
+    code: 'ENODEVICE',
+    message: expect.stringMatching(/It was attached before this call, so it may be in use$/),
+  });
+});

@@ -150,6 +150,8 @@ test.each([
       if (name === 'file.datasync' && where.endsWith('.backup')) {
         // As a plain user of proper-lockfile, who found the lock directory stale and changes the file.
         rmdirSync(`${fname}.lock`);
+        // It would get the same inode within the same tick of the clock, which no program does after the stale time.
+        mkdirSync(path('between'));
         mkdirSync(`${fname}.lock`);
         writeFileSync(fname, '{"theirs": 1}');
         timer = setTimeout(() => rmdirSync(`${fname}.lock`), 100);
@@ -267,6 +269,8 @@ describe('a write of another program that was interrupted', () => {
       if (name === 'file.datasync' && where.endsWith('.restored')) {
         // As a plain user of proper-lockfile, who found the lock directory stale.
         rmdirSync(`${fname}.lock`);
+        // It would get the same inode within the same tick of the clock, which no program does after the stale time.
+        mkdirSync(path('between'));
         mkdirSync(`${fname}.lock`);
         writeFileSync(fname, '{"theirs": 1}');
         timer = setTimeout(() => rmdirSync(`${fname}.lock`), 100);
