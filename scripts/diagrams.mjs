@@ -33,7 +33,7 @@ try {
       '--output',
       svg,
     );
-    run('svgo', '--quiet', '--multipass', svg);
+    run('svgo', '--quiet', '--config', fileURLToPath(new URL('svgo.config.mjs', import.meta.url)), svg);
     // Without a size of its own, a picture is as small as a browser likes.
     const sized = readFileSync(svg, 'utf8').replace(
       /^(<svg [^>]*?)width="100%"([^>]*viewBox="\S+ \S+ (\S+) (\S+)")/u,
