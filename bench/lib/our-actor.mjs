@@ -45,6 +45,17 @@ const commands = {
   async detach({ volume }) {
     return { ms: await timed(() => db.detach(volume)) };
   },
+  /** What `lists` attempts ask, and what they send for each open volume: nothing but the requests, one after the other. */
+  async requests({ volumes, lists }) {
+    const api = db.api();
+    const ms = await timed(async () => {
+      for (let nr = 0; nr < lists; nr++) await api.attachmentsList();
+      for (const volume of volumes) {
+        await api.volumesReassign([{ volume, detach: [OUR_CLIENT] }]).catch(({ isOpen }) => isOpen);
+      }
+    });
+    return { ms };
+  },
   async sync({ request }) {
     return { ms: await timed(() => db.sync(request)), ended: now() };
   },

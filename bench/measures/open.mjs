@@ -8,6 +8,9 @@ const VOLUMES = 1000;
 const ROUNDS = 2;
 /** Long enough for eleven attempts of all of them. */
 const BESIDE = 3000;
+/** A volume that stays open is tried so often, and forced at the last time. */
+const ATTEMPTS = 11;
+const PAUSES = 2000;
 
 /** Many volumes that virtual machines have open are detached at once, as when a host is emptied. */
 export async function openVolumes({ quick, workspace }) {
@@ -23,7 +26,9 @@ export async function openVolumes({ quick, workspace }) {
   const row = (what, unit, pick) => ({
     what,
     unit,
-    values: Object.fromEntries(Object.entries(found).map(([column, rounds]) => [column, rounds.map(pick)])),
+    values: Object.fromEntries(
+      Object.entries(found).map(([column, rounds]) => [column, rounds.flatMap(pick)]),
+    ),
   });
   return {
     title: 'Many open volumes detached at once',
@@ -32,6 +37,7 @@ export async function openVolumes({ quick, workspace }) {
     rows: [
       row('succeeded', 'calls', ({ results }) => results.filter(({ error }) => error === undefined).length),
       row('longest success', 'ms', ({ results }) => Math.max(0, ...results.flatMap(({ ms }) => ms ?? []))),
+      row('its requests alone, and the ten pauses', 'ms', ({ alone }) => alone ?? []),
       row('longest hold of the lock', 'ms', ({ hold }) => hold),
       row('longest add() of a Python service beside', 'ms', ({ python }) => python),
       row('longest add() of ours beside', 'ms', ({ node }) => node),
@@ -62,7 +68,7 @@ async function inProcesses(kind, count, service, workspace) {
     actor.ask('detach', { volume: volumes[at] }).catch(({ message }) => ({ error: message }));
   const found = await beside(() => Promise.all(actors.map(detach)), file);
   await Promise.all(actors.map((actor) => actor.stop()));
-  return found;
+  return kind === 'ours' ? { ...found, alone: await alone(volumes, count, service, workspace) } : found;
 }
 
 async function inOneProcess(count, service, workspace) {
@@ -75,5 +81,16 @@ async function inOneProcess(count, service, workspace) {
   await service.open(volumes);
   const found = await beside(() => actor.ask('all', { command: 'detach', volumes }), file);
   await actor.stop();
-  return found;
+  return { ...found, alone: await alone(volumes, 1, service, workspace) };
+}
+
+/** How long all attempts would take without a lock: what one process asks and sends, one after the other, and the pauses. */
+async function alone(volumes, listsEach, { port, deviceDir }, workspace) {
+  const actor = await startActor('ours', { file: workspace.cache(cacheOf([])), port, deviceDir });
+  let ms = PAUSES;
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    ms += (await actor.ask('requests', { volumes, lists: listsEach })).ms;
+  }
+  await actor.stop();
+  return ms;
 }

@@ -1,5 +1,5 @@
 import { Api } from '../api/api.js';
-import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
+import { SPConfig } from '../config/sp-config.js';
 import { type AttachEvent, type DetachEvent, traced } from '../observe/tracing.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
@@ -16,20 +16,11 @@ import {
 } from './carry-out.js';
 import { Cluster, KnownAttachments } from './cluster.js';
 import { Devices } from './devices.js';
-import {
-  type AttachDBApi,
-  type AttachDBOptions,
-  checkCount,
-  clientIdOf,
-  configSource,
-  type Logger,
-  type SyncOptions,
-  safeLogger,
-} from './options.js';
+import { type AttachDBOptions, checkOptions, clientIdOf, type SyncOptions } from './options.js';
 import { checkAttachable, type SyncPlan, syncCall, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
 import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
-import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
+import { inAttempts, type StillOpen } from './retry.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
@@ -40,12 +31,8 @@ import { type AttemptPolicy, inAttempts, type StillOpen } from './retry.js';
  * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
-  readonly #log: Logger;
-  readonly #configSource: SPConfigOptions | SPConfig;
-  readonly #injected: AttachDBApi | undefined;
+  readonly #options: ReturnType<typeof checkOptions>;
   readonly #devices: Devices;
-  readonly #policy: AttemptPolicy;
-  readonly #forceShared: boolean;
   readonly #known = new WeakMap<object, KnownAttachments>();
   #config: SPConfig | undefined;
   #api: Api | undefined;
@@ -53,20 +40,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws TypeError when the logger is missing or an option is invalid. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
-    this.#log = safeLogger(options?.log);
-    this.#configSource = configSource(options);
-    this.#injected = options.api;
-    this.#devices = new Devices(
-      options.deviceDir ?? '/dev/storpool',
-      checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
-    );
-    this.#policy = {
-      openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
-      openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
-      // An injected api has its own policy.
-      transientRetries: options.api === undefined ? 5 : 0,
-    };
-    this.#forceShared = options.forceShared ?? false;
+    this.#options = checkOptions(options);
+    this.#devices = new Devices(this.#options.deviceDir, this.#options.deviceTimeout);
   }
 
   /**
@@ -77,8 +52,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws {@link SPConfigError}
    */
   config(): SPConfig {
-    this.#config ??=
-      this.#configSource instanceof SPConfig ? this.#configSource : new SPConfig(this.#configSource);
+    const { config } = this.#options;
+    this.#config ??= config instanceof SPConfig ? config : new SPConfig(config);
     return this.#config;
   }
 
@@ -91,7 +66,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   api(): Api {
     // Whoever injects an object with fewer calls knows which ones it has.
-    if (this.#injected !== undefined) return this.#injected as Api;
+    if (this.#options.api !== undefined) return this.#options.api as Api;
     this.#api ??= Api.fromConfig(this.config());
     return this.#api;
   }
@@ -151,7 +126,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     request: AttachRequest | AttachRequestFields,
     options?: WithLockOptions,
   ): Promise<void> {
-    await super.add(reqId, completeRequest(reqId, request, 'to be added', this.#log), options);
+    await super.add(reqId, completeRequest(reqId, request, 'to be added', this.#options.log), options);
   }
 
   /**
@@ -178,7 +153,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     { signal }: SyncOptions = {},
   ): Promise<Attached> {
     signal?.throwIfAborted();
-    const complete = completeRequest(reqId, request, 'to be attached', this.#log);
+    const complete = completeRequest(reqId, request, 'to be attached', this.#options.log);
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
     const { volume, snapshot, rights } = wanted;
@@ -258,10 +233,10 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     const progress = new SyncProgress();
     const outcome = await this.#attempts(
       `sync(${reqId})`,
-      (attempt) => syncOnce(call, progress, attempt, this.#forceShared),
+      (attempt) => syncOnce(call, progress, attempt, this.#options.forceShared),
       signal,
     );
-    return reportOf(outcome, this.#devices, this.#log, signal);
+    return reportOf(outcome, this.#devices, this.#options.log, signal);
   }
 
   /**
@@ -276,7 +251,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   protected override warn(message: string): void {
-    this.#log.warn(message);
+    this.#options.log.warn(message);
   }
 
   /** Each attempt takes the lock, and reads the cache and the attachments again. */
@@ -286,9 +261,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     signal: AbortSignal | undefined,
   ): Promise<T> {
     const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
-    const api = this.#injected ?? this.api();
+    const api = this.#options.api ?? this.api();
     const options = {
-      ...(this.#injected === undefined && { transientRetries: 0 }),
+      ...(this.#options.api === undefined && { transientRetries: 0 }),
       ...(signal && { signal }),
     };
     const cache = {
@@ -304,14 +279,14 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           this.#known.set(hold, known);
           const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
           const careful = (await this.restoredNote()) !== undefined;
-          return run({ cache, cluster, log: this.#log, isLast, careful });
+          return run({ cache, cluster, log: this.#options.log, isLast, careful });
         },
         { signal, purpose: what },
       );
     const attempt = (isLast: boolean) =>
       new Promise<T | StillOpen>((resolve, reject) => underLock(isLast, reject).then(resolve, reject));
     const warnWaiting = (error: Error) =>
-      this.#log.warn(`${what} is waiting for the API and retries for up to 31 s: ${error.message}`);
-    return inAttempts(attempt, this.#policy, warnWaiting, signal);
+      this.#options.log.warn(`${what} is waiting for the API and retries for up to 31 s: ${error.message}`);
+    return inAttempts(attempt, this.#options.policy, warnWaiting, signal);
   }
 }

@@ -1,8 +1,9 @@
 import { Api } from '../api/api.js';
+import { quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import { onAbort, untilAborted } from '../async/abort.js';
-import { existing } from './existing.js';
+import { existing, type ListCall } from './existing.js';
 import type { AttachDBApi } from './options.js';
 import { type AttachmentState, type Host, isOurs, type WantedVolume } from './plan.js';
 
@@ -69,14 +70,14 @@ export class Cluster {
   /** This host's attachments of volumes and snapshots of this OpenStack. */
   attachments(): Promise<readonly AttachmentState[]> {
     return this.#known.read(
-      () => this.#call((...options) => this.#api.attachmentsList(...options)),
+      () => this.#list('attachmentsList', (...options) => this.#api.attachmentsList(...options)),
       this.host,
     );
   }
 
   /** Which of these volumes and snapshots the cluster has. */
   existing(wanted: readonly WantedVolume[]): Promise<(one: WantedVolume) => boolean> {
-    return existing(this.#api, wanted, (call) => this.#call(call));
+    return existing(this.#api, wanted, (name, call) => this.#list(name, call));
   }
 
   attach({ volume, snapshot, rights }: Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'>): Promise<void> {
@@ -112,6 +113,18 @@ export class Cluster {
     } finally {
       stopListening();
     }
+  }
+
+  /** @throws TypeError for a mock that lacks the call, or returns something else */
+  async #list<T>(name: keyof AttachDBApi, call: ListCall<T>): Promise<readonly T[]> {
+    if (typeof this.#api[name] !== 'function') {
+      throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
+    }
+    const list: unknown = await this.#call(call);
+    if (Array.isArray(list)) return list;
+    throw new TypeError(
+      `api.${name}() resolved to ${quote(list)}, not to a list: give the mock a result for this call`,
+    );
   }
 
   /** An injected api may not listen to the signal. */

@@ -13,37 +13,42 @@ const MOST_BY_NAME = 64;
 /** How many to read at a time, because each takes a connection to a service that also serves other hosts. */
 const SIDE_BY_SIDE = 16;
 
-/** Makes one call of the API with the options that every call gets. */
-type Call = <T>(call: (...options: [ApiCallOptions?]) => Promise<T>) => Promise<T>;
+/** A call of the API that returns a list, to be made with the options that every call gets. */
+export type ListCall<T> = (...options: [ApiCallOptions?]) => Promise<readonly T[]>;
+
+/** Makes such a call. */
+type List = (name: keyof AttachDBApi, call: ListCall<Named>) => Promise<readonly Named[]>;
 
 /** Asks the cluster which of the volumes and snapshots it has, side by side. */
 export async function existing(
   api: AttachDBApi,
   wanted: readonly WantedVolume[],
-  call: Call,
+  list: List,
 ): Promise<(wanted: WantedVolume) => boolean> {
   const names = (snapshot: boolean) =>
     wanted
       .filter((one) => one.snapshot === snapshot && isName(snapshot ? 'snapshot' : 'volume', one.volume))
       .map(({ volume }) => volume);
   const [volumes, snapshots] = await Promise.all([
-    present(names(false), api.volumeList?.bind(api), (...options) => api.volumesList(...options), call),
-    present(names(true), api.snapshotList?.bind(api), (...options) => api.snapshotsList(...options), call),
+    present(names(false), api, 'volumeList', 'volumesList', list),
+    present(names(true), api, 'snapshotList', 'snapshotsList', list),
   ]);
   return ({ volume, snapshot }) => (snapshot ? snapshots : volumes).has(volume);
 }
 
 async function present(
   names: readonly string[],
-  readOne: AttachDBApi['volumeList'],
-  readAll: AttachDBApi['volumesList'],
-  call: Call,
+  api: AttachDBApi,
+  one: 'volumeList' | 'snapshotList',
+  all: 'volumesList' | 'snapshotsList',
+  list: List,
 ): Promise<ReadonlySet<string>> {
   if (names.length === 0) return new Set();
+  const readOne = api[one]?.bind(api);
   const found =
     readOne === undefined || names.length > MOST_BY_NAME
-      ? await call(readAll)
-      : await readEach(names, (name) => call((...options) => readOne(name, ...options)));
+      ? await list(all, (...options) => api[all](...options))
+      : await readEach(names, (name) => list(one, (...options) => readOne(name, ...options)));
   return new Set(found.map(({ name }) => name));
 }
 

@@ -84,12 +84,27 @@ export interface SyncOptions {
   signal?: AbortSignal | undefined;
 }
 
-/**
- * A logger that never throws: what it is told of has been done, and must be finished all the same.
- *
- * @throws TypeError when there is no logger.
- */
-export function safeLogger(log: Logger): Logger {
+/** The options with their defaults. @throws TypeError when the logger is missing or an option is invalid. */
+export function checkOptions(options: AttachDBOptions) {
+  const { log, api, deviceDir = '/dev/storpool', forceShared = false } = options ?? {};
+  return {
+    log: safeLogger(log),
+    config: configSource(options),
+    api,
+    deviceDir,
+    deviceTimeout: checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
+    policy: {
+      openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
+      openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
+      // An injected api has its own policy.
+      transientRetries: api === undefined ? 5 : 0,
+    },
+    forceShared,
+  };
+}
+
+/** A logger that never throws: what it is told of has been done, and must be finished all the same. */
+function safeLogger(log: Logger | undefined): Logger {
   if (typeof log?.warn !== 'function') {
     throw new TypeError(
       'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
@@ -109,13 +124,13 @@ export function safeLogger(log: Logger): Logger {
 }
 
 /** @throws TypeError naming the option. */
-export function checkCount(name: string, value: number): number {
+function checkCount(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0) return value;
   throw new TypeError(`${name} is ${quote(value)}: give a number of at least 0`);
 }
 
-/** Where the configuration comes from; a copy, for what is given as an object may change later. */
-export function configSource({ overrideConfig, config = {} }: AttachDBOptions): SPConfigOptions | SPConfig {
+/** A copy of what is given as an object, because it may change later. */
+function configSource({ overrideConfig, config = {} }: AttachDBOptions): SPConfigOptions | SPConfig {
   if (overrideConfig === undefined) return config;
   // What is no object is left for SPConfig to refuse.
   const isObject =

@@ -35,6 +35,15 @@ describe('what is read', () => {
     await expect(db.sync('s')).rejects.toThrow('snapshotsList is not a function');
   });
 
+  test.for(['attachmentsList', 'volumeList'] as const)('with a mock whose %s has no result', async (call) => {
+    const api = mockApi();
+    api[call].mockImplementation(() => undefined as never);
+    await expect(make({ api }).attach('a', request('os--v'))).rejects.toThrow(
+      `api.${call}() resolved to undefined, not to a list`,
+    );
+    expect(api.volumesReassign).not.toHaveBeenCalled();
+  });
+
   test('with a mock that throws before it gives a promise', async () => {
     const api = mockApi();
     api.volumeList.mockImplementation(() => {
