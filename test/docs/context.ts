@@ -9,6 +9,7 @@ declare global {
   const ApiError: typeof lib.ApiError;
   const SPConfig: typeof lib.SPConfig;
   const FakeStorPool: typeof testing.FakeStorPool;
+  const afterEach: typeof vitest.afterEach;
   const test: typeof vitest.test;
   const expect: typeof vitest.expect;
   const vi: typeof vitest.vi;
