@@ -9,6 +9,7 @@ declare global {
   const ApiError: typeof lib.ApiError;
   const SPConfig: typeof lib.SPConfig;
   const FakeStorPool: typeof testing.FakeStorPool;
+  const advanceUntilSettled: typeof testing.advanceUntilSettled;
   const afterEach: typeof vitest.afterEach;
   const test: typeof vitest.test;
   const expect: typeof vitest.expect;
@@ -16,8 +17,6 @@ declare global {
   const db: lib.AttachDB;
   const api: lib.Api;
   const fake: testing.FakeStorPool;
-  /** A shim of the reader's own. */
-  const shim: { attach(): Promise<lib.Attached>; detach(): Promise<lib.Detached> };
   const dir: string;
   const deviceDir: string;
   const fname: string;
