@@ -1,19 +1,27 @@
-// Runs a command as another user: as-user.mjs UID GID,GID COMMAND...
+// Runs commands one after the other in one process, and prints their outcomes: outcomes.mjs '[COMMANDS, UID?, GIDS?]'
 import { run } from '../../dist/cli/run.js';
 
-const [uid, gids, ...args] = process.argv.slice(2);
-const groups = gids.split(',').map(Number);
-process.setgroups(groups);
-process.setgid(groups[0]);
-process.setuid(Number(uid));
-process.exitCode = await run(
-  args,
-  {
+const [commands, uid, gids] = JSON.parse(process.argv[2]);
+if (uid !== undefined) {
+  process.setgroups(gids);
+  process.setgid(gids[0]);
+  process.setuid(uid);
+}
+const outcomes = [];
+for (const args of commands) {
+  const outcome = { code: -1, stdout: '', stderr: '' };
+  outcome.code = await run(args, {
     columns: Number.POSITIVE_INFINITY,
     rows: Number.POSITIVE_INFINITY,
     colour: false,
-    write: (output) => process.stdout.write(output),
-    writeError: (output) => process.stderr.write(output),
-  },
-  new AbortController().signal,
-);
+    signal: new AbortController().signal,
+    write: (output) => {
+      outcome.stdout += output;
+    },
+    writeError: (output) => {
+      outcome.stderr += output;
+    },
+  });
+  outcomes.push(outcome);
+}
+console.log(JSON.stringify(outcomes));

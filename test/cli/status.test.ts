@@ -179,7 +179,7 @@ test('5,000 volumes fit into a terminal, findings first', () => {
 
 test('--watch is for people, --json for programs', async () => {
   const { code, stderr } = await host.cli('status', ['--watch', '--json']);
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/exclude each other/u)]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot be used together/u)]);
 });
 
 test('--watch draws it until it is interrupted, and goes on after a failure', async () => {
@@ -191,13 +191,13 @@ test('--watch draws it until it is interrupted, and goes on after a failure', as
     if (picture.includes('torn or damaged')) host.writeCache(entry('a', 'os-1'));
     else interrupted.abort();
   };
-  const { code } = await host.cli('status', ['--watch'], { write, rows: 10 }, interrupted.signal);
+  const { code } = await host.cli('status', ['--watch'], { write, rows: 10, signal: interrupted.signal });
   expect([code, pictures.length]).toEqual([0, 2]);
   expect(pictures.every((picture) => picture.startsWith('\x1b[H\x1b[J'))).toBe(true);
 });
 
 test('interrupted before it has read anything', async () => {
-  expect(await host.cli('status', [], {}, AbortSignal.abort())).toMatchObject({
+  expect(await host.cli('status', [], { signal: AbortSignal.abort() })).toMatchObject({
     code: 130,
     stdout: '',
     stderr: '',
