@@ -1,20 +1,9 @@
-import { lstatSync, readFileSync, readlinkSync, statSync, unlinkSync } from 'node:fs';
+import { readFileSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Api, ApiConnectionError, ApiError, AttachDB } from '../index.js';
-import {
-  examineFile,
-  type FileFacts,
-  type Finding,
-  fault,
-  listed,
-  ok,
-  plural,
-  skipped,
-  userName,
-} from './findings.js';
+import { examinePlace, type Finding, fault, listed, ok, type Place, plural, skipped } from './findings.js';
 import {
   attempt,
-  codeOf,
   look,
   parseCache,
   readCache,
@@ -32,8 +21,9 @@ export interface Host {
   readonly settings: Settings | Error;
   readonly clientId: number | Error;
   api: Api | Error;
-  directory?: FileFacts;
-  file?: FileFacts;
+  /** These two if they can be used. */
+  directory?: Place['usable'];
+  file?: Place['usable'];
   side: SideFile[];
   /** As found under the lock. */
   content?: ReturnType<typeof readBoth> | Error;
@@ -82,41 +72,21 @@ const api: Check = async (host) => {
 };
 
 const directory: Check = async (host) => {
-  const path = dirname(host.db.fname);
-  const found = await attempt(() => examineFile(path));
-  if (codeOf(found) === 'ENOENT')
-    return fault(`${path} does not exist`, `install -d -o root -g spopenstack -m 2770 ${path}`);
-  if (found instanceof Error)
-    return fault(found.message, `Let ${await userName()} enter every directory on the way to it`);
-  if (found.kind !== 'directory')
-    return fault(`${path} is not a directory`, 'Move it away, and create the directory');
-  if (found.isUsable) Object.assign(host, { directory: found, side: sideFiles(host.db.fname) });
-  return found.faults.length > 0 ? found.faults : ok(found.inWords);
+  const { fname } = host.db;
+  const path = dirname(fname);
+  const create = `install -d -o root -g spopenstack -m 2770 ${path}`;
+  const { usable, findings } = await examinePlace(path, 'directory', create);
+  if (usable) Object.assign(host, { directory: usable, side: sideFiles(fname) });
+  return findings;
 };
 
 const file: Check = async (host) => {
-  const { directory } = host;
   const { fname } = host.db;
-  if (directory === undefined) return skipped('its directory is not usable');
+  if (host.directory === undefined) return skipped('its directory is not usable');
   const create = `echo '{}' >${fname}; chmod 0660 ${fname}; chgrp spopenstack ${fname}`;
-  const found = await attempt(() => examineFile(fname));
-  if (codeOf(found) === 'ENOENT') {
-    const isLink = lstatSync(fname, { throwIfNoEntry: false }) !== undefined;
-    if (!isLink) return fault(`${fname} does not exist`, create);
-    return fault(
-      `${fname} is a link to ${readlinkSync(fname)}, which does not exist`,
-      `rm ${fname}; ${create}`,
-    );
-  }
-  if (found instanceof Error) return fault(found.message, 'Look at what is there');
-  if (found.kind !== 'file') return fault(`${fname} is not a regular file`, `Move it away; then ${create}`);
-  if (found.isUsable) host.file = found;
-  const { faults, inWords, gid } = found;
-  const { group } = directory;
-  if (gid !== directory.gid) {
-    faults.push(fault(`${inWords}, but its directory has the group ${group}`, `chgrp ${group} ${fname}`));
-  }
-  return faults.length > 0 ? faults : ok(inWords);
+  const { usable, findings } = await examinePlace(fname, 'file', create, host.directory);
+  if (usable) host.file = usable;
+  return findings;
 };
 
 const lock: Check = async (host) => {

@@ -107,7 +107,7 @@ describe('each fault is named, and nothing else', () => {
     [
       'a file in the place of its directory',
       () => [rmSync(host.path('spool'), { recursive: true }), writeFileSync(host.path('spool'), '')],
-      ['directory', /spool is not a directory Move it away, and create the directory/u],
+      ['directory', /spool is not a directory Move it away; then install -d/u],
     ],
     [
       'a directory that its group may not write',

@@ -103,7 +103,7 @@ describe('in a terminal', () => {
   });
 
   test('--watch draws what fits until Ctrl-C, which leaves no lock behind', async () => {
-    host.writeCache(requestsFor(names(4999)));
+    host.writeCache(requestsFor(names(100)));
     const { code, shown } = await inTerminal(['status', '--watch'], [['Lock: free', '\x03']]);
     expect(code).toBe(0);
     const lines = shown.replace(CSI, '').split('\r\n');
@@ -142,7 +142,7 @@ test('a Python service has the lock: status and doctor say which process', async
 });
 
 test('who reads only the beginning gets it without a complaint', async () => {
-  host.writeCache(requestsFor(names(4999)));
+  host.writeCache(requestsFor(names(1500)));
   const command = `"$0" "$@" | head -n 1`;
   const { stdout, stderr } = await program('sh', [
     '-c',
