@@ -40,7 +40,7 @@ const configuration: Check = async ({ settings, clientId, api }) => {
   const shown = Object.entries(settings.config.toJSON()).filter(([key]) => SHOWN.test(key));
   const details = shown.map(([key, value]) => `${key}=${value} (${settings.originOf(key)})`);
   const problems = [clientId, api].filter((one) => one instanceof Error);
-  if (problems.length === 0) return ok('client ID and token are there', details);
+  if (problems.length === 0) return ok('the client ID and the token are set', details);
   const remedy = 'Look at the files and at their section for this host; --section NAME tries another';
   return problems.map(({ message }) => fault(message, remedy, { details }));
 };
@@ -52,7 +52,7 @@ const LOG_REMEDY = 'The log of the management service says more';
 const api: Check = async (host) => {
   const { settings, db, signal } = host;
   if (settings instanceof Error || host.api instanceof Error)
-    return skipped('the configuration leads to no API');
+    return skipped('the configuration is incomplete');
   const { config, originOf } = settings;
   const from = (key: string) => `${key} (${originOf(key)})`;
   const start = performance.now();
@@ -112,7 +112,7 @@ const lock: Check = async (host) => {
   const { isHeld, problem } = withoutLock;
   if (!isHeld) return fault(problem, 'Without it, services do not see the locks of Python services');
   const message = `${fname} has been locked for more than a second: ${problem}`;
-  return fault(message, 'Look at what that process does: one that is stopped or hangs keeps the lock');
+  return fault(message, 'Look at that process: even if it is stopped or hangs, it keeps the lock');
 };
 
 /** What the cache holds, and whether its copy holds the same, if there is a copy. */
@@ -137,6 +137,7 @@ const cache: Check = async (host) => {
   const what = `read ${fname} as a service does, which restores it or renews its copy`;
   const fix = { what, apply: async () => void (await db.get({ signal })) };
   if (content instanceof Error) {
+    if ('syscall' in content) return fault(content.message, 'Give it the owner, group and mode of the cache');
     if (!copy) return fault(content.message, 'guide/operating.md, "Rebuilding the cache", says how');
     const remedy =
       'If it is torn, the next service that reads it restores it from its copy; --fix does so now';
@@ -150,7 +151,7 @@ const cache: Check = async (host) => {
   if (age > OLD) {
     const minutes = Math.round(age / 60_000);
     const message = `${fname}.backup is ${minutes} minutes older than the cache, and holds something else`;
-    const remedy = 'Should the cache be torn now, an old one would come back; --fix renews the copy';
+    const remedy = 'If the cache were torn now, this old content would come back; --fix renews the copy';
     faults.push(fault(message, remedy, { fix }));
   }
   const state = copy ? `the copy is ${isCopied ? 'the same' : 'young'}` : 'no copy yet';
@@ -188,7 +189,7 @@ const leftovers: Check = async (host) => {
   if (abandoned !== undefined) {
     const message = `${abandoned.path}: whoever made it has died, or has not run for 10 s`;
     const remedy = 'The next service that needs the lock waits for up to 10 s and removes it; so does --fix';
-    const what = `wait for the lock on ${fname} for up to 15 s, which removes what is abandoned, and give it back`;
+    const what = `wait up to 15 s for the lock on ${fname}, which removes what is abandoned, and give it back`;
     faults.push(
       fault(message, remedy, { fix: { what, apply: () => db.withLock(() => undefined, { signal }) } }),
     );
@@ -197,18 +198,19 @@ const leftovers: Check = async (host) => {
   if (torn.length > 0) {
     const files = torn.map(({ path, size }) => `${path} (${size} bytes)`).join(', ');
     const message = `${plural(torn.length, 'torn file')} from before a restore: ${files}`;
-    const remedy = 'Look whether they hold requests that the cache lacks; --fix removes them';
+    const remedy = 'Check whether they hold requests that the cache lacks; --fix removes them';
     faults.push(fault(message, remedy, { fix: removal(torn, host) }));
   }
   const mark = side.find(({ path }) => path === `${fname}.restored`);
-  if (mark !== undefined) faults.push(restoredMark(mark, host));
+  if (mark !== undefined) faults.push(await restoredMark(mark, host));
   return faults.length > 0 ? faults : ok('none');
 };
 
 /** Whether something was lost shows in what is attached: only then is it safe that services force again. */
-function restoredMark(mark: SideFile, host: Host): Finding {
-  const message = `${mark.path}: the cache was restored from a copy that may be old, and the services are careful`;
-  const details = mark.isFile ? readFileSync(mark.path, 'utf8').trim().split('\n') : [];
+async function restoredMark(mark: SideFile, host: Host): Promise<Finding> {
+  const message = `${mark.path}: the cache was restored from a copy that may be old; until this file is removed, nothing is detached by force`;
+  const note = mark.isFile ? await attempt(() => readFileSync(mark.path, 'utf8')) : '';
+  const details = note instanceof Error ? [note.message] : note.trim().split('\n');
   const isLost = ({ verdict }: Row) => verdict === 'attached, but no request';
   const lost = Array.isArray(host.rows) ? host.rows.filter(isLost).map(({ volume }) => volume) : undefined;
   if (lost?.length === 0) {
@@ -240,12 +242,12 @@ const volumes: Check = async ({ rows, db, signal }) => {
   if (rows === undefined) return NO_ROWS;
   if (rows instanceof Error) return fault(rows.message, LOG_REMEDY);
   const stale = staleIn(rows);
-  if (stale.length === 0) return ok('the cluster has every volume that is asked for');
+  if (stale.length === 0) return ok('the cluster has every volume that a request names');
   const drop = async () => {
     const now = new Set(staleIn(await rowsOf(db, readCache(db.fname), signal)));
     await db.removeKeys(stale.filter((id) => now.has(id)));
   };
-  const message = `${plural(stale.length, 'request')} in ${db.fname} for what the cluster does not have: ${listed(stale)}`;
+  const message = `${plural(stale.length, 'request')} in ${db.fname} for volumes that the cluster does not have: ${listed(stale)}`;
   const what = `remove from ${db.fname} the requests ${listed(stale)}`;
   const fix = { what, apply: () => db.withLock(drop, { signal }) };
   return fault(message, 'The next sync() removes them; so does --fix', { fix });
@@ -255,9 +257,9 @@ const devices: Check = async ({ rows, db }) => {
   if (!Array.isArray(rows)) return NO_ROWS;
   const dir = dirname(db.devicePath('-'));
   const without = rows.filter(({ verdict }) => verdict === 'no device').map(({ volume }) => volume);
-  if (without.length === 0) return ok(`${dir} has a device for every request that is attached`);
+  if (without.length === 0) return ok(`every requested volume that is attached has its device in ${dir}`);
   const message = `${plural(without.length, 'attached volume')} without a device in ${dir}: ${listed(without)}`;
-  return fault(message, 'Is storpool_block running on this host, and udev?');
+  return fault(message, 'Are storpool_block and udev running on this host?');
 };
 
 const AHEAD = 5000;

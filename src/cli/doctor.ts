@@ -36,7 +36,9 @@ export async function doctor(options: Options, terminal: Terminal): Promise<numb
 
 async function isAgreed(terminal: Terminal): Promise<boolean> {
   if (terminal.ask === undefined) {
-    terminal.writeError('Nothing was changed, because nobody can be asked here: --yes does it unasked\n');
+    terminal.writeError(
+      'Nothing was changed, because nobody can be asked here: --yes does it without asking\n',
+    );
     return false;
   }
   return /^y(es)?$/iu.test((await terminal.ask('Do it? [y/N] ')).trim());

@@ -60,7 +60,7 @@ test('--json has the documented shape', async () => {
   expect(report.checks.find((one) => one['check'] === 'volumes')).toEqual({
     check: 'volumes',
     state: 'fault',
-    message: `1 request in ${host.file()} for what the cluster does not have: b`,
+    message: `1 request in ${host.file()} for volumes that the cluster does not have: b`,
     details: [],
     remedy: 'The next sync() removes them; so does --fix',
     fix: `remove from ${host.file()} the requests b`,
@@ -275,6 +275,13 @@ describe('each fault is named, and nothing else', () => {
     });
   });
 
+  test('directories in the place of the files beside the cache', async () => {
+    host.writeCache(healthy());
+    mkdirSync(`${host.file()}.backup`);
+    mkdirSync(`${host.file()}.restored`);
+    expect((await host.faults()).map(([check]) => check)).toEqual(['leftovers']);
+  });
+
   test('a long list is not spelt out', async () => {
     host.writeCache(
       Object.assign({}, ...Array.from({ length: 5000 }, (_, n) => entry(`r${n}`, `os-gone-${n}`))),
@@ -354,7 +361,7 @@ describe('--fix', () => {
     });
     const no = await host.cli('doctor', ['--fix'], answer('no'));
     expect(no.stdout).toMatch(
-      /To do:\n {2}wait for the lock .*\n {2}remove .*torn\.1\n {2}remove .*restored\n {2}remove from .* the requests b\n$/u,
+      /To do:\n {2}wait up to 15 s for the lock .*\n {2}remove .*torn\.1\n {2}remove .*restored\n {2}remove from .* the requests b\n$/u,
     );
     expect([no.code, isSick()]).toEqual([1, [true, true, true, true]]);
     const yes = await host.cli('doctor', ['--fix'], answer(' Y '));

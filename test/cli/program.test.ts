@@ -316,6 +316,16 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     ]);
   });
 
+  test('a copy and a note of a restore that cannot be read', async () => {
+    deploy(0o2770, 0o660);
+    for (const end of ['backup', 'restored']) writeFileSync(`${host.file()}.${end}`, '{}', { mode: 0o600 });
+    const [doctor] = await as(61_001, [0], 'doctor');
+    expect(faults(doctor)).toEqual([
+      ['cache', expect.stringMatching(/EACCES.*cache\.json\.backup' Give it the owner, group and mode/u)],
+      ['leftovers', expect.stringMatching(/cache\.json\.restored: the cache was restored/u)],
+    ]);
+  });
+
   test('a directory that can only be read', async () => {
     deploy(0o2750, 0o660);
     const [doctor] = await as(61_001, [0], 'doctor');
