@@ -9,24 +9,20 @@ import type { Options } from './usage.js';
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
 const API_TIMEOUT = 10_000;
 
-/** The settings, and where each of them comes from. */
-export interface Settings {
-  config: SPConfig;
-  originOf(key: string): string | undefined;
-}
+export type Settings = ReturnType<typeof readSettings>;
 
-/** @throws SPConfigError */
-export function readSettings({ config: file, section, set = [] }: Options): Settings {
+/** The settings, and where each of them comes from. @throws SPConfigError */
+export function readSettings({ config: file, section, set = [] }: Options) {
   // Who gives settings may have no file at all; but one that is named must be there.
   const found = new SPConfig({ file, section, missingOk: set.length > 0 && file === undefined });
-  if (set.length === 0) return { config: found, originOf: (key) => found.origin(key) };
   const given = new Map<string, string>();
   for (const setting of set) {
     const at = setting.indexOf('=');
     given.set(setting.slice(0, at), setting.slice(at + 1));
   }
-  const config = new SPConfig({ overrideConfig: Object.fromEntries([...found, ...given]) });
-  return { config, originOf: (key) => (given.has(key) ? '--set' : found.origin(key)) };
+  const overrideConfig = Object.fromEntries([...found, ...given]);
+  const config = set.length === 0 ? found : new SPConfig({ overrideConfig });
+  return { config, originOf: (key: string) => (given.has(key) ? '--set' : found.origin(key)) };
 }
 
 /** @throws SPConfigError when there is no token or no way to the API */
@@ -119,16 +115,10 @@ export async function rowsOf(db: AttachDB, entries: Entries, signal: AbortSignal
   return judge(seen, db.volumePrefix(), exists);
 }
 
-/** Something beside the cache that is not always there. */
-export interface SideFile {
-  path: string;
-  isFile: boolean;
-  size: number;
-  mtimeMs: number;
-}
+export type SideFile = ReturnType<typeof sideFiles>[number];
 
 /** What lies beside a file and has its name with something behind it. */
-export function sideFiles(fname: string): SideFile[] {
+export function sideFiles(fname: string) {
   const names = readdirSync(dirname(fname)).filter((name) => name.startsWith(`${basename(fname)}.`));
   return names.sort().flatMap((name) => {
     const path = join(dirname(fname), name);

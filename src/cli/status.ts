@@ -76,7 +76,7 @@ export function render(
   const below = [
     counts.length === 0 ? count : `${count}: ${counts.join('; ')}`,
     lock.free ? 'Lock: free' : `Lock: not taken, so this may show half of a change. ${lock.problem}`,
-    ...waiting.map((path) => `Waiting for a look: ${path}; "storpool-attachdb doctor" says more`),
+    ...waiting.map((path) => `To be looked at: ${path}; "storpool-attachdb doctor" says more`),
   ].map((line) => wrap(harmless(line), terminal.columns));
   const shown = volumes.slice(0, Math.max(1, height - below.join('\n').split('\n').length - 4));
   const [heading = [], ...cells] = layOut([HEADING, ...shown.map(cellsOf)], terminal.columns, LEAST);

@@ -14,12 +14,11 @@ export interface Terminal {
   ask?(question: string): Promise<string>;
 }
 
-export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
-export type Paint = (style: Style, words: string) => string;
+export type Paint = ReturnType<typeof painter>;
 
 export const painter =
-  ({ colour }: Pick<Terminal, 'colour'>): Paint =>
-  (style, words) =>
+  ({ colour }: Pick<Terminal, 'colour'>) =>
+  (style: 'bold' | 'dim' | 'red' | 'green' | 'yellow', words: string): string =>
     colour ? styleText(style, words, { validateStream: false }) : words;
 
 /** What others have put into a file must not control the terminal. */

@@ -91,8 +91,8 @@ test('what a restore left is a finding', async () => {
   for (const end of ['restored', 'torn', 'torn.1', 'backup']) writeFileSync(`${host.file()}.${end}`, 'x');
   const { code, stdout } = await host.cli('status');
   expect(code).toBe(1);
-  expect(stdout.match(/Waiting for a look: \S+(?=;)/gu)).toEqual(
-    ['restored', 'torn', 'torn.1'].map((end) => `Waiting for a look: ${host.file()}.${end}`),
+  expect(stdout.match(/To be looked at: \S+(?=;)/gu)).toEqual(
+    ['restored', 'torn', 'torn.1'].map((end) => `To be looked at: ${host.file()}.${end}`),
   );
 });
 
