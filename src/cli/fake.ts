@@ -1,8 +1,9 @@
+import { once } from 'node:events';
 import type { FakeReply } from '../testing/index.js';
-import { type Options, UsageError } from './options.js';
 import { harmless, painter, type Terminal } from './terminal.js';
+import { type Options, UsageError } from './usage.js';
 
-export async function fake(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
+export async function fake(options: Options, terminal: Terminal): Promise<number> {
   const number = (name: 'port' | 'client-id' | 'device-delay', usual: number) => {
     const given = options[name] ?? String(usual);
     if (/^\d+$/u.test(given)) return Number(given);
@@ -24,8 +25,7 @@ export async function fake(options: Options, terminal: Terminal, signal: AbortSi
     onReply: (reply) => terminal.write(`${paint('dim', new Date().toISOString())} ${logLine(reply)}\n`),
   });
   terminal.write(greeting(service.config));
-  if (!signal.aborted)
-    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  if (!terminal.signal.aborted) await once(terminal.signal, 'abort');
   await service.close();
   return 0;
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { createInterface } from 'node:readline/promises';
 import { run } from './run.js';
-import type { Terminal } from './terminal.js';
 
 const { stdin, stdout, stderr, env } = process;
 
@@ -15,32 +14,29 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 // Whoever reads us has gone, "head" for example.
 stdout.on('error', () => interrupted.abort());
 
-/** How much room there is; a file has as much as one likes, unless COLUMNS says otherwise. */
-const room = (given: string | undefined, of: number | undefined) =>
-  of ?? (Number(given) > 0 ? Number(given) : Number.POSITIVE_INFINITY);
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: stdin, output: stderr });
+  lines.on('SIGINT', interrupt);
+  try {
+    return await lines.question(question, { signal: interrupted.signal });
+  } finally {
+    lines.close();
+  }
+}
 
-const terminal: Terminal = {
+const { COLUMNS } = env;
+
+process.exitCode = await run(process.argv.slice(2), {
+  // A file has as much room as one likes, unless COLUMNS says otherwise.
   get columns() {
-    return room(env['COLUMNS'], stdout.columns);
+    return stdout.columns ?? (Number(COLUMNS) > 0 ? Number(COLUMNS) : Number.POSITIVE_INFINITY);
   },
   get rows() {
-    return room(undefined, stdout.rows);
+    return stdout.rows ?? Number.POSITIVE_INFINITY;
   },
   colour: !env['NO_COLOR'] && (stdout.isTTY || Boolean(env['FORCE_COLOR'])),
+  signal: interrupted.signal,
   write: (output) => stdout.write(output),
   writeError: (output) => stderr.write(output),
-  ...(stdin.isTTY &&
-    stderr.isTTY && {
-      async ask(question: string, signal: AbortSignal) {
-        const lines = createInterface({ input: stdin, output: stderr });
-        lines.on('SIGINT', interrupt);
-        try {
-          return await lines.question(question, { signal });
-        } finally {
-          lines.close();
-        }
-      },
-    }),
-};
-
-process.exitCode = await run(process.argv.slice(2), terminal, interrupted.signal);
+  ...(stdin.isTTY && stderr.isTTY && { ask }),
+});

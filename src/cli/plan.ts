@@ -1,35 +1,34 @@
 import { existsSync } from 'node:fs';
 import type { AttachDB, SyncPlan } from '../index.js';
-import { openCache } from './host.js';
-import { type Options, UsageError } from './options.js';
-import { harmless, type Terminal, wrap } from './terminal.js';
+import { makeApi, openCache, readSettings } from './host.js';
+import { asJson, harmless, type Terminal, wrap } from './terminal.js';
+import { type Options, UsageError } from './usage.js';
 
-/** What `plan --json` prints: what the library's `plan()` gives, and for whom. */
-export interface PlanReport extends SyncPlan {
-  file: string;
-  /** `null`: for all of them. */
-  request: string | null;
-}
+/** What `plan --json` prints: what the library's `plan()` gives, and for whom; `null`: for all requests. */
+export type PlanReport = SyncPlan & { file: string; request: string | null };
 
-export async function plan(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
+export async function plan(options: Options, terminal: Terminal): Promise<number> {
   const { request, detach, json } = options;
   if (detach !== undefined && request === undefined) {
-    throw new UsageError('--detach goes with a request: whose volume is it?');
+    throw new UsageError('--detach needs the request that no longer needs the volume');
   }
-  const db = openCache(options, (message) => terminal.writeError(`${harmless(message)}\n`));
+  const { signal } = terminal;
+  const { config } = readSettings(options);
+  const db = openCache(options, terminal, config, makeApi(config));
   const planned =
     request === undefined ? await planAll(db, signal) : await db.plan(request, detach, { signal });
   const report: PlanReport = { file: db.fname, request: request ?? null, ...planned };
   const lines = inWords(report, detach).map((line) => `${wrap(harmless(line), terminal.columns, 2)}\n`);
-  terminal.write(json ? `${JSON.stringify(report, null, 2)}\n` : lines.join(''));
+  terminal.write(json ? asJson(report) : lines.join(''));
   return 0;
 }
 
 /** Each sync() attaches for all requests, whichever it is called for. */
 async function planAll(db: AttachDB, signal: AbortSignal): Promise<SyncPlan> {
-  if (existsSync(`${db.fname}.restored`)) {
+  const mark = `${db.fname}.restored`;
+  if (existsSync(mark)) {
     throw new Error(
-      `while ${db.fname}.restored is there each sync() attaches for its own request alone: name the request`,
+      `while ${mark} is there, each sync() attaches for its own request alone: name the request`,
     );
   }
   const [first] = Object.keys(await db.get({ signal }));
@@ -57,6 +56,5 @@ export function inWords(report: PlanReport, asked?: string): string[] {
     );
   } else if (asked !== undefined) lines.push(`Leave ${asked} alone: it is not attached to this host.`);
   if (lines.length === 0) lines.push('Nothing to do.');
-  lines.push(`${alreadyAttached.length} attached already, with the rights that are wanted.`);
-  return lines;
+  return [...lines, `${alreadyAttached.length} attached already, with the rights that are wanted.`];
 }

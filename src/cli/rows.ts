@@ -1,15 +1,5 @@
 import { type Attachment, type AttachRequest, checkRequest } from '../index.js';
 
-export type Verdict =
-  | 'ok'
-  | 'not attached'
-  | 'attached, but no request'
-  | 'read-only, but read/write wanted'
-  | 'no device'
-  | 'stale: not in the cluster'
-  | 'not ours: another prefix'
-  | 'not a request';
-
 /** A volume or snapshot that the cache wants or the cluster has attached to this host. */
 export interface Row {
   volume: string;
@@ -26,21 +16,12 @@ export interface Row {
   finding: boolean;
 }
 
+/** The entries of the cache, whatever they are, by their keys. */
 export type Entries = ReadonlyMap<string, unknown>;
-export type HostAttachment = Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights'>;
-
-/** What the rows are made of. */
-export interface Scene {
-  /** The entries of the cache, whatever they are. */
-  entries: Entries;
-  /** Those of this host. */
-  attachments: readonly HostAttachment[];
-  prefix: string;
-  /** The path of a volume's device, if it is there. */
-  deviceOf(volume: string): string | null;
-  /** Whether the cluster has it; asked only of what is not attached. */
-  exists(volume: string, snapshot: boolean): boolean;
-}
+/** What is attached to this host. */
+export type HostAttachments = readonly Pick<Attachment, 'volume' | 'snapshot' | 'rights'>[];
+/** A row before the cluster was asked what it has. What is no request has its verdict already. */
+export type Seen = Omit<Row, 'verdict' | 'finding'> & { verdict?: 'not a request' };
 
 /** What is wrong with an entry of the cache, if anything. */
 export function problemOf(reqId: string, entry: unknown, fname: string): string | undefined {
@@ -52,93 +33,58 @@ export function problemOf(reqId: string, entry: unknown, fname: string): string 
   }
 }
 
-interface Wanted {
-  snapshot: boolean;
-  wants: 'rw' | 'ro';
-  requests: string[];
-}
-
-/** Each wanted volume once, as the request with the highest rights wants it; and the entries that are no requests. */
-export function readEntries(entries: Entries): { wanted: Map<string, Wanted>; bad: string[] } {
-  const wanted = new Map<string, Wanted>();
-  const bad: string[] = [];
+/**
+ * Each volume once, as the request with the highest rights wants it, and each entry that is no request.
+ *
+ * @param deviceOf - the path of a volume's device, if it is there
+ */
+export function collect(
+  entries: Entries,
+  attachments: HostAttachments,
+  deviceOf: (volume: string) => string | null,
+): Seen[] {
+  const nothing = { wants: null, has: null, device: null };
+  const seen = new Map<string, Seen>();
+  const bad: Seen[] = [];
   for (const [id, entry] of entries) {
+    const { volume, volsnap, rights } = (entry ?? {}) as AttachRequest;
     if (problemOf(id, entry, '') !== undefined) {
-      bad.push(id);
+      const name = typeof volume === 'string' ? volume : '';
+      bad.push({ volume: name, snapshot: false, requests: [id], ...nothing, verdict: 'not a request' });
       continue;
     }
-    const { volume, volsnap, rights } = entry as AttachRequest;
-    const one = wanted.get(volume);
-    const same = { snapshot: Boolean(volsnap), wants: rights === 2 ? 'rw' : 'ro' } as const;
-    if (one === undefined) wanted.set(volume, { ...same, requests: [id] });
-    else {
-      one.requests.push(id);
-      if (one.wants === 'ro' && same.wants === 'rw') Object.assign(one, same);
-    }
+    const row = seen.get(volume) ?? { volume, snapshot: Boolean(volsnap), requests: [], ...nothing };
+    row.requests.push(id);
+    if (rights === 2 && row.wants !== 'rw') Object.assign(row, { snapshot: Boolean(volsnap), wants: 'rw' });
+    row.wants ??= 'ro';
+    seen.set(volume, row);
   }
-  return { wanted, bad };
-}
-
-/** The volumes and snapshots that are wanted, but not attached: it must be asked whether they exist. */
-export function missing(
-  entries: Entries,
-  attachments: readonly HostAttachment[],
-): { volume: string; snapshot: boolean }[] {
-  const attached = new Set(attachments.map(({ volume }) => volume));
-  return [...readEntries(entries).wanted]
-    .filter(([volume]) => !attached.has(volume))
-    .map(([volume, { snapshot }]) => ({ volume, snapshot }));
-}
-
-/** Findings first, then by name. */
-export function rowsOf({ entries, attachments, prefix, deviceOf, exists }: Scene): Row[] {
-  const { wanted, bad } = readEntries(entries);
-  const attached = new Map(attachments.map((one) => [one.volume, one]));
-  const rows = [...new Set([...wanted.keys(), ...attached.keys()])].map((volume): Row => {
-    const request = wanted.get(volume);
-    const attachment = attached.get(volume);
-    const snapshot = request?.snapshot ?? attachment?.snapshot ?? false;
-    const device = attachment === undefined ? null : deviceOf(volume);
-    const [wants, has] = [request?.wants ?? null, attachment?.rights ?? null];
-    const ours = volume.startsWith(prefix);
-    const verdict = judge({ ours, wants, has, device, exists: () => exists(volume, snapshot) });
-    const finding = verdict !== 'ok' && (ours || wants !== null);
-    return { volume, snapshot, requests: request?.requests ?? [], wants, has, device, verdict, finding };
-  });
-  for (const id of bad) {
-    const { volume } = (entries.get(id) ?? {}) as { volume?: unknown };
-    const verdict = 'not a request';
-    const named = typeof volume === 'string' ? volume : '';
-    rows.push({
-      volume: named,
-      snapshot: false,
-      requests: [id],
-      wants: null,
-      has: null,
-      device: null,
-      verdict,
-      finding: true,
-    });
+  for (const { volume, snapshot, rights } of attachments) {
+    const row = seen.get(volume) ?? { volume, snapshot, requests: [], ...nothing };
+    seen.set(volume, { ...row, has: rights, device: deviceOf(volume) });
   }
-  return rows.sort((a, b) => Number(b.finding) - Number(a.finding) || (a.volume < b.volume ? -1 : 1));
+  return [...seen.values(), ...bad];
 }
 
-interface Judged extends Pick<Row, 'wants' | 'has' | 'device'> {
-  ours: boolean;
-  exists: () => boolean;
-}
+export type Verdict = ReturnType<typeof verdictOn>;
 
-function judge({ ours, wants, has, device, exists }: Judged): Verdict {
-  if (!ours) return 'not ours: another prefix';
-  if (has === null) return exists() ? 'not attached' : 'stale: not in the cluster';
+function verdictOn(row: Seen, prefix: string, exists: (row: Seen) => boolean) {
+  const { volume, wants, has, device, verdict } = row;
+  if (verdict !== undefined) return verdict;
+  if (!volume.startsWith(prefix)) return 'not ours: another prefix';
+  if (has === null) return exists(row) ? 'not attached' : 'stale: not in the cluster';
   if (wants === null) return 'attached, but no request';
   if (wants === 'rw' && has === 'ro') return 'read-only, but read/write wanted';
   return device === null ? 'no device' : 'ok';
 }
 
-/** How many rows have which verdict, the worst first. */
-export function countVerdicts(rows: readonly Row[]): Partial<Record<Verdict, number>> {
-  const counts: Partial<Record<Verdict, number>> = {};
-  for (const { verdict } of rows) counts[verdict] = (counts[verdict] ?? 0) + 1;
-  return counts;
+/** Findings first, then by name. */
+export function judge(seen: readonly Seen[], prefix: string, exists: (row: Seen) => boolean): Row[] {
+  const rows = seen.map((row): Row => {
+    const verdict = verdictOn(row, prefix, exists);
+    // What others have attached is their business.
+    const theirs = verdict === 'not ours: another prefix' && row.wants === null;
+    return { ...row, verdict, finding: verdict !== 'ok' && !theirs };
+  });
+  return rows.sort((a, b) => Number(b.finding) - Number(a.finding) || (a.volume < b.volume ? -1 : 1));
 }

@@ -1,58 +1,30 @@
-import { readdirSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { openCache, survey } from './host.js';
-import { type Options, UsageError } from './options.js';
-import { countVerdicts, type Row, rowsOf, type Verdict } from './rows.js';
-import { harmless, layOut, type Paint, painter, type Terminal, wrap } from './terminal.js';
+import type { AttachDB } from '../index.js';
+import { look, makeApi, openCache, readCache, readSettings, rowsOf, sideFiles } from './host.js';
+import type { Row, Verdict } from './rows.js';
+import { asJson, harmless, layOut, type Paint, painter, type Terminal, wrap } from './terminal.js';
+import { type Options, UsageError } from './usage.js';
 
-/** What `status --json` prints. */
-export interface Status {
-  /** Whether there is no finding, and nothing waits for an operator. */
-  ok: boolean;
-  file: string;
-  clientId: number;
-  prefix: string;
-  /** `free`, or why this was read without the lock. */
-  lock: { free: boolean; problem: string | null };
-  volumes: Row[];
-  /** How many of them have which verdict. */
-  summary: Partial<Record<Verdict, number>>;
-  /** The files beside the cache that wait for an operator. */
-  waiting: string[];
+/** What `status --json` prints; guide/operating.md describes it. */
+export type Status = Awaited<ReturnType<typeof statusOf>>;
+
+export async function status(options: Options, terminal: Terminal): Promise<number> {
+  if (options.json && options.watch) throw new UsageError('--json and --watch cannot be used together');
+  const { config } = readSettings(options);
+  const db = openCache(options, terminal, config, makeApi(config));
+  if (options.watch) return watch(db, terminal);
+  const found = await statusOf(db, terminal.signal);
+  terminal.write(options.json ? asJson(found) : render(found, terminal));
+  return found.ok ? 0 : 1;
 }
 
 const INTERVAL = 2000;
 
-export async function status(options: Options, terminal: Terminal, signal: AbortSignal): Promise<number> {
-  if (options.json && options.watch) throw new UsageError('--json and --watch exclude each other');
-  const db = openCache(options, (message) => terminal.writeError(`${harmless(message)}\n`));
-  const look = async (): Promise<Status> => {
-    const seen = await survey(db, signal);
-    const prefix = db.volumePrefix();
-    const volumes = rowsOf({ ...seen, prefix });
-    const waiting = waitingFiles(db.fname);
-    return {
-      ok: waiting.length === 0 && volumes.every(({ finding }) => !finding),
-      file: db.fname,
-      clientId: db.clientId(),
-      prefix,
-      lock: { free: seen.withoutLock === null, problem: seen.withoutLock },
-      volumes,
-      summary: countVerdicts(volumes),
-      waiting,
-    };
-  };
-  if (options.watch) return watch(look, terminal, signal);
-  const found = await look();
-  terminal.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : render(found, terminal));
-  return found.ok ? 0 : 1;
-}
-
 /** Until Ctrl-C; what fails now may work at the next look. */
-async function watch(look: () => Promise<Status>, terminal: Terminal, signal: AbortSignal): Promise<number> {
+async function watch(db: AttachDB, terminal: Terminal): Promise<number> {
+  const { signal } = terminal;
   while (!signal.aborted) {
-    const picture = await look().then(
+    const picture = await statusOf(db, signal).then(
       (found) => render(found, terminal, terminal.rows),
       (error: Error) => `${harmless(error.message)}\n`,
     );
@@ -63,62 +35,68 @@ async function watch(look: () => Promise<Status>, terminal: Terminal, signal: Ab
   return 0;
 }
 
-/** A restore left them there, for somebody to look at. */
-export function waitingFiles(fname: string): string[] {
-  const [dir, name] = [dirname(fname), basename(fname)];
-  return readdirSync(dir)
-    .filter((one) => one === `${name}.restored` || one.startsWith(`${name}.torn`))
-    .sort()
-    .map((one) => join(dir, one));
+async function statusOf(db: AttachDB, signal: AbortSignal) {
+  const see = async () => rowsOf(db, readCache(db.fname), signal);
+  const { seen: rows, withoutLock } = await look(db, see, signal);
+  if (rows instanceof Error) {
+    // Who may not even read the file is told by the library what to do.
+    throw withoutLock && 'syscall' in rows ? withoutLock.error : rows;
+  }
+  const summary: Partial<Record<Verdict, number>> = {};
+  for (const { verdict } of rows) summary[verdict] = (summary[verdict] ?? 0) + 1;
+  const left = [`${db.fname}.restored`, `${db.fname}.torn`];
+  const waiting = sideFiles(db.fname)
+    .map(({ path }) => path)
+    .filter((path) => left.some((name) => path.startsWith(name)));
+  return {
+    ok: waiting.length === 0 && rows.every(({ finding }) => !finding),
+    file: db.fname,
+    clientId: db.clientId(),
+    prefix: db.volumePrefix(),
+    lock: { free: withoutLock === null, problem: withoutLock?.problem ?? null },
+    volumes: rows,
+    summary,
+    waiting,
+  };
 }
 
-const COLUMNS = [
-  { heading: 'VOLUME', least: 16, order: 1 },
-  { heading: 'REQUESTS', least: 8 },
-  { heading: 'WANTS' },
-  { heading: 'HAS' },
-  { heading: 'DEVICE' },
-  { heading: 'VERDICT' },
-];
+const HEADING = ['VOLUME', 'REQUESTS', 'WANTS', 'HAS', 'DEVICE', 'VERDICT'];
+/** How narrow the volumes and the requests may get, in characters. */
+const LEAST = [16, 8];
 
-/** @param rows - lines of the terminal that it must fit into */
+/** @param height - lines of the terminal that it must fit into */
 export function render(
   { volumes, summary, lock, waiting }: Status,
   terminal: Pick<Terminal, 'columns' | 'colour'>,
-  rows = Number.POSITIVE_INFINITY,
+  height = Number.POSITIVE_INFINITY,
 ): string {
   const paint = painter(terminal);
+  const count = volumes.length === 1 ? '1 volume' : `${volumes.length} volumes`;
+  const counts = Object.entries(summary).map(([verdict, many]) => `${many} ${verdict.replace(/:.*/u, '')}`);
   const below = [
-    `${volumes.length === 1 ? '1 volume' : `${volumes.length} volumes`}${countsOf(summary)}`,
-    lock.free ? 'Lock: free' : `Lock: not free, so this may show half of a change. ${lock.problem}`,
-    ...waiting.map((path) => `Waiting for a look: ${path}; "storpool-attachdb doctor" says more`),
+    counts.length === 0 ? count : `${count}: ${counts.join('; ')}`,
+    lock.free ? 'Lock: free' : `Lock: not taken, so this may show half of a change. ${lock.problem}`,
+    ...waiting.map((path) => `To be looked at: ${path}; "storpool-attachdb doctor" says more`),
   ].map((line) => wrap(harmless(line), terminal.columns));
-  const most = Math.max(1, rows - below.join('\n').split('\n').length - 4);
-  const shown = volumes.slice(0, most);
-  const [heading = [], ...table] = layOut(COLUMNS, shown.map(cellsOf), terminal.columns);
-  const lines = table.map((cells, at) => paintRow(cells, shown[at] as Row, paint));
-  if (shown.length < volumes.length) lines.push(paint('dim', `… and ${volumes.length - shown.length} more`));
-  return `${[...(shown.length > 0 ? [paint('bold', heading.join('  ')), ...lines, ''] : []), ...below].join('\n')}\n`;
+  const shown = volumes.slice(0, Math.max(1, height - below.join('\n').split('\n').length - 4));
+  const [heading = [], ...cells] = layOut([HEADING, ...shown.map(cellsOf)], terminal.columns, LEAST);
+  const table = [
+    paint('bold', heading.join('  ')),
+    ...shown.map((row, at) => paintRow(row, cells[at] ?? [], paint)),
+    ...(shown.length < volumes.length ? [paint('dim', `… and ${volumes.length - shown.length} more`)] : []),
+    '',
+  ];
+  return `${[...(shown.length > 0 ? table : []), ...below].join('\n')}\n`;
 }
 
-const countsOf = (summary: Status['summary']) => {
-  const counts = Object.entries(summary).map(([verdict, count]) => `${count} ${verdict.replace(/:.*/u, '')}`);
-  return counts.length === 0 ? '' : `: ${counts.join('; ')}`;
-};
+function cellsOf({ volume, requests, wants, has, device, verdict }: Row): string[] {
+  const there = device === null ? 'no' : 'yes';
+  const cells = [volume, requests.join(', '), wants ?? '-', has ?? '-', has === null ? '-' : there, verdict];
+  return cells.map(harmless);
+}
 
-const cellsOf = ({ volume, requests, wants, has, device, verdict }: Row) =>
-  [
-    volume,
-    requests.join(', '),
-    wants ?? '-',
-    has ?? '-',
-    has === null ? '-' : device === null ? 'no' : 'yes',
-    verdict,
-  ].map(harmless);
-
-function paintRow(cells: readonly string[], { finding, verdict }: Row, paint: Paint): string {
-  const before = cells.slice(0, -1).join('  ');
-  const last = cells.at(-1) ?? '';
-  if (verdict === 'ok') return `${before}  ${paint('green', last)}`;
-  return finding ? `${before}  ${paint('red', last)}` : paint('dim', `${before}  ${last}`);
+function paintRow({ finding, verdict }: Row, cells: readonly string[], paint: Paint): string {
+  const [before, last] = [cells.slice(0, -1).join('  '), cells.at(-1) ?? ''];
+  if (!finding && verdict !== 'ok') return paint('dim', `${before}  ${last}`);
+  return `${before}  ${paint(finding ? 'red' : 'green', last)}`;
 }

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
@@ -195,15 +195,12 @@ function readFiles(options: SPConfigOptions): StorPoolConf[] {
 function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolConf | undefined {
   let bytes: Buffer;
   try {
+    // To open one would wait for its other end, and nothing could interrupt that.
+    if (statSync(file, { throwIfNoEntry: false })?.isFIFO()) throw new Error('it is a named pipe');
     bytes = readFileSync(file);
   } catch (error) {
     if (missingOk && codeOf(error) === (isMain ? 'ENOENT' : 'EISDIR')) return undefined;
-    throw new SPConfigError(
-      isMissing(error)
-        ? `${file} does not exist: ${isMain ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?'}`
-        : `Cannot read ${file}: ${reason(error)}`,
-      { file, cause: error },
-    );
+    throw new SPConfigError(cannotRead(file, error, isMain), { file, cause: error });
   }
   let text: string;
   try {
@@ -213,6 +210,17 @@ function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolCo
   }
   debug('reading %s', file);
   return parseStorPoolConf(text, file);
+}
+
+function cannotRead(file: string, error: unknown, isMain: boolean): string {
+  const isPlace = codeOf(error) === 'EISDIR' || codeOf(error) === undefined;
+  if (!isMissing(error)) {
+    return `Cannot read ${file}: ${reason(error)}${isPlace ? '; put a regular file in its place' : ''}`;
+  }
+  const isLink = lstatSync(file, { throwIfNoEntry: false }) !== undefined;
+  const remedy =
+    isMain && !isLink ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?';
+  return `${file} does not exist: ${remedy}`;
 }
 
 function listDir(dir: string): string[] {

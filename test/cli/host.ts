@@ -36,25 +36,17 @@ export function useHost(options: FakeStorPoolOptions) {
   const args = () => ['--config', path('storpool.conf'), '--file', file(), '--device-dir', path('dev')];
 
   /** Runs a command in this process. */
-  async function cli(
-    command: string,
-    more: string[] = [],
-    terminal: Partial<Terminal> = {},
-    signal = new AbortController().signal,
-  ) {
+  async function cli(command: string, more: string[] = [], terminal: Partial<Terminal> = {}) {
     const [out, err]: [string[], string[]] = [[], []];
-    const code = await run(
-      [command, ...args(), ...more],
-      {
-        columns: Number.POSITIVE_INFINITY,
-        rows: Number.POSITIVE_INFINITY,
-        colour: false,
-        write: (output) => out.push(output),
-        writeError: (output) => err.push(output),
-        ...terminal,
-      },
-      signal,
-    );
+    const code = await run([command, ...args(), ...more], {
+      columns: Number.POSITIVE_INFINITY,
+      rows: Number.POSITIVE_INFINITY,
+      colour: false,
+      signal: new AbortController().signal,
+      write: (output) => out.push(output),
+      writeError: (output) => err.push(output),
+      ...terminal,
+    });
     const stdout = out.join('');
     return { code, stdout, stderr: err.join(''), json: () => JSON.parse(stdout) };
   }

@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -36,9 +36,11 @@ interface Outcome {
   stderr: string;
 }
 
-const program = (command: string, args: string[], env: Record<string, string> = {}) =>
+/** @param timeout - milliseconds until it is killed */
+const program = (command: string, args: string[], env: Record<string, string> = {}, timeout = 0) =>
   new Promise<Outcome>((resolve) => {
-    const options = { env: { ...process.env, ...env }, maxBuffer: 10_000_000 };
+    const limits = { maxBuffer: 10_000_000, timeout, killSignal: 'SIGKILL' } as const;
+    const options = { env: { ...process.env, ...env }, ...limits };
     execFile(command, args, options, (error, stdout, stderr) =>
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
     );
@@ -100,15 +102,8 @@ describe('in a terminal', () => {
     expect(shown).toContain('\x1b[32mok\x1b[39m');
   });
 
-  test('doctor fits into 80 columns, without colour if NO_COLOR says so', async () => {
-    healthy();
-    const { code, shown } = await inTerminal(['doctor'], [], { NO_COLOR: '1' });
-    expect([code, shown.replace(CSI, '')]).toEqual([0, shown]);
-    expect(shown.split('\r\n').filter((line) => line.length > 80 && !line.includes('/'))).toEqual([]);
-  });
-
   test('--watch draws what fits until Ctrl-C, which leaves no lock behind', async () => {
-    host.writeCache(requestsFor(names(4999)));
+    host.writeCache(requestsFor(names(100)));
     const { code, shown } = await inTerminal(['status', '--watch'], [['Lock: free', '\x03']]);
     expect(code).toBe(0);
     const lines = shown.replace(CSI, '').split('\r\n');
@@ -117,11 +112,16 @@ describe('in a terminal', () => {
     expect(existsSync(`${host.file()}.lock`)).toBe(false);
   });
 
-  test('Ctrl-C at the question of --fix: nothing is done', async () => {
+  test('doctor fits into 80 columns, without colour if NO_COLOR says so; Ctrl-C at the question of --fix does nothing', async () => {
     host.writeCache({ ...requestsFor(volumes.slice(1)), ...entry('gone', 'os-gone') });
-    const { code, shown } = await inTerminal(['doctor', '--fix'], [['Do it? [y/N]', '\x03']]);
+    const { code, shown } = await inTerminal(['doctor', '--fix'], [['Do it? [y/N]', '\x03']], {
+      NO_COLOR: '1',
+    });
     expect([code, 'gone' in host.readCache()]).toEqual([130, true]);
-    expect(shown).toContain('remove from');
+    const output = shown.slice(0, shown.indexOf('the requests gone'));
+    expect(output).toContain('remove from');
+    expect(output.replace(CSI, '')).toBe(output);
+    expect(output.split('\r\n').filter((line) => line.length > 80 && !line.includes('/'))).toEqual([]);
   });
 
   test('"y" at the question of --fix does it', async () => {
@@ -142,7 +142,7 @@ test('a Python service has the lock: status and doctor say which process', async
 });
 
 test('who reads only the beginning gets it without a complaint', async () => {
-  host.writeCache(requestsFor(names(4999)));
+  host.writeCache(requestsFor(names(1500)));
   const command = `"$0" "$@" | head -n 1`;
   const { stdout, stderr } = await program('sh', [
     '-c',
@@ -173,6 +173,82 @@ test('a host with neither koffi nor the flock program', async () => {
   ]);
 });
 
+/** Runs commands, one after the other in one process that is killed if it hangs. */
+async function outcomes(commands: string[][], { root = at('../..'), user = [] as unknown[] } = {}) {
+  const args = [join(root, 'test/cli/outcomes.mjs'), JSON.stringify([commands, ...user])];
+  const { code, stdout, stderr } = await program(process.execPath, args, {}, 20_000);
+  expect([code, stderr]).toEqual([0, '']);
+  return JSON.parse(stdout) as Outcome[];
+}
+
+describe('what is no file is named, with a remedy, and nobody waits for it', () => {
+  const kinds = {
+    pipe: (path: string) => execFileSync('mkfifo', [path]),
+    directory: (path: string) => mkdirSync(path),
+    link: (path: string) => symlinkSync(host.path('nowhere'), path),
+  };
+  const commands = ['status', 'plan', 'doctor'];
+
+  /** Of each kind the outcomes of all commands. */
+  async function withEach(name: string, option: string) {
+    healthy();
+    for (const [kind, make] of Object.entries(kinds)) make(host.path(`${name}-${kind}`));
+    const found = await outcomes(
+      Object.keys(kinds).flatMap((kind) =>
+        commands.map((command) => [command, ...host.args(), option, host.path(`${name}-${kind}`)]),
+      ),
+    );
+    const words = found.map(({ code, stdout, stderr }) => `${code} ${stderr}${faultLines(stdout)}`);
+    return words.map((line) => line.replaceAll(host.path(`${name}-`), ''));
+  }
+  const faultLines = (stdout: string) =>
+    (stdout.match(/^.*FAULT.*\n.*→.*$/gmu) ?? []).join().replace(/\s+/gu, ' ');
+
+  test('in the place of the cache', async () => {
+    expect(await withEach('spool/cache', '--file')).toEqual([
+      expect.stringMatching(/^3 .*pipe is not a regular file; "storpool-attachdb doctor" says what to do/u),
+      expect.stringMatching(/^3 .*Cannot lock pipe: it is no regular file: move it away/u),
+      expect.stringMatching(/^1 file FAULT pipe is not a regular file → Move it away; then echo/u),
+      expect.stringMatching(
+        /^3 .*directory is not a regular file; "storpool-attachdb doctor" says what to do/u,
+      ),
+      expect.stringMatching(/^3 .*Cannot lock directory: EISDIR.*Move it away/u),
+      expect.stringMatching(/^1 file FAULT directory is not a regular file → Move it away; then echo/u),
+      expect.stringMatching(/^3 .*Cannot lock link: .*It is a link that leads nowhere: correct it/u),
+      expect.stringMatching(/^3 .*Cannot lock link: .*It is a link that leads nowhere: correct it/u),
+      expect.stringMatching(
+        /^1 file FAULT link is a link to .*nowhere, which does not exist → rm link; echo/u,
+      ),
+    ]);
+  });
+
+  test('in the place of the configuration', async () => {
+    const [pipe, directory, link] = [
+      /Cannot read pipe: it is a named pipe; put a regular file in its place/u,
+      /Cannot read directory: EISDIR.*; put a regular file in its place/u,
+      /link does not exist: is it a broken link\?/u,
+    ].map(({ source }) => [
+      expect.stringMatching(new RegExp(`^3 storpool-attachdb: ${source}\n$`, 'u')),
+      expect.stringMatching(new RegExp(`^3 storpool-attachdb: ${source}\n$`, 'u')),
+      expect.stringMatching(
+        new RegExp(`^1 configuration FAULT ${source} → Correct it, or name another`, 'u'),
+      ),
+    ]);
+    expect(await withEach('conf', '--config')).toEqual([pipe, directory, link].flat());
+  });
+
+  test('in the place of the files beside the cache', async () => {
+    healthy();
+    for (const end of ['backup', 'restored', 'holder', 'torn.1']) kinds.pipe(`${host.file()}.${end}`);
+    const [status, doctor] = await outcomes([
+      ['status', ...host.args()],
+      ['doctor', ...host.args()],
+    ]);
+    expect([status?.code, doctor?.code]).toEqual([1, 1]);
+    expect(faultLines(doctor?.stdout ?? '')).toMatch(/^leftovers FAULT 1 torn file .*torn\.1 \(0 bytes\)/u);
+  });
+});
+
 describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
   let copy = '';
   // The checkout may lie below a directory that only its owner may enter.
@@ -181,15 +257,13 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     copy = readableCopy();
   });
   afterAll(() => rmSync(copy, { recursive: true }));
-  const as = (uid: number, gids: number[], command: string) =>
-    program(process.execPath, [
-      join(copy, 'test/cli/as-user.mjs'),
-      String(uid),
-      gids.join(),
-      command,
-      '--json',
-      ...host.args(),
-    ]);
+  const as = async (uid: number, gids: number[], ...commands: string[]) => {
+    const found = await outcomes(
+      commands.map((command) => [command, '--json', ...host.args()]),
+      { root: copy, user: [uid, gids] },
+    );
+    return found as [Outcome, Outcome];
+  };
   const deploy = (dirMode: number, fileMode: number) => {
     healthy();
     chmodSync(host.path(), 0o755);
@@ -207,13 +281,13 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
 
   test('in the group all is well', async () => {
     deploy(0o2770, 0o660);
-    expect(await as(61_001, [0], 'doctor')).toMatchObject({ code: 0 });
+    expect(await as(61_001, [0], 'doctor')).toMatchObject([{ code: 0 }]);
   });
 
   test('who is not in the group may not use the directory', async () => {
     deploy(0o2770, 0o660);
-    const found = await as(61_001, [GROUP], 'doctor');
-    expect([found.code, faults(found)]).toEqual([
+    const [doctor, status] = await as(61_001, [GROUP], 'doctor', 'status');
+    expect([doctor.code, faults(doctor)]).toEqual([
       1,
       [
         [
@@ -224,15 +298,38 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
         ],
       ],
     ]);
-    expect(await as(61_001, [GROUP], 'status')).toMatchObject({
+    expect(status).toMatchObject({
       code: 3,
       stderr: expect.stringMatching(/EACCES.*Let this user be in the group/u),
     });
   });
 
+  test('who is in the group, but may not use it, is told what else there is', async () => {
+    deploy(0o2770, 0o060);
+    chownSync(host.file(), 61_001, 0);
+    const [doctor] = await as(61_001, [0], 'doctor');
+    expect(faults(doctor)).toEqual([
+      [
+        'file',
+        expect.stringMatching(/may not read and write it \(EACCES\) Is the file system mounted read-only/u),
+      ],
+    ]);
+  });
+
+  test('a copy and a note of a restore that cannot be read', async () => {
+    deploy(0o2770, 0o660);
+    for (const end of ['backup', 'restored']) writeFileSync(`${host.file()}.${end}`, '{}', { mode: 0o600 });
+    const [doctor] = await as(61_001, [0], 'doctor');
+    expect(faults(doctor)).toEqual([
+      ['cache', expect.stringMatching(/EACCES.*cache\.json\.backup' Give it the owner, group and mode/u)],
+      ['leftovers', expect.stringMatching(/cache\.json\.restored: the cache was restored/u)],
+    ]);
+  });
+
   test('a directory that can only be read', async () => {
     deploy(0o2750, 0o660);
-    expect(faults(await as(61_001, [0], 'doctor'))).toEqual([
+    const [doctor] = await as(61_001, [0], 'doctor');
+    expect(faults(doctor)).toEqual([
       ['directory', expect.stringMatching(/its group may not write it chmod g\+rwx/u)],
     ]);
   });
@@ -240,7 +337,7 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
   test('a file that can only be read is shown without the lock', async () => {
     deploy(0o755, 0o664);
     writeFileSync(`${host.file()}.lock`, '');
-    const { code, stdout } = await as(61_001, [GROUP], 'status');
+    const [{ code, stdout }] = await as(61_001, [GROUP], 'status');
     const { lock, volumes } = JSON.parse(stdout);
     expect([code, volumes.length, lock]).toEqual([
       0,

@@ -1,27 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { countVerdicts, type HostAttachment, missing, type Row, rowsOf } from '../../src/cli/rows.js';
+import { collect, type HostAttachments, judge, type Row } from '../../src/cli/rows.js';
 import { entry } from './host.js';
 
-const attachment = (volume: string, rights: 'rw' | 'ro' = 'rw', snapshot = false): HostAttachment => ({
+const attachment = (volume: string, rights: 'rw' | 'ro' = 'rw', snapshot = false) => ({
   volume,
   snapshot,
-  client: 1,
   rights,
 });
 
 function rows(
   cache: object,
-  attachments: HostAttachment[] = [],
+  attachments: HostAttachments = [],
   scene: { devices?: string[]; cluster?: string[] } = {},
 ) {
   const { devices = attachments.map(({ volume }) => volume), cluster = [] } = scene;
-  return rowsOf({
-    entries: new Map(Object.entries(cache)),
-    attachments,
-    prefix: 'os',
-    deviceOf: (volume) => (devices.includes(volume) ? `/dev/storpool/${volume}` : null),
-    exists: (volume, snapshot) => cluster.includes(snapshot ? `snapshot ${volume}` : volume),
-  });
+  const deviceOf = (volume: string) => (devices.includes(volume) ? `/dev/storpool/${volume}` : null);
+  return judge(collect(new Map(Object.entries(cache)), attachments, deviceOf), 'os', ({ volume, snapshot }) =>
+    cluster.includes(snapshot ? `snapshot ${volume}` : volume),
+  );
 }
 
 const verdict = (found: Row[]) => found.map((row) => [row.verdict, row.finding]);
@@ -88,16 +84,4 @@ test('findings come first, then by name', () => {
   const cache = { ...entry('a', 'os-1'), ...entry('b', 'os-3'), ...entry('c', 'os-2') };
   const found = rows(cache, [attachment('os-2'), attachment('os-1')], { cluster: ['os-3'] });
   expect(found.map(({ volume }) => volume)).toEqual(['os-3', 'os-1', 'os-2']);
-  expect(countVerdicts(found)).toEqual({ 'not attached': 1, ok: 2 });
-});
-
-test('only what is not attached is looked for in the cluster', () => {
-  const cache = new Map(
-    Object.entries({
-      ...entry('a', 'os-1'),
-      ...entry('b', 'os-2', { volsnap: true }),
-      ...entry('c', 'os-2'),
-    }),
-  );
-  expect(missing(cache, [attachment('os-1')])).toEqual([{ volume: 'os-2', snapshot: true }]);
 });

@@ -5,21 +5,18 @@ import { run } from '../../src/cli/run.js';
 
 async function outcome(...args: string[]) {
   let [stdout, stderr] = ['', ''];
-  const code = await run(
-    args,
-    {
-      columns: 80,
-      rows: 24,
-      colour: false,
-      write: (output) => {
-        stdout += output;
-      },
-      writeError: (output) => {
-        stderr += output;
-      },
+  const code = await run(args, {
+    columns: 80,
+    rows: 24,
+    colour: false,
+    signal: new AbortController().signal,
+    write: (output) => {
+      stdout += output;
     },
-    new AbortController().signal,
-  );
+    writeError: (output) => {
+      stderr += output;
+    },
+  });
   return { code, stdout, stderr };
 }
 
@@ -49,11 +46,12 @@ describe('what makes no sense ends with 2 and says why', () => {
     [['mend'], /no command "mend"/u],
     [['status', '--colour'], /--colour/u],
     [['status', '--fix'], /status has no option --fix/u],
-    [['status', 'x'], /no use for "x"/u],
-    [['plan', 'a', 'b'], /no use for "b"/u],
+    [['status', 'x'], /unexpected argument "x"/u],
+    [['plan', 'a', 'b'], /unexpected argument "b"/u],
     [['status', '--set', 'secret'], /KEY=VALUE/u],
     [['status', '--config'], /--config/u],
-    [['doctor', '--yes'], /--yes goes with --fix/u],
+    [['doctor', '--set', '=secret'], /KEY=VALUE/u],
+    [['doctor', '--yes'], /--yes needs --fix/u],
     [['doctor', '--fix', '--json'], /needs --yes/u],
     [['fake', '--port', 'x'], /--port takes a number, not "x"/u],
   ])('%j', async (args, why) => {
@@ -70,6 +68,7 @@ test('fake serves until it is interrupted', async () => {
     columns: 80,
     rows: 24,
     colour: false,
+    signal: interrupted.signal,
     writeError: () => undefined,
     write(output: string) {
       shown += output;
@@ -80,7 +79,7 @@ test('fake serves until it is interrupted', async () => {
     },
   };
   const args = ['fake', '--token', 'x', '--volumes', 'os-1', '--client-id', '7', '--device-delay', '1'];
-  expect(await run(args, terminal, interrupted.signal)).toBe(0);
+  expect(await run(args, terminal)).toBe(0);
   expect(shown).toMatch(
     /SP_OURID=7.*export SP_AUTH_TOKEN='x'\nexport SP_API_HTTP_HOST='127\.0\.0\.1'.*GET \/ctrl\/1\.0\/VolumesList 200/su,
   );

@@ -91,8 +91,8 @@ test('what a restore left is a finding', async () => {
   for (const end of ['restored', 'torn', 'torn.1', 'backup']) writeFileSync(`${host.file()}.${end}`, 'x');
   const { code, stdout } = await host.cli('status');
   expect(code).toBe(1);
-  expect(stdout.match(/Waiting for a look: \S+(?=;)/gu)).toEqual(
-    ['restored', 'torn', 'torn.1'].map((end) => `Waiting for a look: ${host.file()}.${end}`),
+  expect(stdout.match(/To be looked at: \S+(?=;)/gu)).toEqual(
+    ['restored', 'torn', 'torn.1'].map((end) => `To be looked at: ${host.file()}.${end}`),
   );
 });
 
@@ -179,7 +179,7 @@ test('5,000 volumes fit into a terminal, findings first', () => {
 
 test('--watch is for people, --json for programs', async () => {
   const { code, stderr } = await host.cli('status', ['--watch', '--json']);
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/exclude each other/u)]);
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot be used together/u)]);
 });
 
 test('--watch draws it until it is interrupted, and goes on after a failure', async () => {
@@ -191,13 +191,13 @@ test('--watch draws it until it is interrupted, and goes on after a failure', as
     if (picture.includes('torn or damaged')) host.writeCache(entry('a', 'os-1'));
     else interrupted.abort();
   };
-  const { code } = await host.cli('status', ['--watch'], { write, rows: 10 }, interrupted.signal);
+  const { code } = await host.cli('status', ['--watch'], { write, rows: 10, signal: interrupted.signal });
   expect([code, pictures.length]).toEqual([0, 2]);
   expect(pictures.every((picture) => picture.startsWith('\x1b[H\x1b[J'))).toBe(true);
 });
 
 test('interrupted before it has read anything', async () => {
-  expect(await host.cli('status', [], {}, AbortSignal.abort())).toMatchObject({
+  expect(await host.cli('status', [], { signal: AbortSignal.abort() })).toMatchObject({
     code: 130,
     stdout: '',
     stderr: '',

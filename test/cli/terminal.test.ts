@@ -2,9 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { harmless, layOut, painter, shorten, wrap } from '../../src/cli/terminal.js';
 
 describe('a table', () => {
-  const columns = [{ heading: 'NAME', least: 6, order: 1 }, { heading: 'IDS', least: 4 }, { heading: 'HAS' }];
+  const heading = ['NAME', 'IDS', 'HAS'];
+  const least = [6, 4];
   const row = ['0123456789abcdef', 'one, two, three', 'yes'];
-  const lines = (width: number) => layOut(columns, [row], width).map((cells) => cells.join('  '));
+  const lines = (width: number) => layOut([heading, row], width, least).map((cells) => cells.join('  '));
 
   test('is as wide as its content where there is room', () => {
     expect(lines(Number.POSITIVE_INFINITY)).toEqual([
@@ -26,7 +27,7 @@ describe('a table', () => {
   });
 
   test('has a heading without rows, too', () => {
-    expect(layOut(columns, [], 80)).toEqual([['NAME', 'IDS', 'HAS']]);
+    expect(layOut([heading], 80, least)).toEqual([['NAME', 'IDS', 'HAS']]);
   });
 });
 

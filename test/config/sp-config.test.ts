@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -188,6 +189,17 @@ describe('files that cannot be read', () => {
       cause: expect.objectContaining({ code: 'EISDIR' }),
     });
     expect(error.message).toMatch(new RegExp(`^Cannot read ${file}: EISDIR`, 'u'));
+  });
+
+  test.each([false, true])('a pipe is in its place, missingOk %s', (missingOk) => {
+    execFileSync('mkfifo', [file]);
+    const error = failing({ missingOk });
+    expect(error.message).toBe(`Cannot read ${file}: it is a named pipe; put a regular file in its place`);
+  });
+
+  test('a link that leads nowhere is in its place', () => {
+    symlinkSync(join(root, 'nowhere'), file);
+    expect(failing().message).toBe(`${file} does not exist: is it a broken link?`);
   });
 
   test('a folder among the further files is passed over with missingOk', () => {

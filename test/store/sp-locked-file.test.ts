@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
 import { examine } from '../../src/store/file/content.js';
@@ -96,12 +96,23 @@ describe('bad input', () => {
     execFileSync('mkfifo', [path('pipe')]);
     await expect(new SPLockedFile(path('pipe')).jsload()).rejects.toMatchObject({
       code: 'EINVAL',
-      message: expect.stringContaining('is no regular file'),
+      message: expect.stringMatching(/is no regular file: move it away/u),
     });
   });
 
   test('a directory in place of the file', async () => {
-    await expect(new SPLockedFile(path()).jsload()).rejects.toMatchObject({ code: 'EISDIR' });
+    await expect(new SPLockedFile(path()).jsload()).rejects.toMatchObject({
+      code: 'EISDIR',
+      message: expect.stringMatching(/\. Move it away, and put the file in its place$/u),
+    });
+  });
+
+  test('a link that leads nowhere in place of the file', async () => {
+    symlinkSync(path('nowhere'), path('link'));
+    await expect(new SPLockedFile(path('link')).jsload()).rejects.toMatchObject({
+      code: 'ENOENT',
+      message: expect.stringMatching(/It is a link that leads nowhere: correct it/u),
+    });
   });
 
   test.each([

@@ -82,7 +82,10 @@ async function tryBoth(
   const file = disk.open(path, 'r+');
   let lock: FileLock | undefined;
   try {
-    if (!file.stat().isFile()) throw Object.assign(new Error('it is no regular file'), { code: 'EINVAL' });
+    if (!file.stat().isFile())
+      throw Object.assign(new Error('it is no regular file: move it away, and put the file in its place'), {
+        code: 'EINVAL',
+      });
     const kernelLock = await tryKernel(context, path, file);
     if (kernelLock === 'taken') return undefined;
     if (!isAt(path, file)) {

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { codeOf, disk } from '../file/disk.js';
+import { codeOf, disk, ifThere } from '../file/disk.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { identity, lockDirectoryOf, readRecord } from './holder-record.js';
 
@@ -63,7 +63,12 @@ function remedy(code: string, fname: string): string {
       if (!disk.exists(dirname(fname))) {
         return `. Create the directory ${dirname(fname)}, mode 0770 and the group of the OpenStack services, and the file in it`;
       }
+      if (ifThere(() => disk.lstat(fname)) !== undefined) {
+        return '. It is a link that leads nowhere: correct it, or put the file in its place';
+      }
       return '. Create it with the content {}, mode 0660 and the group of the OpenStack services';
+    case 'EISDIR':
+      return '. Move it away, and put the file in its place';
     case 'EACCES':
     case 'EPERM':
       return '. Let this user be in the group of the file and of its directory, and let both be writable for it';

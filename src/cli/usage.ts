@@ -3,66 +3,7 @@ import { parseArgs } from 'node:util';
 /** The command line makes no sense. */
 export class UsageError extends Error {}
 
-const HOST = ['config', 'section', 'set', 'file', 'device-dir', 'json'] as const;
-
-/** What each command takes, besides `--help`. */
-const TAKES = {
-  status: [...HOST, 'watch'],
-  doctor: [...HOST, 'fix', 'yes'],
-  plan: [...HOST, 'detach'],
-  fake: ['port', 'volumes', 'snapshots', 'templates', 'client-id', 'token', 'device-dir', 'device-delay'],
-} as const;
-
-export type CommandName = keyof typeof TAKES;
-
-export const isCommand = (name: string): name is CommandName => Object.hasOwn(TAKES, name);
-
-const string = { type: 'string' } as const;
-const flag = { type: 'boolean' } as const;
-
-const parse = (args: string[]) =>
-  parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      config: string,
-      section: string,
-      set: { type: 'string', multiple: true },
-      file: string,
-      json: flag,
-      watch: flag,
-      fix: flag,
-      yes: flag,
-      detach: string,
-      port: string,
-      volumes: string,
-      snapshots: string,
-      templates: string,
-      'client-id': string,
-      token: string,
-      'device-dir': string,
-      'device-delay': string,
-    },
-  });
-
-/** What was given. */
-export type Options = ReturnType<typeof parse>['values'] & { request?: string | undefined };
-
-/** @throws UsageError naming the argument */
-export function parseOptions(command: CommandName, args: readonly string[]): Options {
-  try {
-    const { values, positionals } = parse([...args]);
-    const foreign = Object.keys(values).find((name) => !(TAKES[command] as readonly string[]).includes(name));
-    if (foreign !== undefined) throw new UsageError(`${command} has no option --${foreign}`);
-    const extra = positionals[command === 'plan' ? 1 : 0];
-    if (extra !== undefined) throw new UsageError(`${command} has no use for ${JSON.stringify(extra)}`);
-    return { ...values, request: positionals[0] };
-  } catch (error) {
-    throw error instanceof TypeError ? new UsageError(error.message) : error;
-  }
-}
-
-const HOST_HELP = `
+const HOST = `
   --config FILE      the configuration; default: /etc/storpool.conf, and /etc/storpool.conf.d
   --section NAME     the section of the configuration for this host; default: what "uname -n" says
   --set KEY=VALUE    a setting that wins over the configuration; may be repeated
@@ -75,8 +16,7 @@ const HOST_HELP = `
 const EXIT = `
 Exit status: 0 all is well, 1 there are findings, 2 wrong usage, 3 it failed.`;
 
-export const HELP: Record<CommandName | 'program', string> = {
-  program: `See and mend the attachment cache of a StorPool host.
+export const PROGRAM_HELP = `See and mend the attachment cache of a StorPool host.
 
   storpool-attachdb status   what the cache wants, what the cluster has attached, and where they differ
   storpool-attachdb doctor   what is wrong with this host, and how to mend it
@@ -84,12 +24,15 @@ export const HELP: Record<CommandName | 'program', string> = {
   storpool-attachdb fake     a StorPool management service to try a program against
 
 "storpool-attachdb COMMAND --help" shows the options of a command, "storpool-attachdb --version" the version.
-NO_COLOR=1 switches colours off.`,
+NO_COLOR=1 switches colours off.`;
+
+/** An option belongs to the commands whose help lists it. */
+export const HELP = {
   status: `A row for each volume that the cache wants or the cluster has attached to this host. Changes nothing.
 
   storpool-attachdb status [options]
 
-  --watch            draw it again every two seconds, until Ctrl-C ends it${HOST_HELP}
+  --watch            draw it again every two seconds, until Ctrl-C ends it${HOST}
 Examples:
   storpool-attachdb status
   storpool-attachdb status --json | jq '.volumes[] | select(.finding)'
@@ -100,7 +43,7 @@ ${EXIT}`,
   storpool-attachdb doctor [options]
 
   --fix              show what can be mended safely, ask, and do it; nothing is ever detached
-  --yes              with --fix: do not ask${HOST_HELP}
+  --yes              with --fix: do not ask${HOST}
 Examples:
   storpool-attachdb doctor
   sudo -u nova storpool-attachdb doctor
@@ -111,7 +54,7 @@ ${EXIT}`,
   storpool-attachdb plan [REQUEST] [options]
 
   REQUEST            on behalf of this request; default: for all requests in the cache
-  --detach VOLUME    with REQUEST: the volume that it no longer needs${HOST_HELP}
+  --detach VOLUME    with REQUEST: the volume that it no longer needs${HOST}
 Examples:
   storpool-attachdb plan
   storpool-attachdb plan 7f6c --detach os--volume-7f6c
@@ -133,3 +76,49 @@ ${EXIT}`,
 Example:
   storpool-attachdb fake --port 8081 --device-dir /tmp/devices`,
 };
+
+export type CommandName = keyof typeof HELP;
+
+export const isCommand = (name: string): name is CommandName => Object.hasOwn(HELP, name);
+
+const string = { type: 'string' } as const;
+const flag = { type: 'boolean' } as const;
+const set = { type: 'string', multiple: true } as const;
+const HOST_OPTIONS = { config: string, section: string, set, file: string, 'device-dir': string, json: flag };
+const FAKE_OPTIONS = { port: string, volumes: string, snapshots: string, templates: string, token: string };
+
+const parse = (args: string[]) =>
+  parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      ...HOST_OPTIONS,
+      ...FAKE_OPTIONS,
+      'client-id': string,
+      'device-delay': string,
+      watch: flag,
+      fix: flag,
+      yes: flag,
+      detach: string,
+    },
+  });
+
+/** What was given. */
+export type Options = ReturnType<typeof parse>['values'] & { request?: string | undefined };
+
+/** @throws UsageError naming the argument */
+export function parseOptions(command: CommandName, args: string[]): Options {
+  try {
+    const { values, positionals } = parse(args);
+    const foreign = Object.keys(values).find((name) => !HELP[command].includes(`\n  --${name} `));
+    if (foreign !== undefined) throw new UsageError(`${command} has no option --${foreign}`);
+    const extra = positionals[command === 'plan' ? 1 : 0];
+    if (extra !== undefined) throw new UsageError(`${command}: unexpected argument ${JSON.stringify(extra)}`);
+    // The rest is not shown, because it may be the token.
+    if (values.set?.some((setting) => setting.indexOf('=') < 1))
+      throw new UsageError('--set takes KEY=VALUE');
+    return { ...values, request: positionals[0] };
+  } catch (error) {
+    throw error instanceof TypeError ? new UsageError(error.message) : error;
+  }
+}

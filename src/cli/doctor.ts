@@ -1,0 +1,86 @@
+import { SPConfig } from '../index.js';
+import { CHECKS, type Host } from './checks.js';
+import type { Finding } from './findings.js';
+import { attempt, makeApi, openCache, readSettings } from './host.js';
+import { asJson, harmless, painter, type Terminal, wrap } from './terminal.js';
+import { type Options, UsageError } from './usage.js';
+
+export async function doctor(options: Options, terminal: Terminal): Promise<number> {
+  const { json, fix, yes } = options;
+  if (yes && !fix) throw new UsageError('--yes needs --fix');
+  if (json && fix && !yes) throw new UsageError('--json with --fix needs --yes, because nobody is asked');
+  const print = (words: string) => json || terminal.write(words);
+
+  let found = await examine(options, terminal);
+  print(render(found, terminal));
+  const fixed: string[] = [];
+  if (fix && found.fixes.length > 0) {
+    const steps = found.fixes.map(({ what }) => `  ${wrap(harmless(what), terminal.columns, 4)}\n`);
+    print(`\nTo do:\n${steps.join('')}`);
+    if (yes || (await isAgreed(terminal))) {
+      // One after the other, so that Ctrl-C leaves each of them done or not begun.
+      for (const { what, apply } of found.fixes) {
+        terminal.signal.throwIfAborted();
+        await apply();
+        fixed.push(what);
+      }
+      found = await examine(options, terminal);
+      print(render(found, terminal));
+    }
+  }
+  const { ok, file, findings } = found;
+  const checks = findings.map((one) => ({ ...one, fix: one.fix?.what ?? null }));
+  if (json) terminal.write(asJson({ ok, file, checks, fixed }));
+  return ok ? 0 : 1;
+}
+
+async function isAgreed(terminal: Terminal): Promise<boolean> {
+  if (terminal.ask === undefined) {
+    terminal.writeError(
+      'Nothing was changed, because nobody can be asked here: --yes does it without asking\n',
+    );
+    return false;
+  }
+  return /^y(es)?$/iu.test((await terminal.ask('Do it? [y/N] ')).trim());
+}
+
+async function examine(options: Options, terminal: Terminal) {
+  const { signal } = terminal;
+  const settings = await attempt(() => readSettings(options));
+  const config = settings instanceof Error ? new SPConfig({ overrideConfig: {} }) : settings.config;
+  const api = await attempt(() => makeApi(config));
+  const db = openCache(options, terminal, config, api instanceof Error ? undefined : api);
+  const clientId = await attempt(() => db.clientId());
+  const host: Host = { db, signal, settings, clientId, api, side: [] };
+  const findings: (Finding & { check: string })[] = [];
+  for (const [check, run] of Object.entries(CHECKS)) {
+    for (const finding of [await run(host)].flat()) findings.push({ check, ...finding });
+    signal.throwIfAborted();
+  }
+  const fixes = findings.flatMap(({ fix }) => fix ?? []);
+  return { file: db.fname, ok: findings.every(({ state }) => state !== 'fault'), findings, fixes };
+}
+
+const COLOURS = { ok: 'green', fault: 'red', skipped: 'dim' } as const;
+const WORDS = { ok: 'ok', fault: 'FAULT', skipped: '-' } as const;
+const WIDTH = Math.max(...Object.keys(CHECKS).map((name) => name.length));
+const INDENT = WIDTH + 9;
+
+/** A line for each finding, with its remedy below it. */
+function render({ file, findings, fixes }: Awaited<ReturnType<typeof examine>>, terminal: Terminal): string {
+  const paint = painter(terminal);
+  const fitted = (words: string) => wrap(harmless(words), terminal.columns, INDENT);
+  const below = (words: string) => `${' '.repeat(INDENT)}${fitted(words)}`;
+  const lines = findings.flatMap(({ check, state, message, details, remedy }, at) => {
+    const name = (findings[at - 1]?.check === check ? '' : check).padEnd(WIDTH);
+    return [
+      `${paint('bold', name)}  ${paint(COLOURS[state], WORDS[state].padEnd(7))}${fitted(message)}`,
+      ...details.map((words) => paint('dim', below(words))),
+      ...(remedy === null ? [] : [paint('yellow', below(`→ ${remedy}`))]),
+    ];
+  });
+  const faults = findings.filter(({ state }) => state === 'fault').length;
+  const sum = faults === 0 ? 'no fault found' : faults === 1 ? '1 fault' : `${faults} faults`;
+  const fixable = fixes.length === 0 ? '' : '; "storpool-attachdb doctor --fix" mends what it safely can';
+  return `${lines.join('\n')}\n\n${wrap(`${file}: ${sum}${fixable}`, terminal.columns)}\n`;
+}
