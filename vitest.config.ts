@@ -35,20 +35,8 @@ export default defineConfig({
       },
       { extends: true, test: { name: 'isolated', include: REPLACING_MODULES } },
       { extends: true, test: { name: 'examples', include: ['examples/**/*.test.ts'] } },
-      {
-        extends: true,
-        test: {
-          name: 'types',
-          include: [],
-          typecheck: {
-            enabled: true,
-            only: true,
-            include: ['test/types.test-d.ts'],
-            tsconfig: 'test/tsconfig.types.json',
-          },
-        },
-      },
     ],
+    // `npm run coverage`; .ci/run holds the thresholds.
     coverage: {
       provider: 'v8',
       include: ['src/**'],

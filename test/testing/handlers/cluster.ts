@@ -17,7 +17,10 @@ export async function start(options: FakeStorPoolOptions) {
 export function useCluster(): void {
   beforeEach(() =>
     start({
-      volumes: ['v', { name: 'small', size: 512, templateName: 't', parentName: 'base', tags: { virt: 'x' } }],
+      volumes: [
+        'v',
+        { name: 'small', size: 512, templateName: 't', parentName: 'base', tags: { virt: 'x' } },
+      ],
       snapshots: ['s', { name: 'base', size: 1024, templateName: 'u' }],
       templates: [
         { name: 't', size: 2048 },
