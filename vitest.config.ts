@@ -2,11 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /** They put something in the place of whole modules, which holds for all that runs in the same thread. */
 const REPLACING_MODULES = [
-  'test/api/default-sleep.test.ts',
   'test/attach/devices.test.ts',
   'test/config/usual-places.test.ts',
-  'test/store/file/faults.test.ts',
-  'test/store/file/power-cut.test.ts',
   'test/store/lock/acquire.test.ts',
   'test/store/lock/fairness.test.ts',
   'test/store/lock/kernel-lock.test.ts',

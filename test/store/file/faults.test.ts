@@ -1,22 +1,22 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import * as eventLoop from '../../../src/async/event-loop.js';
 import { SPLockedFileError, SPLockedJSONDB } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
 import { type DiskCall, systemError, tamperWithDisk } from './tampered-disk.js';
-
-// No test here is about the pause before the second look at a torn file.
-vi.mock('../../../src/async/event-loop.js', async (original) => ({
-  ...(await original<typeof import('../../../src/async/event-loop.js')>()),
-  afterRealTime: (_ms: number, callback: () => void) => setImmediate(callback),
-}));
 
 const path = useTempDir();
 let fname: string;
 let mend: () => void = () => undefined;
 beforeEach(() => {
   fname = path('db.json');
+  // No test here is about the pause before the second look at a torn file.
+  vi.spyOn(eventLoop, 'afterRealTime').mockImplementation((_ms, callback) => setTimeout(callback, 0));
 });
-afterEach(() => mend());
+afterEach(() => {
+  mend();
+  vi.restoreAllMocks();
+});
 
 const OLD = { a: 1, long: 'x'.repeat(200) };
 const NEW = { ...OLD, b: 2 };
