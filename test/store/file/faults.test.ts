@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as eventLoop from '../../../src/async/event-loop.js';
-import { SPLockedFileError, SPLockedJSONDB } from '../../../src/index.js';
+import { SPLockedFileError } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
+import { QuietDB } from '../quiet-db.js';
 import { type DiskCall, systemError, tamperWithDisk } from './tampered-disk.js';
 
 const path = useTempDir();
@@ -20,13 +21,6 @@ afterEach(() => {
 
 const OLD = { a: 1, long: 'x'.repeat(200) };
 const NEW = { ...OLD, b: 2 };
-
-class QuietDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
-}
 
 /** The file with an older copy beside it, as an earlier write has left them. */
 async function prepare(): Promise<void> {

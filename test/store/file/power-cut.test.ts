@@ -1,8 +1,8 @@
 import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import * as eventLoop from '../../../src/async/event-loop.js';
-import { SPLockedJSONDB } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
+import { QuietDB } from '../quiet-db.js';
 import { DiskModel, type State } from './power-cut.js';
 import { type DiskCall, tamperWithDisk } from './tampered-disk.js';
 
@@ -16,10 +16,6 @@ afterEach(() => {
   mend();
   vi.restoreAllMocks();
 });
-
-class QuietDB extends SPLockedJSONDB {
-  protected override warn(): void {}
-}
 
 const OLD = { a: 1, b: 'the old content' };
 const NEW = { ...OLD, c: 'and something more' };

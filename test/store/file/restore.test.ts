@@ -14,15 +14,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { SPLockedJSONDB } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
+import { QuietDB } from '../quiet-db.js';
 import { systemError, tamperWithDisk } from './tampered-disk.js';
 
-class WarningDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
+class NotedDB extends QuietDB {
   note(): Promise<string | undefined> {
     return this.withLock(() => this.restoredNote());
   }
@@ -30,12 +26,12 @@ class WarningDB extends SPLockedJSONDB {
 
 const path = useTempDir();
 let fname: string;
-let db: WarningDB;
+let db: NotedDB;
 let mend: () => void = () => undefined;
 beforeEach(() => {
   fname = path('db.json');
   writeFileSync(fname, '{}');
-  db = new WarningDB(fname);
+  db = new NotedDB(fname);
 });
 afterEach(() => {
   mend();
@@ -74,7 +70,7 @@ describe('the copy', () => {
       return undefined;
     });
     await db.add('b', 2);
-    await new WarningDB(fname).add('c', 3);
+    await new NotedDB(fname).add('c', 3);
     expect(flushed).toEqual([path('db.json.backup'), fname, path('db.json.backup'), fname]);
   });
 
@@ -158,7 +154,7 @@ test.each([
       }
       return undefined;
     });
-    await expect(new WarningDB(fname, { kernelLock }).add('b', 2)).rejects.toMatchObject({
+    await expect(new NotedDB(fname, { kernelLock }).add('b', 2)).rejects.toMatchObject({
       code: 'ECOMPROMISED',
     });
     clearTimeout(timer);
@@ -296,7 +292,7 @@ describe('a write of another program that was interrupted', () => {
 describe('without the kernel lock', () => {
   test('nothing is restored: a write under way would be overwritten', async () => {
     interruptedWrite('{"a":1}', '');
-    await expect(new WarningDB(fname, { kernelLock: 'off' }).get()).rejects.toMatchObject({
+    await expect(new NotedDB(fname, { kernelLock: 'off' }).get()).rejects.toMatchObject({
       code: 'ECORRUPT',
       message: expect.stringContaining('without the kernel lock'),
     });

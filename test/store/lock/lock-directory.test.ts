@@ -11,22 +11,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LockOptions, SPLockedJSONDB } from '../../../src/index.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { disk } from '../../../src/store/file/disk.js';
-import { bootId, identity } from '../../../src/store/lock/holder-record.js';
-import { useTempDir } from '../../lib/temp-dir.js';
 import { tamperWithDisk } from '../file/tampered-disk.js';
+import { directory, fname, leaveRecord, make, useLockedFile } from './locked-file.js';
 
-const path = useTempDir();
-let fname: string;
-let directory: string;
+const path = useLockedFile();
 let mend: () => void = () => undefined;
-beforeEach(() => {
-  fname = path('db.json');
-  directory = path('db.json.lock');
-  writeFileSync(fname, '{}');
-});
 afterEach(() => {
   mend();
   vi.doUnmock('proper-lockfile');
@@ -34,32 +25,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-class QuietDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
-}
-const make = (lock?: LockOptions) => new QuietDB(fname, lock);
-const identityNow = () => identity(statSync(directory, { bigint: true }));
 const timed = async (work: Promise<unknown>) => {
   const start = performance.now();
   await work;
   return performance.now() - start;
 };
-
-function leaveRecord(changes: Record<string, unknown> = {}): void {
-  const record = {
-    pid: 4_000_000,
-    host: 'elsewhere',
-    bootId: bootId(),
-    since: '2026-01-01T00:00:00.000Z',
-    kernelLock: true,
-    directory: identityNow(),
-    ...changes,
-  };
-  writeFileSync(path('db.json.holder'), JSON.stringify(record));
-}
 
 describe('a lock directory that is left behind', () => {
   test('by a holder of the kernel lock is void for the next one', async () => {
