@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     // Far more than any takes; a machine that has other work is not a failure.
     testTimeout: 30_000,
+    expect: { poll: { timeout: 15_000 } },
     // Some tests start processes of their own, and the examples import the package by its name: both run what is built.
     globalSetup: ['test/build.setup.ts'],
     // Many tests wait for timers, disks and processes: more of them at once than there are cores for.

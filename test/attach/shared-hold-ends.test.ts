@@ -2,7 +2,8 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { SPLockedJSONDB } from '../../src/index.js';
-import { abortedByReading, addAll, after, codeOf, fname, heldByAnother, make, useCache } from './sharing.js';
+import { heldByAnother } from '../lib/held-by-another.js';
+import { abortedByReading, addAll, after, codeOf, fname, make, useCache } from './sharing.js';
 
 const path = useCache();
 
@@ -17,7 +18,7 @@ test('a call that is aborted while it waits leaves the others alone', async () =
     await expect(impatient).rejects.toThrow('enough');
     patient.then(() => writeFileSync(path('patient'), ''));
   });
-  await vi.waitFor(() => expect(readFileSync(path('patient'), 'utf8')).toBe(''));
+  await vi.waitFor(() => expect(readFileSync(path('patient'), 'utf8')).toBe(''), 15_000);
 });
 
 test('when all are aborted nobody waits for the lock any more', async () => {
@@ -61,7 +62,7 @@ test.each([
 ])('who calls again %s after an abort is not aborted with it', async (_when, then) => {
   const { db } = make();
   await addAll(db);
-  const giveBack = await heldByAnother();
+  const giveBack = await heldByAnother(fname);
   const controller = new AbortController();
   const first = db.sync('os--1', null, { signal: controller.signal });
   controller.abort(new Error('enough'));
@@ -74,7 +75,7 @@ test.each([
 test('a call whose time is up leaves those behind it their place', async () => {
   const { db } = make({ timeout: 300 });
   await addAll(db);
-  const giveBack = await heldByAnother();
+  const giveBack = await heldByAnother(fname);
   const order: string[] = [];
   const told = (who: string) => () => order.push(who);
   const first = db.sync('os--1').catch((error: Error) => error.message);
@@ -90,7 +91,7 @@ test('a call whose time is up leaves those behind it their place', async () => {
 test('a call that is aborted after another had to give up does nothing any more', async () => {
   const { db, api } = make({ timeout: 200 });
   await addAll(db);
-  const giveBack = await heldByAnother();
+  const giveBack = await heldByAnother(fname);
   const controller = new AbortController();
   const first = db.sync('os--1').catch(codeOf);
   await after(100);

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { beforeEach, vi } from 'vitest';
-import { AttachDB, type Attachment, type LockOptions, SPLockedJSONDB } from '../../src/index.js';
+import { AttachDB, type Attachment, type LockOptions } from '../../src/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
 
 export let fname: string;
@@ -64,23 +64,5 @@ export const addAll = async (db: ReturnType<typeof make>['db']) => {
   for (const volume of volumes) await db.add(volume, { volume, rights: 2 });
 };
 
-/** The lock is somebody else's until it is given back. */
-export async function heldByAnother() {
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let held: Promise<void> | undefined;
-  await new Promise<void>((isHeld) => {
-    held = new SPLockedJSONDB(fname).withLock(() => {
-      isHeld();
-      return released;
-    });
-  });
-  return async () => {
-    release();
-    await held;
-  };
-}
 export const after = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export const codeOf = (error: { code: string }) => error.code;
