@@ -9,9 +9,9 @@ const { make, cache, device, writeCache } = useAttachDB();
 /** Runs attach() or detach(); the step with that number fails: a call of the API before or after it acts, or of the disk. */
 async function run(what: 'attach' | 'detach', failing: number, acts: boolean) {
   const api = workingApi(['os--v']);
-  const db = make({ api, lock: { timeout: 500 } });
+  const db = make({ api, lock: { timeout: failing < 0 ? 15_000 : 500 } });
   if (what === 'attach') writeCache({});
-  else await db.attach('a', request('os--v'));
+  else await make({ api }).attach('a', request('os--v'));
   let steps = 0;
   const count = () => steps++ === failing;
   for (const call of ['attachmentsList', 'volumeList', 'volumesReassign'] as const) {
