@@ -101,10 +101,10 @@ describe.each(selections)('with %s', (_what, { ...selection }) => {
     });
 
     test('a slow disk does not use up the time for the lock', async () => {
-      // Four threads do all that waits for the disk: these keep them busy for a while.
+      // Four threads do all that waits for the disk: these keep them busy for a second.
       const busy = Array.from(
         { length: 8 },
-        () => new Promise((resolve) => pbkdf2('', '', 20_000, 64, 'sha512', resolve)),
+        () => new Promise((resolve) => pbkdf2('', '', 100_000, 64, 'sha512', resolve)),
       );
       const next = shim.db.add('r2', { volume: VOLUME, rights: 1 });
       await settled(Promise.all([shim.attach(), next, shim.db.withLock(() => 'ours')]));
