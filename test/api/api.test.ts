@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import {
   Api,
   ApiArgumentError,
@@ -7,21 +7,11 @@ import {
   type ApiOptions,
   type ReassignEntry,
 } from '../../src/index.js';
+import { useService } from './answering-service.js';
 import { failureOf, thrownBy } from './failure.js';
 import { parts, type RawServer, rawServer, refuse, succeed } from './raw-server.js';
 
-let data: unknown;
-let server: RawServer;
-beforeAll(async () => {
-  server = await rawServer((socket, attempt) => succeed(data)(socket, attempt));
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  data = undefined;
-  server.requests.length = 0;
-});
-
-const client = () => new Api({ port: server.port, auth: 'token' });
+const service = useService();
 
 describe('the name of an object', () => {
   const named: [string, 'volume' | 'snapshot', (api: Api, name: string) => Promise<unknown>][] = [
@@ -53,17 +43,17 @@ describe('the name of an object', () => {
 
   test.each(named)('%s rejects what is none, without a request', async (_label, kind, run) => {
     for (const name of hostile) {
-      const error = await failureOf(run(client(), name as string), ApiArgumentError);
+      const error = await failureOf(run(service.client(), name as string), ApiArgumentError);
       expect(error.code).toBe('EINVAL');
       expect(error.message).toContain(`is not a valid ${kind} name`);
     }
-    expect(server.requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 
   test.each(named)('%s takes __proto__ for the name that it is', async (_label, _kind, run) => {
-    data = [{ name: '__proto__' }];
-    await run(client(), '__proto__');
-    expect(parts(server.requests[0]).line).toContain('/__proto__ HTTP/1.1');
+    service.data = [{ name: '__proto__' }];
+    await run(service.client(), '__proto__');
+    expect(parts(service.requests[0]).line).toContain('/__proto__ HTTP/1.1');
   });
 
   test('a reassignment with a bad entry is not sent at all', async () => {
@@ -71,16 +61,16 @@ describe('the name of an object', () => {
       { volume: 'v', rw: [1] },
       { volume: '../x', rw: [1] },
     ] as ReassignEntry[];
-    await failureOf(client().volumesReassign(entries), ApiArgumentError);
-    await failureOf(client().volumesReassignWait({ reassign: entries }), ApiArgumentError);
-    expect(server.requests).toEqual([]);
+    await failureOf(service.client().volumesReassign(entries), ApiArgumentError);
+    await failureOf(service.client().volumesReassignWait({ reassign: entries }), ApiArgumentError);
+    expect(service.requests).toEqual([]);
   });
 });
 
 test('a snapshot whose name the service makes up', async () => {
-  data = { ok: true, autoName: '*1' };
-  expect(await client().snapshotCreate('v')).toEqual(data);
-  expect(parts(server.requests[0]).body).toBe('{}');
+  service.data = { ok: true, autoName: '*1' };
+  expect(await service.client().snapshotCreate('v')).toEqual(service.data);
+  expect(parts(service.requests[0]).body).toBe('{}');
 });
 
 describe('errors name the call', () => {
@@ -163,7 +153,7 @@ describe('abort', () => {
 
 describe('mistakes of plain JavaScript', () => {
   const { signal } = new AbortController();
-  const api = () => client() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+  const api = () => service.client() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
   const OPTIONS = 'the options of a call are an object, for example { signal }';
 
   test.each<[string, string, unknown[], string]>([
@@ -186,10 +176,10 @@ describe('mistakes of plain JavaScript', () => {
     ],
     ['a client that is none', 'clientConfigWait', [0], '0 is not a client ID: give a number from 1 to 4095'],
   ])('%s', async (_label, call, args, message) => {
-    const run = api()[call]?.bind(client()) as (...given: unknown[]) => Promise<unknown>;
+    const run = api()[call]?.bind(service.client()) as (...given: unknown[]) => Promise<unknown>;
     const error = await failureOf(run(...args), ApiArgumentError);
     expect(error).toMatchObject({ code: 'EINVAL', message });
-    expect(server.requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 
   test.each([undefined, null, 'token'])('a client made of %j', (options) => {

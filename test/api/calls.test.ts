@@ -1,22 +1,12 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { CALLS } from '../../src/api/calls.js';
-import { Api, ApiArgumentError, ApiResponseError } from '../../src/index.js';
+import { ApiArgumentError, ApiResponseError } from '../../src/index.js';
+import { useService } from './answering-service.js';
 import { CASES, OK } from './cases.js';
 import { failureOf } from './failure.js';
-import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
+import { parts } from './raw-server.js';
 
-let data: unknown;
-let server: RawServer;
-beforeAll(async () => {
-  server = await rawServer((socket, attempt) => succeed(data)(socket, attempt));
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  data = undefined;
-  server.requests.length = 0;
-});
-
-const client = (multiCluster?: boolean) => new Api({ port: server.port, auth: 'token', multiCluster });
+const service = useService();
 
 test('these are all of the calls', () => {
   expect(CASES.map(({ call }) => call)).toEqual(Object.keys(CALLS));
@@ -24,7 +14,7 @@ test('these are all of the calls', () => {
 });
 
 describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: result }) => {
-  const sent = () => server.requests.map((request) => parts(request));
+  const sent = () => service.requests.map((request) => parts(request));
   const expected = (prefix: string) => [
     {
       line: `${method} /ctrl/1.0/${prefix}${path} HTTP/1.1`,
@@ -32,28 +22,28 @@ describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: resu
         'Authorization: Storpool v1:token',
         'Connection: close',
         `Content-Length: ${Buffer.byteLength(body)}`,
-        `Host: 127.0.0.1:${server.port}`,
+        `Host: 127.0.0.1:${service.port}`,
       ],
       body,
     },
   ];
 
   test('sends exactly one request, and gives the data of the reply', async () => {
-    data = result;
-    expect(await run(client())).toEqual(result);
+    service.data = result;
+    expect(await run(service.client())).toEqual(result);
     expect(sent()).toEqual(expected(''));
   });
 
   test(`a multi-cluster client ${multi ? 'uses' : 'does not use'} the multi-cluster form`, async () => {
-    data = result;
-    expect(await run(client(true))).toEqual(result);
+    service.data = result;
+    expect(await run(service.client(true))).toEqual(result);
     expect(sent()).toEqual(expected(multi ? 'MultiCluster/' : ''));
   });
 
   test('has another cluster carry it out', async () => {
-    data = result;
-    await run(client(), { clusterName: 'c-2' });
-    await run(client(true), { clusterName: 'c-2' });
+    service.data = result;
+    await run(service.client(), { clusterName: 'c-2' });
+    await run(service.client(true), { clusterName: 'c-2' });
     expect(sent()).toEqual([
       ...expected('RemoteCommand/c-2/'),
       ...expected(`RemoteCommand/c-2/${multi ? 'MultiCluster/' : ''}`),
@@ -62,17 +52,17 @@ describe.each(CASES)('$call', ({ run, method, path, body = '', multi, data: resu
 
   test('can be aborted beforehand', async () => {
     const reason = new Error('enough');
-    await expect(run(client(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
-    expect(server.requests).toEqual([]);
+    await expect(run(service.client(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    expect(service.requests).toEqual([]);
   });
 
   test.each(['', '..', '../x', 'a/b', 'c\r\nX-Header: 1', '%2e', 'x'.repeat(10_000)])(
     'does not send anything to the cluster %j',
     async (clusterName) => {
-      const error = await failureOf(run(client(), { clusterName }), ApiArgumentError);
+      const error = await failureOf(run(service.client(), { clusterName }), ApiArgumentError);
       expect(error.code).toBe('EINVAL');
       expect(error.message).toContain('is not a valid cluster name');
-      expect(server.requests).toEqual([]);
+      expect(service.requests).toEqual([]);
     },
   );
 });
@@ -83,8 +73,8 @@ describe('results that are not what the call gives', () => {
   test('eight calls give lists', () => expect(lists).toHaveLength(8));
 
   test.each(lists)('$call: no list', async ({ run, path }) => {
-    data = { name: 'v' };
-    const error = await failureOf(run(client()), ApiResponseError);
+    service.data = { name: 'v' };
+    const error = await failureOf(run(service.client()), ApiResponseError);
     expect(error).toMatchObject({
       code: 'EBADREPLY',
       message: `GET ${path}: the reply's data is not a list`,
@@ -92,9 +82,9 @@ describe('results that are not what the call gives', () => {
   });
 
   test.each(lists)('$call: an entry without a name', async ({ call, run, path }) => {
-    data = [{ size: 1 }];
+    service.data = [{ size: 1 }];
     const member = call === 'attachmentsList' ? 'volume' : 'name';
-    const error = await failureOf(run(client()), ApiResponseError);
+    const error = await failureOf(run(service.client()), ApiResponseError);
     expect(error).toMatchObject({
       code: 'EBADREPLY',
       message: `GET ${path}: the reply's data has an entry without a "${member}" (entry 0)`,
@@ -104,11 +94,11 @@ describe('results that are not what the call gives', () => {
 
 describe('all clusters of a multi-cluster setup', () => {
   test.each([false, true])('are asked by a client with multiCluster %s', async (multiCluster) => {
-    data = { clusters: [{ id: 'a.b', response: { data: [{ name: 'v' }] } }] };
-    const api = client(multiCluster);
-    expect(await api.volumesSpace({ allClusters: true })).toEqual(data);
-    expect(await api.volumeTemplatesStatus({ allClusters: true, clusterName: 'c2' })).toEqual(data);
-    expect(server.requests.map((request) => parts(request).line)).toEqual([
+    service.data = { clusters: [{ id: 'a.b', response: { data: [{ name: 'v' }] } }] };
+    const api = service.client(multiCluster);
+    expect(await api.volumesSpace({ allClusters: true })).toEqual(service.data);
+    expect(await api.volumeTemplatesStatus({ allClusters: true, clusterName: 'c2' })).toEqual(service.data);
+    expect(service.requests.map((request) => parts(request).line)).toEqual([
       'GET /ctrl/1.0/MultiCluster/AllClusters/VolumesSpace HTTP/1.1',
       'GET /ctrl/1.0/RemoteCommand/c2/MultiCluster/AllClusters/VolumeTemplatesStatus HTTP/1.1',
     ]);
@@ -116,25 +106,25 @@ describe('all clusters of a multi-cluster setup', () => {
 });
 
 test('deleting a volume can detach it first', async () => {
-  data = OK;
-  await client(true).volumeDelete('v', { onAttached: 'detachForce', clusterName: 'c2' });
-  expect(parts(server.requests[0])).toMatchObject({
+  service.data = OK;
+  await service.client(true).volumeDelete('v', { onAttached: 'detachForce', clusterName: 'c2' });
+  expect(parts(service.requests[0])).toMatchObject({
     line: 'POST /ctrl/1.0/RemoteCommand/c2/MultiCluster/VolumeDelete/v HTTP/1.1',
     body: '{"onAttached":"detachForce"}',
   });
 });
 
 test('freezing a volume can say when to delete the snapshot', async () => {
-  data = OK;
-  await client().volumeFreeze('v', { deleteAfter: 60 });
-  expect(parts(server.requests[0]).body).toBe('{"deleteAfter":60}');
+  service.data = OK;
+  await service.client().volumeFreeze('v', { deleteAfter: 60 });
+  expect(parts(service.requests[0]).body).toBe('{"deleteAfter":60}');
 });
 
 test('mcMode is passed on', async () => {
-  data = OK;
-  await client(true).volumeUpdate('v', { mcMode: 'x' });
-  await client(true).volumesReassign([{ volume: 'v', rw: [1], mcMode: 'x' }]);
-  expect(server.requests.map((request) => parts(request).body)).toEqual([
+  service.data = OK;
+  await service.client(true).volumeUpdate('v', { mcMode: 'x' });
+  await service.client(true).volumesReassign([{ volume: 'v', rw: [1], mcMode: 'x' }]);
+  expect(service.requests.map((request) => parts(request).body)).toEqual([
     '{"mcMode":"x"}',
     '[{"volume":"v","rw":[1],"mcMode":"x","force":false}]',
   ]);

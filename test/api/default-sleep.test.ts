@@ -1,13 +1,13 @@
-import { beforeEach, expect, test, vi } from 'vitest';
-import { sleep } from '../../src/async/sleep.js';
+import { afterEach, beforeEach, expect, type MockInstance, test, vi } from 'vitest';
+import * as sleeping from '../../src/async/sleep.js';
 import { Api, ApiConnectionError } from '../../src/index.js';
 import { failureOf } from './failure.js';
 
-vi.mock('../../src/async/sleep.js', async (importOriginal) => ({
-  ...(await importOriginal<typeof import('../../src/async/sleep.js')>()),
-  sleep: vi.fn(async () => undefined),
-}));
-beforeEach(() => vi.mocked(sleep).mockClear());
+let sleep: MockInstance<typeof sleeping.sleep>;
+beforeEach(() => {
+  sleep = vi.spyOn(sleeping, 'sleep').mockResolvedValue();
+});
+afterEach(() => sleep.mockRestore());
 
 test('by default the waits are 1, 2, 4, 8 and 16 seconds', async () => {
   const { signal } = new AbortController();
@@ -17,13 +17,13 @@ test('by default the waits are 1, 2, 4, 8 and 16 seconds', async () => {
     ApiConnectionError,
   );
   expect(error.code).toBe('ECONNREFUSED');
-  expect(vi.mocked(sleep).mock.calls).toEqual([1000, 2000, 4000, 8000, 16_000].map((ms) => [ms, signal]));
+  expect(sleep.mock.calls).toEqual([1000, 2000, 4000, 8000, 16_000].map((ms) => [ms, signal]));
 });
 
 test('a function of the retry can take their place', async () => {
   const api = new Api({ port: 1, auth: 'token', transientRetries: 2, transientSleep: (retry) => retry + 7 });
   await failureOf(api.volumesList(), ApiConnectionError);
-  expect(vi.mocked(sleep).mock.calls).toEqual([
+  expect(sleep.mock.calls).toEqual([
     [7, undefined],
     [8, undefined],
   ]);

@@ -1,38 +1,30 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { Api, ApiArgumentError } from '../../src/index.js';
+import { describe, expect, test } from 'vitest';
+import { ApiArgumentError } from '../../src/index.js';
+import { useService } from './answering-service.js';
 import { failureOf } from './failure.js';
-import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
+import { parts } from './raw-server.js';
 
-let data: unknown;
-let server: RawServer;
-beforeAll(async () => {
-  server = await rawServer((socket, attempt) => succeed(data)(socket, attempt));
-});
-afterAll(() => server.close());
-beforeEach(() => {
-  data = undefined;
-  server.requests.length = 0;
-});
-
-const client = (multiCluster?: boolean) => new Api({ port: server.port, auth: 'token', multiCluster });
+const service = useService();
 
 describe('call()', () => {
   test('a GET carries its argument in the query', async () => {
-    data = 'raw';
+    service.data = 'raw';
     const json = { a: [1, null, { b: null, c: 'x y&z#/жълт' }], d: undefined };
-    expect(await client().call('GET', 'Any/Path', { json: { ...json, a: json.a.slice(2) } })).toBe('raw');
-    expect(parts(server.requests[0])).toMatchObject({
+    expect(await service.client().call('GET', 'Any/Path', { json: { ...json, a: json.a.slice(2) } })).toBe(
+      'raw',
+    );
+    expect(parts(service.requests[0])).toMatchObject({
       line: `GET /ctrl/1.0/Any/Path?json=${encodeURIComponent('{"a":[{"c":"x y&z#/жълт"}]}')} HTTP/1.1`,
       body: '',
     });
   });
 
   test.each([undefined, null])('without an argument (%s) there is neither query nor body', async (json) => {
-    data = 1;
-    await client().call('GET', 'X', { json });
-    await client().call('POST', 'X', { json });
-    await client().call('POST', 'X');
-    expect(server.requests.map((request) => parts(request))).toMatchObject([
+    service.data = 1;
+    await service.client().call('GET', 'X', { json });
+    await service.client().call('POST', 'X', { json });
+    await service.client().call('POST', 'X');
+    expect(service.requests.map((request) => parts(request))).toMatchObject([
       { line: 'GET /ctrl/1.0/X HTTP/1.1', body: '' },
       { line: 'POST /ctrl/1.0/X HTTP/1.1', body: '' },
       { line: 'POST /ctrl/1.0/X HTTP/1.1', body: '' },
@@ -40,18 +32,18 @@ describe('call()', () => {
   });
 
   test.each([false, 0, ''])('%j is an argument', async (json) => {
-    data = 1;
-    await client().call('POST', 'X', { json });
-    expect(parts(server.requests[0]).body).toBe(JSON.stringify(json));
+    service.data = 1;
+    await service.client().call('POST', 'X', { json });
+    expect(parts(service.requests[0]).body).toBe(JSON.stringify(json));
   });
 
   test('has a multi-cluster form only where it is said to', async () => {
-    data = 1;
-    await client(true).call('GET', 'X');
-    await client(true).call('GET', 'X', { multiCluster: true });
-    await client().call('GET', 'X', { multiCluster: true });
-    await client(true).call('GET', 'X', { multiCluster: true, clusterName: 'c' });
-    expect(server.requests.map((request) => parts(request).line)).toEqual([
+    service.data = 1;
+    await service.client(true).call('GET', 'X');
+    await service.client(true).call('GET', 'X', { multiCluster: true });
+    await service.client().call('GET', 'X', { multiCluster: true });
+    await service.client(true).call('GET', 'X', { multiCluster: true, clusterName: 'c' });
+    expect(service.requests.map((request) => parts(request).line)).toEqual([
       'GET /ctrl/1.0/X HTTP/1.1',
       'GET /ctrl/1.0/MultiCluster/X HTTP/1.1',
       'GET /ctrl/1.0/X HTTP/1.1',
@@ -60,35 +52,35 @@ describe('call()', () => {
   });
 
   test('its result is not checked', async () => {
-    data = { not: 'a list' };
-    expect(await client().call('GET', 'VolumesList')).toEqual(data);
+    service.data = { not: 'a list' };
+    expect(await service.client().call('GET', 'VolumesList')).toEqual(service.data);
   });
 
   test.each(['DELETE', 'get', '', undefined, 'GET / HTTP/1.1\r\n'])(
     'the method %j is none',
     async (method) => {
-      const error = await failureOf(client().call(method as 'GET', 'X'), ApiArgumentError);
+      const error = await failureOf(service.client().call(method as 'GET', 'X'), ApiArgumentError);
       expect(error).toMatchObject({
         code: 'EINVAL',
         message: `${String(method)} is not a method of the API: use GET or POST`,
       });
-      expect(server.requests).toEqual([]);
+      expect(service.requests).toEqual([]);
     },
   );
 
   test.each(['', '/X', '..', 'Volume/../X', 'Volume/%2e%2e/X', 'X?json=1', 'X\r\nY: 1', 'a b'])(
     'the path %j is none',
     async (path) => {
-      const error = await failureOf(client().call('GET', path), ApiArgumentError);
+      const error = await failureOf(service.client().call('GET', path), ApiArgumentError);
       expect(error).toMatchObject({ name: 'ApiArgumentError', code: 'EINVAL' });
       expect(error.message).toContain('is not the path of an API call');
-      expect(server.requests).toEqual([]);
+      expect(service.requests).toEqual([]);
     },
   );
 
   test.each([undefined, null, 5, {}, ['X']])('the path %j is no text', async (path) => {
-    const error = await failureOf(client().call('GET', path as string), ApiArgumentError);
+    const error = await failureOf(service.client().call('GET', path as string), ApiArgumentError);
     expect(error.code).toBe('EINVAL');
-    expect(server.requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 });

@@ -1,39 +1,12 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type HttpRequest, send } from '../../src/api/transport.js';
+import { describe, expect, test } from 'vitest';
 import { ApiConnectionError, ApiResponseError } from '../../src/index.js';
+import { exchange, server, useExchange, what } from './exchange.js';
 import { failureOf } from './failure.js';
-import { always, type RawReply, type RawServer, rawServer } from './raw-server.js';
+import { always, type RawReply } from './raw-server.js';
 
-/** Nothing listens there, on any machine that these tests run on. */
-const CLOSED_PORT = 1;
+useExchange();
 
-let server: RawServer | undefined;
-afterEach(async () => {
-  await server?.close();
-  server = undefined;
-});
-
-const BASE: HttpRequest = {
-  host: '127.0.0.1',
-  port: CLOSED_PORT,
-  source: undefined,
-  method: 'GET',
-  path: '/ctrl/1.0/VolumesList',
-  headers: { Authorization: 'Storpool v1:token' },
-  body: undefined,
-  timeout: 10_000,
-  maxReplySize: 1_000_000,
-  signal: undefined,
-};
-
-async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
-  server = await rawServer(reply);
-  return send({ ...BASE, port: server.port, ...request });
-}
-
-/** What the errors call the request. */
 const CLOSED = '; the service, or something on the way to it, closed the connection; is it restarting?';
-const what = () => `GET /ctrl/1.0/VolumesList at 127.0.0.1:${server?.port}`;
 
 describe('replies that are not whole', () => {
   test.each([
@@ -80,12 +53,12 @@ describe('replies that are not whole', () => {
   });
 
   test('reset in the middle of the reply', async () => {
-    server = await rawServer((socket) => {
+    const reply: RawReply = (socket) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{"data":');
       // The reset must not overtake what was sent before it.
       setTimeout(() => socket.resetAndDestroy(), 20);
-    });
-    const error = await failureOf(send({ ...BASE, port: server.port }), ApiConnectionError);
+    };
+    const error = await failureOf(exchange(reply), ApiConnectionError);
     expect(error).toMatchObject({ code: 'ECONNRESET', message: `${what()}: read ECONNRESET${CLOSED}` });
   });
 });

@@ -1,39 +1,13 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type HttpRequest, send } from '../../src/api/transport.js';
+import { describe, expect, test } from 'vitest';
+import { send } from '../../src/api/transport.js';
 import { ApiConnectionError } from '../../src/index.js';
+import { BASE, CLOSED_PORT, exchange, server, useExchange, what } from './exchange.js';
 import { failureOf } from './failure.js';
-import { always, http10, parts, type RawReply, type RawServer, rawServer } from './raw-server.js';
+import { always, http10, parts } from './raw-server.js';
 
-/** Nothing listens there, on any machine that these tests run on. */
-const CLOSED_PORT = 1;
+useExchange();
 
-let server: RawServer | undefined;
-afterEach(async () => {
-  await server?.close();
-  server = undefined;
-});
-
-const BASE: HttpRequest = {
-  host: '127.0.0.1',
-  port: CLOSED_PORT,
-  source: undefined,
-  method: 'GET',
-  path: '/ctrl/1.0/VolumesList',
-  headers: { Authorization: 'Storpool v1:token' },
-  body: undefined,
-  timeout: 10_000,
-  maxReplySize: 1_000_000,
-  signal: undefined,
-};
-
-async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
-  server = await rawServer(reply);
-  return send({ ...BASE, port: server.port, ...request });
-}
-
-/** What the errors call the request. */
 const LATE = '; is the management service running? If so, raise timeout';
-const what = () => `GET /ctrl/1.0/VolumesList at 127.0.0.1:${server?.port}`;
 
 describe('the request on the wire', () => {
   test('a GET has no body, and asks for the connection to be closed', async () => {
@@ -70,10 +44,9 @@ describe('the request on the wire', () => {
   });
 
   test('every request has a connection of its own', async () => {
-    server = await rawServer(always(200, '{}'));
-    await send({ ...BASE, port: server.port });
-    await send({ ...BASE, port: server.port });
-    expect(server.peers).toHaveLength(2);
+    await exchange(always(200, '{}'));
+    await send({ ...BASE, port: server?.port ?? CLOSED_PORT });
+    expect(server?.peers).toHaveLength(2);
   });
 
   test('it comes from the local address that was asked for', async () => {
@@ -224,10 +197,9 @@ describe('connections that do not come about', () => {
 describe('abort', () => {
   test('before the request: nothing is sent', async () => {
     const reason = new Error('enough');
-    server = await rawServer(always(200, '{}'));
-    const sent = send({ ...BASE, port: server.port, signal: AbortSignal.abort(reason) });
+    const sent = exchange(always(200, '{}'), { signal: AbortSignal.abort(reason) });
     await expect(sent).rejects.toBe(reason);
-    expect(server.peers).toEqual([]);
+    expect(server?.peers).toEqual([]);
   });
 
   test('while waiting for the reply: the connection is closed', async () => {

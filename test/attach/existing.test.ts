@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { ApiError, type AttachDBApi, AttachError } from '../../src/index.js';
 import { mockApi, request, useAttachDB } from '../lib/attach-db.js';
 
-const { make, cache, device } = useAttachDB();
+const { make, cache, device, writeCache } = useAttachDB();
+const requestsFor = (names: readonly string[]) =>
+  Object.fromEntries(names.map((name) => [`r${name}`, request(name)]));
 
 describe('what is read', () => {
   test('nothing for a request that is unknown', async () => {
@@ -66,9 +68,8 @@ describe('what is read', () => {
     const api = mockApi();
     const names = Array.from({ length: 80 }, (_, at) => `os--${at}`);
     api.volumesList.mockResolvedValue(names.map((name) => ({ name })));
-    const db = make({ api });
-    for (const name of [...names, 'os--../etc', 'os--a/b']) await db.add(`r${name}`, request(name));
-    const { attached, staleRequests } = await db.sync('ros--1');
+    writeCache(requestsFor([...names, 'os--../etc', 'os--a/b']));
+    const { attached, staleRequests } = await make({ api }).sync('ros--1');
     expect(attached).toHaveLength(80);
     expect(staleRequests).toEqual(['ros--../etc', 'ros--a/b']);
     expect(api.volumesList).toHaveBeenCalledOnce();
@@ -85,11 +86,10 @@ describe('what is read', () => {
       now--;
       return name === 'os--7' ? [] : [{ name }];
     });
-    const db = make({ api });
-    for (let at = 0; at < 40; at++) await db.add(`r${at}`, request(`os--${at}`));
-    const { attached, staleRequests } = await db.sync('r1');
+    writeCache(requestsFor(Array.from({ length: 40 }, (_, at) => `os--${at}`)));
+    const { attached, staleRequests } = await make({ api }).sync('ros--1');
     expect(attached).toHaveLength(39);
-    expect(staleRequests).toEqual(['r7']);
+    expect(staleRequests).toEqual(['ros--7']);
     expect(most).toBe(16);
     expect(api.volumesList).not.toHaveBeenCalled();
   });

@@ -63,7 +63,7 @@ describe('1.0.1', () => {
     fake.open('os--v');
     const reassigns = () => reassigned(fake).length;
     const syncing = db.sync('a', 'os--v');
-    await vi.waitFor(() => expect(reassigns()).toBeGreaterThan(1), { interval: 1 });
+    await vi.waitFor(() => expect(reassigns()).toBeGreaterThan(1), { interval: 1, timeout: 15_000 });
     fake.release('os--v');
     expect(await syncing).toMatchObject({ detached: 'os--v', forced: false });
   });

@@ -1,7 +1,7 @@
-// The TypeScript code of the pages type-checks against the sources.
+// The TypeScript code of the pages and the tests of the types, in one program: what they load is most of the work.
 import { resolve } from 'node:path';
 import ts from 'typescript';
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { CONTEXT, OPENTELEMETRY } from './context.js';
 import { PACKED, read } from './pages.js';
 
@@ -50,17 +50,30 @@ function checkFile(program: ts.Program, name: string): readonly ts.Diagnostic[] 
   return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
 }
 
-test('every TypeScript block type-checks', { timeout: 120_000 }, () => {
-  const code = PACKED.flatMap(blocks);
-  expect(code.length).toBeGreaterThan(10);
-  const wrong: [string, string] = [resolve('wrong.ts'), "db.attach('r1', { volume: 1 });\nexport {};\n"];
-  const all = new Map([
+const code = PACKED.flatMap(blocks);
+const typeTests = resolve('test/types.test-d.ts');
+const wrong: [string, string] = [resolve('wrong.ts'), "db.attach('r1', { volume: 1 });\nexport {};\n"];
+let errors: string[];
+
+beforeAll(() => {
+  const declarations: [string, string][] = [
     [resolve('context.d.ts'), CONTEXT],
     [resolve('opentelemetry.d.ts'), OPENTELEMETRY],
-    ...code,
-    wrong,
-  ]);
-  const errors = check(all);
-  expect(errors.filter((error) => !error.startsWith(wrong[0]))).toEqual([]);
-  expect(errors).toHaveLength(1);
+  ];
+  errors = check(new Map([...declarations, ...code, [typeTests, read(typeTests)], wrong]));
+}, 120_000);
+
+const errorsIn = (file: string) => errors.filter((error) => error.startsWith(`${file} `));
+
+test('every TypeScript block type-checks', () => {
+  expect(code.length).toBeGreaterThan(10);
+  expect(errors.filter((error) => !error.startsWith(wrong[0]) && !error.startsWith(typeTests))).toEqual([]);
+});
+
+test('what types.test-d.ts expects is so', () => {
+  expect(errorsIn(typeTests)).toEqual([]);
+});
+
+test('what is wrong is found', () => {
+  expect(errorsIn(wrong[0])).toHaveLength(1);
 });

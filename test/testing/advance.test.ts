@@ -122,7 +122,14 @@ describe.each(selections)('with %s', (_what, { ...selection }) => {
 
     test('a device that never comes', async () => {
       const shim = new Shim(
-        new AttachDB({ log, fname, deviceDir: dir, overrideConfig: { SP_OURID: '1' }, api }),
+        new AttachDB({
+          log,
+          fname,
+          deviceDir: dir,
+          deviceTimeout: 3000,
+          overrideConfig: { SP_OURID: '1' },
+          api,
+        }),
       );
       expect(await settled(shim.addAndSync())).toMatchObject({ own: { state: 'attached', device: null } });
       expect(log.warn).toHaveBeenCalledOnce();
@@ -146,7 +153,7 @@ test('what moves the timers may fail', async () => {
 
 test('a call that never settles leaves the thread idle most of the time', async () => {
   const before = performance.eventLoopUtilization();
-  const call = new Promise<string>((resolve) => setTimeout(resolve, 500, 'done'));
+  const call = new Promise<string>((resolve) => setTimeout(resolve, 200, 'done'));
   expect(await advanceUntilSettled(call, () => undefined)).toBe('done');
   // Of this thread alone; a loop that never waits would be at 1.
   expect(performance.eventLoopUtilization(before).utilization).toBeLessThan(0.9);

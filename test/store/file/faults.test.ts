@@ -1,32 +1,26 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { SPLockedFileError, SPLockedJSONDB } from '../../../src/index.js';
+import * as eventLoop from '../../../src/async/event-loop.js';
+import { SPLockedFileError } from '../../../src/index.js';
 import { useTempDir } from '../../lib/temp-dir.js';
+import { QuietDB } from '../quiet-db.js';
 import { type DiskCall, systemError, tamperWithDisk } from './tampered-disk.js';
-
-// No test here is about the pause before the second look at a torn file.
-vi.mock('../../../src/async/event-loop.js', async (original) => ({
-  ...(await original<typeof import('../../../src/async/event-loop.js')>()),
-  afterRealTime: (_ms: number, callback: () => void) => setImmediate(callback),
-}));
 
 const path = useTempDir();
 let fname: string;
 let mend: () => void = () => undefined;
 beforeEach(() => {
   fname = path('db.json');
+  // No test here is about the pause before the second look at a torn file.
+  vi.spyOn(eventLoop, 'afterRealTime').mockImplementation((_ms, callback) => setTimeout(callback, 0));
 });
-afterEach(() => mend());
+afterEach(() => {
+  mend();
+  vi.restoreAllMocks();
+});
 
 const OLD = { a: 1, long: 'x'.repeat(200) };
 const NEW = { ...OLD, b: 2 };
-
-class QuietDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
-}
 
 /** The file with an older copy beside it, as an earlier write has left them. */
 async function prepare(): Promise<void> {

@@ -11,50 +11,20 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { AttachDB, type LockOptions, SPLockedJSONDB } from '../../../src/index.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { AttachDB } from '../../../src/index.js';
 import { disk, OpenFile } from '../../../src/store/file/disk.js';
-import { bootId, identity } from '../../../src/store/lock/holder-record.js';
 import { tryKernelLock } from '../../../src/store/lock/kernel-lock.js';
-import { useTempDir } from '../../lib/temp-dir.js';
 import { systemError, tamperWithDisk } from '../file/tampered-disk.js';
+import { directory, fname, identityNow, leaveRecord, make, useLockedFile } from './locked-file.js';
 
-const path = useTempDir();
-let fname: string;
-let directory: string;
+const path = useLockedFile();
 let mend: () => void = () => undefined;
-beforeEach(() => {
-  fname = path('db.json');
-  directory = path('db.json.lock');
-  writeFileSync(fname, '{}');
-});
 afterEach(() => {
   mend();
   vi.doUnmock('proper-lockfile');
   vi.restoreAllMocks();
 });
-
-class QuietDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
-}
-const make = (lock?: LockOptions) => new QuietDB(fname, lock);
-const identityNow = () => identity(statSync(directory, { bigint: true }));
-
-function leaveRecord(changes: Record<string, unknown> = {}): void {
-  const record = {
-    pid: 4_000_000,
-    host: 'elsewhere',
-    bootId: bootId(),
-    since: '2026-01-01T00:00:00.000Z',
-    kernelLock: true,
-    directory: identityNow(),
-    ...changes,
-  };
-  writeFileSync(path('db.json.holder'), JSON.stringify(record));
-}
 
 test('both locks are held, and a record says by whom', async () => {
   const db = make();

@@ -11,22 +11,13 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LockOptions, SPLockedJSONDB } from '../../../src/index.js';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { disk } from '../../../src/store/file/disk.js';
-import { bootId, identity } from '../../../src/store/lock/holder-record.js';
-import { useTempDir } from '../../lib/temp-dir.js';
 import { tamperWithDisk } from '../file/tampered-disk.js';
+import { directory, fname, leaveRecord, make, useLockedFile } from './locked-file.js';
 
-const path = useTempDir();
-let fname: string;
-let directory: string;
+const path = useLockedFile();
 let mend: () => void = () => undefined;
-beforeEach(() => {
-  fname = path('db.json');
-  directory = path('db.json.lock');
-  writeFileSync(fname, '{}');
-});
 afterEach(() => {
   mend();
   vi.doUnmock('proper-lockfile');
@@ -34,38 +25,17 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-class QuietDB extends SPLockedJSONDB {
-  warnings: string[] = [];
-  protected override warn(message: string): void {
-    this.warnings.push(message);
-  }
-}
-const make = (lock?: LockOptions) => new QuietDB(fname, lock);
-const identityNow = () => identity(statSync(directory, { bigint: true }));
 const timed = async (work: Promise<unknown>) => {
   const start = performance.now();
   await work;
   return performance.now() - start;
 };
 
-function leaveRecord(changes: Record<string, unknown> = {}): void {
-  const record = {
-    pid: 4_000_000,
-    host: 'elsewhere',
-    bootId: bootId(),
-    since: '2026-01-01T00:00:00.000Z',
-    kernelLock: true,
-    directory: identityNow(),
-    ...changes,
-  };
-  writeFileSync(path('db.json.holder'), JSON.stringify(record));
-}
-
 describe('a lock directory that is left behind', () => {
   test('by a holder of the kernel lock is void for the next one', async () => {
     mkdirSync(directory, { mode: 0o1755 });
     leaveRecord();
-    expect(await timed(make().add('a', 1))).toBeLessThan(1000);
+    expect(await timed(make().add('a', 1))).toBeLessThan(5000);
     expect(readdirSync(path()).sort()).toEqual(['db.json', 'db.json.backup']);
   });
 
@@ -94,7 +64,7 @@ describe('a lock directory that is left behind', () => {
     mkdirSync(directory, { mode: 0o1755 });
     const waited = await timed(make().add('a', 1));
     expect(waited).toBeGreaterThan(15);
-    expect(waited).toBeLessThan(1000);
+    expect(waited).toBeLessThan(5000);
   });
 
   test('with the mark of a kernel lock holder, but under another kernel, is respected while it is fresh', async () => {
@@ -112,7 +82,7 @@ describe('a lock directory that is left behind', () => {
     mkdirSync(directory);
     const hourAgo = new Date(Date.now() - 3_600_000);
     utimesSync(directory, hourAgo, hourAgo);
-    expect(await timed(make().get())).toBeLessThan(1000);
+    expect(await timed(make().get())).toBeLessThan(5000);
   });
 
   test('is taken over though the clock was set back an hour', async () => {
@@ -126,7 +96,7 @@ describe('a lock directory that is left behind', () => {
     await make().get();
     const waited = realNow() - start;
     expect(waited).toBeGreaterThan(10_000 / 60);
-    expect(waited).toBeLessThan(4000);
+    expect(waited).toBeLessThan(20_000);
   });
 
   test('without the mark of a kernel lock holder, in a file system without birth times, is respected', async () => {
@@ -245,17 +215,20 @@ describe('a lock directory that is taken from its holder', () => {
   test('with the kernel lock, and never given back: the holder gives up', async () => {
     const db = make({ timeout: 100 });
     await expect(
-      db.withLock(() => {
-        takeOver();
-        return db.add('a', 1);
-      }),
+      db.withLock(
+        () => {
+          takeOver();
+          return db.add('a', 1);
+        },
+        { timeout: 15_000 },
+      ),
     ).rejects.toMatchObject({ code: 'ECOMPROMISED', message: expect.stringContaining('not given back') });
     expect(readFileSync(fname, 'utf8')).toBe('{}');
   });
 
   test('after that, nothing of the same hold is done any more', async () => {
     const db = make({ timeout: 100 });
-    await db.withLock(async () => {
+    const hold = async () => {
       await db.add('a', 1);
       takeOver();
       writeFileSync(fname, '{"theirs":1}');
@@ -263,9 +236,10 @@ describe('a lock directory that is taken from its holder', () => {
       rmdirSync(directory);
       await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECOMPROMISED' });
       await expect(db.get()).rejects.toMatchObject({ code: 'ECOMPROMISED' });
-    });
+    };
+    await db.withLock(hold, { timeout: 15_000 });
     expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1}');
-    await db.add('b', 2);
+    await make().add('b', 2);
     expect(readFileSync(fname, 'utf8')).toBe('{"theirs":1,"b":2}');
   });
 

@@ -2,7 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { SPLockedFile, SPLockedJSONDB, type WithLockOptions } from '../../../src/index.js';
+import { SPLockedJSONDB, type WithLockOptions } from '../../../src/index.js';
+import { heldByAnother } from '../../lib/held-by-another.js';
 import { useTempDir } from '../../lib/temp-dir.js';
 import { systemError, tamperWithDisk } from '../file/tampered-disk.js';
 
@@ -33,25 +34,6 @@ const onDisk = () => JSON.parse(readFileSync(fname, 'utf8'));
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const isFree = () => !existsSync(`${fname}.lock`) && !existsSync(`${fname}.holder`);
 const codeOf = (error: { code: string }) => error.code;
-
-/** Another object has the lock. @returns what gives it back */
-async function heldByAnother(): Promise<() => Promise<void>> {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  let held: Promise<void> | undefined;
-  await new Promise<void>((isHeld) => {
-    held = new SPLockedFile(fname).withLock(() => {
-      isHeld();
-      return released;
-    });
-  });
-  return async () => {
-    release();
-    await held;
-  };
-}
 
 describe('who shares a hold', () => {
   test('calls that wait at the same time, one after the other', async () => {
@@ -149,7 +131,7 @@ describe('each call has', () => {
   });
 
   test('its own signal and timeout, which leave the others alone', async () => {
-    const giveBack = await heldByAnother();
+    const giveBack = await heldByAnother(fname);
     const controller = new AbortController();
     const calls = Promise.allSettled([
       db.shared(async () => 'never', { signal: controller.signal }),
@@ -191,7 +173,7 @@ test.each([
   ['in the same turn', (again: () => void) => again()],
   ['when the first has failed', (again: () => void, first: Promise<unknown>) => first.catch(again)],
 ])('who calls again %s after an abort is not aborted with it', async (_when, then) => {
-  const giveBack = await heldByAnother();
+  const giveBack = await heldByAnother(fname);
   const controller = new AbortController();
   const first = db.shared(async () => 'never', { signal: controller.signal });
   controller.abort(new Error('enough'));

@@ -13,20 +13,26 @@ export async function start(options: FakeStorPoolOptions) {
   api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
 }
 
-beforeEach(() =>
-  start({
-    volumes: ['v', { name: 'small', size: 512, templateName: 't', parentName: 'base', tags: { virt: 'x' } }],
-    snapshots: ['s', { name: 'base', size: 1024, templateName: 'u' }],
-    templates: [
-      { name: 't', size: 2048 },
-      { name: 'u', size: '-' },
-    ],
-  }),
-);
-afterEach(async () => {
-  vi.useRealTimers();
-  await fake.close();
-});
+/** A cluster of its own for each test of a file. */
+export function useCluster(): void {
+  beforeEach(() =>
+    start({
+      volumes: [
+        'v',
+        { name: 'small', size: 512, templateName: 't', parentName: 'base', tags: { virt: 'x' } },
+      ],
+      snapshots: ['s', { name: 'base', size: 1024, templateName: 'u' }],
+      templates: [
+        { name: 't', size: 2048 },
+        { name: 'u', size: '-' },
+      ],
+    }),
+  );
+  afterEach(async () => {
+    vi.useRealTimers();
+    await fake.close();
+  });
+}
 
 export const volume = (name: string) => fake.volumes.find((one) => one.name === name);
 export const snapshot = (name: string) => fake.snapshots.find((one) => one.name === name);

@@ -1,5 +1,7 @@
 import { describe, expect, test, vi } from 'vitest';
-import { api, fake, refuses, snapshot, volume } from './cluster.js';
+import { api, fake, refuses, snapshot, useCluster, volume } from './cluster.js';
+
+useCluster();
 
 describe('snapshotCreate', () => {
   test('with a name', async () => {

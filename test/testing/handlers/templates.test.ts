@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest';
 import { ApiError } from '../../../src/index.js';
 import { failureOf } from '../../api/failure.js';
-import { api, refuses, start, volume } from './cluster.js';
+import { api, refuses, start, useCluster, volume } from './cluster.js';
+
+useCluster();
 
 test('made, used and deleted', async () => {
   expect(await api.volumeTemplateCreate({ name: 'new', size: 512, parent: 's', placeAll: 'ssd' })).toEqual({

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { VolumeCreated } from '../../../src/index.js';
-import { api, fake, refuses, snapshot, start, volume } from './cluster.js';
+import { api, fake, refuses, snapshot, start, useCluster, volume } from './cluster.js';
+
+useCluster();
 
 describe('volumeCreate', () => {
   test('with a size', async () => {

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { ApiError } from '../../../src/index.js';
 import { FakeStorPool } from '../../../src/testing/index.js';
 import { failureOf } from '../../api/failure.js';
-import { api, fake, GIB, refuses, snapshot, start, volume } from './cluster.js';
+import { api, fake, GIB, refuses, snapshot, start, useCluster, volume } from './cluster.js';
+
+useCluster();
 
 describe('lists', () => {
   test('what is not given is filled in', async () => {
