@@ -10,8 +10,10 @@ export interface LockOptions {
    * directory left by a dead process never makes a call fail. Default: `15_000`.
    */
   timeout?: number | undefined;
-  /** How long a lock directory must go without a refresh before it is taken over; at least 10000, because plain
-   * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`. */
+  /**
+   * How long a lock directory must go without a refresh before it is taken over; at least 10000, because plain
+   * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`.
+   */
   stale?: number | undefined;
   /**
    * Whether to take the lock that the Python services take, `flock(2)` on the file itself, through `koffi` or
