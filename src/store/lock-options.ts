@@ -24,14 +24,14 @@ export interface LockOptions {
   kernelLock?: (typeof KERNEL_LOCK)[number] | undefined;
 }
 
-/** The same, with the defaults filled in. */
+/** The same, with the defaults filled in. @internal */
 export interface ResolvedLockOptions {
   timeout: number;
   stale: number;
   kernelLock: (typeof KERNEL_LOCK)[number];
 }
 
-/** @throws {@link SPLockedFileError} `EINVAL` naming the option. */
+/** @throws {@link SPLockedFileError} `EINVAL` naming the option. @internal */
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');

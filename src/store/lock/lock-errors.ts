@@ -49,7 +49,7 @@ function processName(pid: string): string {
   }
 }
 
-/** The error of a call that could not lock a file, with a remedy. */
+/** The error of a call that could not lock a file, with a remedy. @internal */
 export function cannotLock(fname: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof SPLockedFileError) return error;
