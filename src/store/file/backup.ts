@@ -1,21 +1,9 @@
 import { constants } from 'node:buffer';
 import { constants as fs } from 'node:fs';
 import { dirname } from 'node:path';
-import { debugOutput } from '../../observe/debug.js';
-import {
-  CREATE,
-  codeOf,
-  disk,
-  ifThere,
-  isDenied,
-  type OpenFile,
-  READ,
-  READ_WRITE,
-  replacing,
-} from './disk.js';
+import { createLike } from './create-like.js';
+import { codeOf, disk, ifThere, isDenied, type OpenFile, READ, READ_WRITE, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
-
-const debug = debugOutput('storpool:lock');
 
 /** The complete copy beside a file, from which a torn file is restored. */
 export const backupPath = (path: string) => `${path}.backup`;
@@ -90,9 +78,8 @@ export async function openBackup(path: string, file: OpenFile): Promise<OpenFile
     if (codeOf(error) === 'ELOOP' || isDenied(error)) ifThere(() => disk.unlink(name));
     else if (codeOf(error) !== 'ENOENT') throw error;
   }
-  const copy = disk.open(name, CREATE, 0o600);
+  const copy = createLike(file, name);
   try {
-    adopt(copy, file);
     await flushDirectory(dirname(path));
     return copy;
   } catch (error) {
@@ -130,9 +117,8 @@ export async function replaceBackup(
   mark: Mark,
 ): Promise<void> {
   const name = `${backupPath(path)}.new`;
-  const copy = replacing(name, () => disk.open(name, CREATE, 0o600));
+  const copy = replacing(name, () => createLike(file, name));
   try {
-    adopt(copy, file);
     if (!isWritableForTheSame(copy.stat(), file.stat())) throw new Error('nobody would trust a new copy');
     await fillBackup(copy, content, 'pending');
     disk.rename(name, backupPath(path));
@@ -144,25 +130,6 @@ export async function replaceBackup(
   } finally {
     copy.close();
   }
-}
-
-/** Gives a new file the owner, group and mode of another; the mode last, so that no other group ever has access. */
-export function adopt(file: OpenFile, from: OpenFile): void {
-  const ours = file.stat();
-  const theirs = from.stat();
-  if (ours.uid !== theirs.uid || ours.gid !== theirs.gid) {
-    // Only root may change the owner, and only a member of a group may give it that group.
-    for (const uid of [Number(theirs.uid), -1]) {
-      try {
-        file.chown(uid, Number(theirs.gid));
-        break;
-      } catch (error) {
-        if (!isDenied(error)) throw error;
-        debug('this user may not give %s the owner %d and the group %d', file.path, uid, theirs.gid);
-      }
-    }
-  }
-  file.chmod(Number(theirs.mode) & 0o777);
 }
 
 /** Puts new names on the disk. */

@@ -96,9 +96,6 @@ export const disk = {
   rmdir: (path: string) => fs.rmdirSync(path),
   stat: (path: string) => fs.statSync(path, { bigint: true }),
   unlink: (path: string) => fs.unlinkSync(path),
-  /** Makes a new file; fails if anything is there, even a link. */
-  create: (path: string, content: string | Buffer, mode: number) =>
-    fs.writeFileSync(path, content, { flag: 'wx', mode }),
 };
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;

@@ -4,10 +4,11 @@ import { afterRealTime } from '../../async/event-loop.js';
 import { debugOutput } from '../../observe/debug.js';
 import type { FileLock, LockContext } from '../lock/file-lock.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { adopt, type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
+import { type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
 import { corrupt, examine, formatContent } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
-import { CREATE, codeOf, disk, ifThere, READ, replacing } from './disk.js';
+import { createLike, writeLike } from './create-like.js';
+import { codeOf, disk, ifThere, READ, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -100,7 +101,7 @@ async function restore(
   const isOurs = isOurTear(torn, backup);
   const bytes = isOurs ? backup.content : merged(backup.content, copied.value, entries);
   const from = `${backupPath(lock.path)} of ${new Date(Number(backup.mtimeNs / 1_000_000n)).toISOString()}`;
-  const kept = keepTorn(lock.path, torn);
+  const kept = keepTorn(lock, torn);
   if (!isOurs) await noteRestored(lock, `${fname} was torn and was restored from ${from}${kept}`, fname);
   // A kill during the restore must not lose the entries that only the torn file has.
   await replaceBackup(lock.path, lock.file, bytes, isOurs ? 'writing' : 'complete').catch((error: Error) =>
@@ -145,7 +146,7 @@ function merged(copy: Buffer, value: unknown, entries: Record<string, unknown>):
 }
 
 /** Earlier ones are not overwritten, because they may hold the only trace of an entry. @returns where it is kept, for messages */
-function keepTorn(path: string, torn: Buffer): string {
+function keepTorn({ path, file }: FileLock, torn: Buffer): string {
   if (torn.length === 0) return '';
   try {
     const name = `${basename(path)}.torn.`;
@@ -155,7 +156,7 @@ function keepTorn(path: string, torn: Buffer): string {
       .map((entry) => Number(entry.slice(name.length)))
       .sort((a, b) => a - b);
     const aside = `${path}.torn.${(numbers.at(-1) ?? 0) + 1}`;
-    disk.create(aside, torn, 0o600);
+    writeLike(file, aside, torn);
     for (const number of numbers.slice(0, 1 - TORN_KEPT)) disk.unlink(`${path}.torn.${number}`);
     return `, kept in ${aside}`;
   } catch (error) {
@@ -168,9 +169,8 @@ async function noteRestored(lock: FileLock, line: string, fname: string): Promis
   const path = restoredPath(lock.path);
   try {
     const earlier = readRestoredNote(lock.path) ?? '';
-    const note = replacing(path, () => disk.open(path, CREATE, 0o600));
+    const note = replacing(path, () => createLike(lock.file, path));
     try {
-      adopt(note, lock.file);
       const who = `process ${process.pid} on ${hostname()}`;
       writeAll(note, Buffer.from(`${earlier}${new Date().toISOString()} by ${who}: ${line}\n`));
       await note.datasync();

@@ -89,12 +89,12 @@ async function tryBoth(
       debug('%s was replaced while we waited for it', path);
       return undefined;
     }
-    const directory = await tryDirectory(context, path, kernelLock === 'ours', abandoned);
+    const directory = await tryDirectory(context, path, file, kernelLock === 'ours', abandoned);
     if (directory === 'taken') return undefined;
     lock = new FileLock(context, path, file, {
       kernelLock: kernelLock === 'ours',
       directory,
-      tryDirectory: (seen) => tryDirectory(context, path, true, seen),
+      tryDirectory: (seen) => tryDirectory(context, path, file, true, seen),
       onRelease,
     });
     return lock;
@@ -138,12 +138,14 @@ async function tryKernel(
 async function tryDirectory(
   { fname, options, purpose, warn }: LockContext,
   path: string,
+  file: OpenFile,
   kernelLock: boolean,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | 'taken' | undefined> {
   try {
     return (
-      (await tryLockDirectory(path, { stale: options.stale, kernelLock, purpose }, abandoned)) ?? 'taken'
+      (await tryLockDirectory(path, { file, stale: options.stale, kernelLock, purpose }, abandoned)) ??
+      'taken'
     );
   } catch (error) {
     const isObstructed = error instanceof LockDirectoryObstructed;

@@ -1,7 +1,8 @@
 import type { BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
 import { debugOutput } from '../../observe/debug.js';
-import { disk, ifThere, READ, replacing } from '../file/disk.js';
+import { writeLike } from '../file/create-like.js';
+import { codeOf, disk, type OpenFile, READ, replacing } from '../file/disk.js';
 import { readAll } from '../file/in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -73,6 +74,7 @@ export function readRecord(path: string): HolderRecord | undefined {
  */
 export function writeRecord(
   path: string,
+  file: OpenFile,
   { directory, kernelLock, purpose }: Pick<HolderRecord, 'directory' | 'kernelLock' | 'purpose'>,
 ): void {
   const record: HolderRecord = {
@@ -84,12 +86,20 @@ export function writeRecord(
     directory,
     purpose,
   };
+  const name = recordPath(path);
   try {
     // A new file, because one that another user left behind may not be writable.
-    replacing(recordPath(path), () => disk.create(recordPath(path), JSON.stringify(record), 0o644));
+    replacing(name, () => writeLike(file, name, Buffer.from(JSON.stringify(record))));
   } catch (error) {
-    debug('cannot write %s: %s', recordPath(path), (error as Error).message);
+    debug('cannot write %s: %s', name, (error as Error).message);
   }
 }
 
-export const removeRecord = (path: string) => ifThere(() => disk.unlink(recordPath(path)));
+/** A record without its directory says nothing: it does no harm where it cannot be removed. */
+export function removeRecord(path: string): void {
+  try {
+    disk.unlink(recordPath(path));
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') debug('cannot remove %s: %s', recordPath(path), (error as Error).message);
+  }
+}

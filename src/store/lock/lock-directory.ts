@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { sleep } from '../../async/sleep.js';
 import { debugOutput } from '../../observe/debug.js';
-import { codeOf, disk, ifThere } from '../file/disk.js';
+import { codeOf, disk, ifThere, isDenied, type OpenFile } from '../file/disk.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 
 const debug = debugOutput('storpool:lock');
@@ -17,6 +17,8 @@ export interface LockDirectory {
 
 /** The options of {@link tryLockDirectory}. */
 export interface LockDirectoryOptions {
+  /** The open file. */
+  file: OpenFile;
   /** Milliseconds. */
   stale: number;
   /** Whether we have the kernel lock. */
@@ -112,7 +114,7 @@ const markingFs = makeFs(MARK | 0o755);
  */
 export async function tryLockDirectory(
   path: string,
-  { stale, kernelLock, purpose }: LockDirectoryOptions,
+  { file, stale, kernelLock, purpose }: LockDirectoryOptions,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
@@ -156,7 +158,7 @@ export async function tryLockDirectory(
   try {
     const stats = disk.stat(directory);
     owned.set(directory, { ...stats, mtimeMs: Number(stats.mtimeMs) });
-    writeRecord(path, { directory: identity(stats), kernelLock, purpose });
+    writeRecord(path, file, { directory: identity(stats), kernelLock, purpose });
   } catch (error) {
     await release();
     throw error;
@@ -175,9 +177,9 @@ export async function tryLockDirectory(
     async release() {
       // If we are killed in between, a directory without a record holds others up, and a record without its directory
       // does not. But without the kernel lock, the record may already be that of the next holder.
-      const first = kernelLock ? release : async () => removeRecord(path);
-      const then = kernelLock ? async () => removeRecord(path) : release;
-      await first().finally(then);
+      if (!kernelLock) removeRecord(path);
+      await release();
+      if (kernelLock) removeRecord(path);
     },
   };
 }
@@ -193,7 +195,7 @@ export class AbandonedLock {
   }
 
   /** @throws {@link LockDirectoryObstructed} */
-  isAbandoned({ stale, kernelLock }: Omit<LockDirectoryOptions, 'purpose'>): boolean {
+  isAbandoned({ stale, kernelLock }: Pick<LockDirectoryOptions, 'stale' | 'kernelLock'>): boolean {
     const directory = lockDirectoryOf(this.#path);
     const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;
@@ -203,7 +205,7 @@ export class AbandonedLock {
     const seen = `${id} ${stats.mtimeNs}`;
     // Measured with the monotonic clock, because the wall clock may be set back.
     if (seen !== this.#seen) {
-      const inside = ifThere(() => disk.readdir(directory))?.[0];
+      const inside = somethingIn(directory);
       if (inside !== undefined)
         throw new LockDirectoryObstructed(`${directory} is not a lock: it contains ${inside}`);
       this.#seen = seen;
@@ -216,5 +218,15 @@ export class AbandonedLock {
     const record = readRecord(this.#path);
     if (record?.directory !== id) return age > RECORD_TIME;
     return record.bootId !== '' && record.bootId === bootId();
+  }
+}
+
+function somethingIn(directory: string): string | undefined {
+  try {
+    return disk.readdir(directory)[0];
+  } catch (error) {
+    // Who may not look inside, because its maker's umask was strict, may remove it all the same.
+    if (codeOf(error) !== 'ENOENT' && !isDenied(error)) throw error;
+    return undefined;
   }
 }

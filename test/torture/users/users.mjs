@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { backupPath } from '../../../dist/store/file/backup.js';
 import { readableCopy } from '../../lib/readable-copy.mjs';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
@@ -14,10 +13,17 @@ program(
   {
     name: 'users',
     about: `Lets two users of one group share a file, and two processes in PID namespaces of their own, in which both are
-process 1: each holds, waits, takes over from the other when that is killed, and restores what it left torn.`,
+process 1: each holds, waits, takes over from the other when that is killed, and restores what it left torn. Whatever
+they make beside the file has the file's group and mode.`,
     options: {
       stale: { default: 10_000, help: 'lock.stale' },
       timeout: { default: 15_000, help: 'lock.timeout' },
+      umask: { default: '077', choices: ['077', '022'], help: 'the umask of all of them' },
+      setgid: {
+        default: 'yes',
+        choices: ['yes', 'no'],
+        help: 'whether the directory gives its group to what is in it',
+      },
       locker: { default: 'koffi', choices: ['koffi', 'flock'], help: 'how the kernel lock is taken' },
     },
   },
@@ -27,6 +33,7 @@ process 1: each holds, waits, takes over from the other when that is killed, and
       return;
     }
     const program = join(readableCopy(), 'test/torture/lib/locking-actor.mjs');
+    process.umask(Number.parseInt(options.umask, 8));
     const user = (uid) => ({ name: `user ${uid}`, user: { uid, gid: uid, groups: [GROUP] }, program });
     await quarrel('two users', [user(61_001), user(61_002)], options, report);
     const namespaces = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true'], { encoding: 'utf8' });
@@ -46,7 +53,7 @@ process 1: each holds, waits, takes over from the other when that is killed, and
 async function quarrel(name, pair, options, report) {
   const scene = new Scene(name, options, report);
   try {
-    deploy(scene.file);
+    deploy(scene.file, options.setgid === 'yes');
     const before = ownership(scene.file);
     await checkIdentity(scene, pair);
     const waits = [];
@@ -59,8 +66,7 @@ async function quarrel(name, pair, options, report) {
       attempts.push(await restoreAfter(scene, both));
     }
     scene.check(ownership(scene.file) === before, `the file was ${before}, is ${ownership(scene.file)}`);
-    const copy = statSync(backupPath(scene.file));
-    scene.check((copy.mode & 0o777) === 0o660 && copy.gid === GROUP, 'the copy is not for the same group');
+    await checkModes(scene, pair);
     scene.figure({ 'took over after ms': waits.join(' and '), 'kills until torn': attempts.join(' and ') });
   } catch (error) {
     scene.check(false, error.stack);
@@ -70,9 +76,9 @@ async function quarrel(name, pair, options, report) {
 }
 
 /** As the deployment tool makes them. */
-function deploy(file) {
+function deploy(file, setgid) {
   chownSync(dirname(file), 0, GROUP);
-  chmodSync(dirname(file), 0o770);
+  chmodSync(dirname(file), setgid ? 0o2770 : 0o770);
   chownSync(file, 0, GROUP);
   chmodSync(file, 0o660);
 }
@@ -80,6 +86,28 @@ function deploy(file) {
 function ownership(file) {
   const { ino, uid, gid, mode } = statSync(file);
   return `inode ${ino}, ${uid}:${gid}, ${(mode & 0o777).toString(8)}`;
+}
+
+/** One holds the lock after it has restored what a service left torn: all is there that is ever put beside the file. */
+async function checkModes(scene, [first, second]) {
+  writeFileSync(scene.file, '{"torn": 1, ');
+  const holder = await scene.actor(first);
+  await holder.ask('hold');
+  await holder.ask('get');
+  const [, ...beside] = readdirSync(dirname(scene.file)).map((name) => join(dirname(scene.file), name));
+  for (const end of ['.backup', '.holder', '.lock', '.restored', '.torn.1']) {
+    scene.check(beside.includes(scene.file + end), `there is no ${end}`);
+  }
+  for (const path of beside.filter((path) => !path.endsWith('.lock'))) {
+    const { mode, gid } = statSync(path);
+    const found = `${gid} ${(mode & 0o777).toString(8)}`;
+    scene.check(found === `${GROUP} 660`, `${path} has the group and mode ${found}`);
+  }
+  await holder.kill();
+  const next = await scene.actor(second);
+  await next.ask('add', { key: 'next', value: 1 });
+  scene.check(scene.content.next === 1, `${second.name} could not go on after the restore`);
+  await next.kill();
 }
 
 /** Otherwise all of this would prove nothing. */
