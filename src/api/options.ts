@@ -64,7 +64,7 @@ export interface ApiRawCallOptions extends ApiCallOptions {
   multiCluster?: boolean | undefined;
 }
 
-/** A client's options with their defaults. @throws {@link ApiArgumentError} */
+/** A client's options with their defaults. @throws {@link ApiArgumentError} @internal */
 export function checkOptions(options: ApiOptions) {
   if (typeof options !== 'object' || options === null) {
     throw new ApiArgumentError('the options of an Api are an object with its token: { auth }');
@@ -82,7 +82,7 @@ export function checkOptions(options: ApiOptions) {
   };
 }
 
-/** The address and the token: from the options, else from the settings. @throws {@link SPConfigError} */
+/** The address and the token: from the options, else from the settings. @throws {@link SPConfigError} @internal */
 export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
   const setting = <T>(name: string, check: (value: string) => T): T => {
     const value = config.require(name);
@@ -104,7 +104,7 @@ export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
   };
 }
 
-/** JavaScript callers may pass anything, for example the signal itself. */
+/** JavaScript callers may pass anything, for example the signal itself. @internal */
 export function checkCallOptions(options: ApiCallOptions): void {
   if (typeof options !== 'object' || options === null || 'aborted' in options) {
     throw new ApiArgumentError('the options of a call are an object, for example { signal }');

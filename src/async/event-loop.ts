@@ -1,4 +1,4 @@
-// Not the globals, which fake timers replace: no test means these waits.
+// Not the globals, which fake timers replace: these waits are no concern of a test.
 import { setImmediate, setTimeout } from 'node:timers';
 
 /** Lets timers and other I/O run first. */

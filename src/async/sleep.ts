@@ -8,7 +8,7 @@ export const startTimer = (ms: number, callback: () => void): NodeJS.Timeout | u
   ms > MAX_TIMER ? undefined : setTimeout(callback, ms);
 
 /**
- * Waits for `ms` milliseconds; for ever, if they are more than a timer can count.
+ * Waits for `ms` milliseconds; for ever if that is longer than a timer can be.
  *
  * Uses the global `setTimeout`, because fake timers do not replace `node:timers/promises`.
  *

@@ -121,7 +121,7 @@ function list(dir: string): ReadonlySet<string> | undefined {
   }
 }
 
-/** The devices of this host. */
+/** The devices of this host. @internal */
 export class Devices {
   readonly #dir: string;
   readonly #timeout: number;

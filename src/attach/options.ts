@@ -84,7 +84,7 @@ export interface SyncOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** The options with their defaults. @throws TypeError when the logger is missing or an option is invalid. */
+/** The options with their defaults. @throws TypeError when the logger is missing or an option is invalid. @internal */
 export function checkOptions(options: AttachDBOptions) {
   const { log, api, deviceDir = '/dev/storpool', forceShared = false } = options ?? {};
   return {
@@ -138,7 +138,7 @@ function configSource({ overrideConfig, config = {} }: AttachDBOptions): SPConfi
   return { overrideConfig: isObject ? { ...overrideConfig } : overrideConfig };
 }
 
-/** @throws {@link AttachError} `ENOCLIENTID` */
+/** @throws {@link AttachError} `ENOCLIENTID` @internal */
 export function clientIdOf(config: SPConfig): number {
   const id = config.get('SP_OURID', '').trim();
   const clientId = /^\d+$/u.test(id) ? Number(id) : 0;

@@ -1,7 +1,7 @@
 import { AttachError } from './attach-error.js';
 import { type AttachRequest, checkReqId, type Rights } from './request.js';
 
-/** The cached requests by their IDs. */
+/** The cached requests by their IDs. @internal */
 export type Requests = ReadonlyMap<string, AttachRequest>;
 
 /** The part of an attachment that a plan needs. */
@@ -38,13 +38,13 @@ export interface DetachPlan {
   neededBy: string[];
 }
 
-/** This host, and the prefix of the names of volumes of this OpenStack installation. */
+/** This host, and the prefix of the names of volumes of this OpenStack installation. @internal */
 export interface Host {
   clientId: number;
   prefix: string;
 }
 
-/** The call `sync(reqId, detached)`. */
+/** The call `sync(reqId, detached)`. @internal */
 export interface SyncCall {
   reqId: string;
   detached: string | null;
@@ -52,7 +52,7 @@ export interface SyncCall {
   careful?: boolean;
 }
 
-/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
+/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. @internal */
 export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
   checkReqId(reqId);
   if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
@@ -61,7 +61,7 @@ export function syncCall(reqId: string, detached: string | null | undefined): Sy
   );
 }
 
-/** What the cache and the attachments tell, before it is known which volumes exist. */
+/** What the cache and the attachments tell, before it is known which volumes exist. @internal */
 export interface SyncNeeds {
   /** To attach, if the cluster has it. */
   missing: WantedVolume[];
@@ -83,7 +83,7 @@ export interface SyncPlan {
   unknownRequest: boolean;
 }
 
-/** The plan for a request that is not in the cache. */
+/** The plan for a request that is not in the cache. @internal */
 export const planForUnknown = (): SyncPlan => ({
   attach: [],
   alreadyAttached: [],
@@ -99,6 +99,8 @@ export const planForUnknown = (): SyncPlan => ({
  * a host, and not all of them share the cache.
  *
  * @param ours - the attachments of this host
+ *
+ * @internal
  */
 export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], call: SyncCall): SyncNeeds {
   const kept = [...requests].filter(([id, request]) => !isGivenUp(call, id, request));
@@ -117,6 +119,8 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
  * The plan, once it is known which of the missing volumes the cluster has.
  *
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
+ *
+ * @internal
  */
 export function syncPlan(
   requests: Requests,
@@ -137,6 +141,8 @@ export function syncPlan(
  * Checks that `attach()` can attach it, and `detach()` can detach it again.
  *
  * @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST`
+ *
+ * @internal
  */
 export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   checkRights(wanted);
@@ -156,13 +162,17 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
   );
 }
 
-/** Whether an attachment belongs to this host and this OpenStack installation. An API may spell the client in digits. */
+/**
+ * Whether an attachment belongs to this host and this OpenStack installation. An API may spell the client in digits.
+ *
+ * @internal
+ */
 export const isOurs =
   ({ clientId, prefix }: Host) =>
   ({ volume, client }: AttachmentState) =>
     Number(client) === clientId && volume.startsWith(prefix);
 
-/** Whether this host has a volume with at least the rights that are wanted. */
+/** Whether this host has a volume with at least the rights that are wanted. @internal */
 export function attachedAmong(ours: readonly AttachmentState[]) {
   const namesOf = (some: readonly AttachmentState[]) => new Set(some.map(({ volume }) => volume));
   const [attached, writable] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
@@ -170,7 +180,7 @@ export function attachedAmong(ours: readonly AttachmentState[]) {
     (rights === 1 ? attached : writable).has(volume);
 }
 
-/** The attachment of that name; where a volume and a snapshot share it, the one that is asked for. */
+/** The attachment of that name; where a volume and a snapshot share it, the one that is asked for. @internal */
 export function attachmentOf(
   name: string | null,
   snapshot: boolean,
@@ -180,7 +190,7 @@ export function attachmentOf(
   return named.find((one) => Boolean(one.snapshot) === snapshot) ?? named[0];
 }
 
-/** What one request wants. */
+/** What one request wants. @internal */
 export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachRequest): WantedVolume => ({
   volume,
   snapshot: Boolean(volsnap),

@@ -88,14 +88,14 @@ export interface Detached {
   neededBy: string[];
 }
 
-/** The result of a `sync()`, before the wait for the devices. */
+/** The result of a `sync()`, before the wait for the devices. @internal */
 export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> {
   attached: WantedVolume[];
   staleRequests: string[];
   own: Omit<OwnRequest, 'device'> | null;
 }
 
-/** Waits for the devices, and reports the result of a `sync()`. */
+/** Waits for the devices, and reports the result of a `sync()`. @internal */
 export async function reportOf(
   { attached, own, ...rest }: SyncOutcome,
   devices: Devices,

@@ -55,6 +55,8 @@ const TYPE = 'storpool-spopenstack';
  *
  * @param what - what it is for, in messages
  * @throws {@link AttachError} `EBADREQUEST`
+ *
+ * @internal
  */
 export function completeRequest(
   reqId: string,
@@ -78,7 +80,11 @@ export function completeRequest(
   return { ...request, id, type };
 }
 
-/** @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string. */
+/**
+ * @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string.
+ *
+ * @internal
+ */
 export function checkReqId(reqId: unknown): void {
   if (typeof reqId === 'string') return;
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
@@ -86,7 +92,7 @@ export function checkReqId(reqId: unknown): void {
 
 const MEMBERS = ['volume', 'rights', 'id', 'type', 'volsnap', 'remove_on_detach'];
 
-/** The members of a request that look like a known one misspelled, for example `volsnp`. */
+/** The members of a request that look like a known one misspelled, for example `volsnp`. @internal */
 export function misspelledMembers(request: AttachRequest): [given: string, meant: string][] {
   return Object.keys(request).flatMap((given) => {
     const meant = MEMBERS.includes(given) ? undefined : MEMBERS.find((member) => isNear(given, member));
@@ -109,12 +115,12 @@ function isNear(given: string, member: string): boolean {
   return restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1);
 }
 
-/** The volume that an entry of the cache is for, even if the entry is not a valid request. */
+/** The volume that an entry of the cache is for, even if the entry is not a valid request. @internal */
 export function volumeOf(entry: unknown): string | undefined {
   const { volume } = (entry ?? {}) as { volume?: unknown };
   return typeof volume === 'string' ? volume : undefined;
 }
 
-/** Whether an entry of the cache names a snapshot. */
+/** Whether an entry of the cache names a snapshot. @internal */
 export const isSnapshot = (entry: unknown): boolean =>
   Boolean((entry as { volsnap?: unknown } | null)?.volsnap);

@@ -89,6 +89,8 @@ const outputs = {
  * Runs some work, traced in the channel of that name and in the debug output.
  *
  * @param context - what listeners receive; the work may add to it
+ *
+ * @internal
  */
 export async function traced<N extends keyof DiagnosticsEvents, T>(
   name: N,

@@ -10,8 +10,10 @@ export interface LockOptions {
    * directory left by a dead process never makes a call fail. Default: `15_000`.
    */
   timeout?: number | undefined;
-  /** How long a lock directory must go without a refresh before it is taken over; at least 10000, because plain
-   * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`. */
+  /**
+   * How long a lock directory must go without a refresh before it is taken over; at least 10000, because plain
+   * users of `proper-lockfile` refresh theirs every 5 seconds. Default: `10_000`.
+   */
   stale?: number | undefined;
   /**
    * Whether to take the lock that the Python services take, `flock(2)` on the file itself, through `koffi` or
@@ -22,14 +24,14 @@ export interface LockOptions {
   kernelLock?: (typeof KERNEL_LOCK)[number] | undefined;
 }
 
-/** The same, with the defaults filled in. */
+/** The same, with the defaults filled in. @internal */
 export interface ResolvedLockOptions {
   timeout: number;
   stale: number;
   kernelLock: (typeof KERNEL_LOCK)[number];
 }
 
-/** @throws {@link SPLockedFileError} `EINVAL` naming the option. */
+/** @throws {@link SPLockedFileError} `EINVAL` naming the option. @internal */
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');

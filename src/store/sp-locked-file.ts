@@ -35,9 +35,9 @@ export class SPLockedFile {
   /** The path as it was given. */
   readonly fname: string;
   readonly #context: LockContext;
-  /** Where calls that wait for the lock can still join. */
+  /** The shared hold that calls can still join. */
   #joinable: SharedHold | undefined;
-  /** What was last read or written, and what it says if that has been looked at. */
+  /** What was last read or written, and its parsed value if there is one. */
   #last: { bytes: Buffer; parsed?: { value: unknown } } | undefined;
 
   /** @throws {@link SPLockedFileError} `EINVAL` for an invalid lock option. */
@@ -63,7 +63,7 @@ export class SPLockedFile {
     signal?.throwIfAborted();
     const outer = currentHold(this);
     if (outer !== undefined) return this.#withinHold(outer, fn, timeout, signal);
-    // Who comes after this call must not get in before it.
+    // Later calls must not get in before this one.
     this.#joinable = undefined;
     const context = { ...this.#context, purpose };
     return withFileLock(context, (lock) => runInHold(this, lock, fn), timeout, signal);
@@ -220,7 +220,7 @@ export class SPLockedFile {
     return this.#joinable;
   }
 
-  /** Those who are inside the same hold may keep one another waiting, too. */
+  /** Calls inside the same hold may keep one another waiting, too. */
   async #withinHold<T>(
     { lock, mutex }: Hold,
     fn: () => T | Promise<T>,
@@ -254,7 +254,7 @@ export class SPLockedFile {
     return writeSafely(lock, bytes, this.#context, () => this.#check(lock));
   }
 
-  /** Once in a hold, for a file that is whole. */
+  /** Runs once in a hold, when the file is whole. */
   async #checkBackup(lock: FileLock): Promise<void> {
     if (lock.isBackupChecked) return;
     lock.isBackupChecked = true;
@@ -271,7 +271,7 @@ export class SPLockedFile {
     return readContent(lock, this.fname);
   }
 
-  /** Somebody who came in between must not have changed what this hold has read. */
+  /** If the lock had to be taken again, the file must still have the content that this hold has read. */
   async #check(lock: FileLock): Promise<void> {
     const tookAgain = await lock.check();
     const before = lock.content;

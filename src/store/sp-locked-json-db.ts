@@ -9,10 +9,9 @@ type Change<V> = (data: Map<string, V>) => boolean;
  *
  * Any string can be a key, even `__proto__`.
  *
- * Each change writes the whole file anew, also the entries of others, as `JSON.parse()` understands them: integers beyond
- * 2^53 lose digits, a number beyond the range of a double becomes `null`, of two equal keys the last one stays, and keys
- * that look like integers (`"10"`) come first, in their order. Requests of the services hold none of these: their keys
- * are UUIDs.
+ * Each change writes the whole file, with the entries of others as `JSON.parse()` reads them: integers beyond 2^53 lose
+ * digits, a number beyond the range of a double becomes `null`, the last of two equal keys stays, and keys that look like
+ * integers (`"10"`) come first, in numeric order. The requests of the services contain none of these.
  *
  * Reference: `storpool.spopenstack.splocked.SPLockedJSONDB`.
  *

@@ -1,15 +1,15 @@
 import { setTimeout } from 'node:timers';
 
-/** Work of the file system and of name servers: it ends by itself, however slow the disk is. */
+/** Work of the file system and of name servers ends by itself, however slow the disk is. */
 const ENDS_BY_ITSELF = /^(?:FSReq|GetAddrInfo)/u;
-/** Connections and child processes may stay open for as long as nobody moves the time on. */
+/** Connections and child processes may stay open until somebody advances the time. */
 const MAY_STAY = /^(?:TCP|Process)/u;
-/** After how many looks, a real millisecond apart, connections that show no change count as idle. */
+/** After how many looks, a real millisecond apart, connections without a change count as idle. */
 const IDLE_AFTER = 100;
 
 /**
- * Moves fake timers on until a call has settled. Real files and connections get the real time that they need: the
- * timers are moved only while there is nothing else to wait for.
+ * Advances fake timers until a call has settled. Real files and connections get the real time that they need: the
+ * timers advance only while there is nothing else to wait for.
  *
  * @example
  * ```ts
@@ -17,8 +17,8 @@ const IDLE_AFTER = 100;
  * const attached = await advanceUntilSettled(shim.attach(), () => vi.advanceTimersToNextTimerAsync());
  * ```
  *
- * @param call - what has been called already
- * @param advance - moves the timers on by one step; with Jest `() => jest.advanceTimersToNextTimerAsync()`
+ * @param call - the promise of the call
+ * @param advance - advances the timers by one step; with Jest `() => jest.advanceTimersToNextTimerAsync()`
  * @returns what the call resolves to
  * @throws what the call rejects with, and what `advance` throws
  */
@@ -28,7 +28,7 @@ export async function advanceUntilSettled<T>(call: Promise<T>, advance: () => un
     settled = true;
   };
   call.then(settle, settle);
-  // The first lock loads them, and no timer may run out meanwhile.
+  // The first lock loads these modules, and no timer may run out meanwhile.
   await Promise.allSettled([import('koffi'), import('proper-lockfile')]);
   const io = new RealIo();
   while (!settled) {
@@ -38,7 +38,7 @@ export async function advanceUntilSettled<T>(call: Promise<T>, advance: () => un
   return call;
 }
 
-/** What goes on in this process besides timers. It is looked at once a millisecond, because the clock may be fake. */
+/** What goes on in this process besides timers. Its unit is one look a millisecond, because the clock may be fake. */
 class RealIo {
   #open = 0;
   #idle = 0;

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The links in a device directory, as udev would make and remove them. */
+/** The links in a device directory, made and removed as udev does it. */
 export class FakeDevices {
   readonly #dir: string | undefined;
   readonly #delay: number;
-  /** Names with a link, and those whose link is still to come. */
+  /** The names that have a link, and with a timer those whose link is due. */
   readonly #links = new Map<string, NodeJS.Timeout | undefined>();
 
   /**
@@ -19,7 +19,7 @@ export class FakeDevices {
     this.#delay = delay;
   }
 
-  /** Brings the links in line with what is attached. */
+  /** Makes and removes links to match what is attached. */
   update(attached: ReadonlySet<string>): void {
     if (this.#dir === undefined) return;
     for (const [name, timer] of this.#links) {
@@ -41,7 +41,7 @@ export class FakeDevices {
     }
   }
 
-  /** A directory that somebody has removed since stays away, and the link with it. */
+  /** Makes a link, unless a test has removed the directory. */
   #appear(dir: string, name: string): void {
     this.#links.set(name, undefined);
     if (!existsSync(dir)) return;

@@ -4,16 +4,20 @@ import type { ApiCallName } from './call-name.js';
 import { isCount } from './fields.js';
 import { asFakeError, type FakeError } from './refusal.js';
 
-/** How a call fails: refused by the API, or as the network may have it. */
+/** How a call fails: the API refuses it, or the network breaks. */
 export type FakeFailure = FakeError | ApiError | 'reset' | 'hang' | 'garbage';
 
 type Checked = Exclude<FakeFailure, ApiError>;
 
-/** The failures that a test has asked for. */
+/**
+ * The failures that a test has asked for.
+ *
+ * @internal
+ */
 export class PlannedFailures {
   readonly #planned: { call: ApiCallName; failure: Checked; times: number }[] = [];
 
-  /** @throws TypeError for what is no failure: a test that asks for it would prove nothing. */
+  /** @throws TypeError for a call or failure that does not exist, because it would never happen */
   add(call: ApiCallName, failure: FakeFailure, times: number): void {
     if (!Object.hasOwn(CALLS, call)) throw new TypeError(`The API has no call ${String(call)}`);
     if (!isCount(times)) throw new TypeError(`${times} is no number of calls`);
@@ -21,7 +25,7 @@ export class PlannedFailures {
     if (times > 0) this.#planned.push({ call, failure: checked, times });
   }
 
-  /** How this call of that name is to fail, if it is. */
+  /** How this call is to fail, if it is. */
   take(call: ApiCallName): Checked | undefined {
     const at = this.#planned.findIndex((one) => one.call === call);
     const planned = this.#planned[at];

@@ -14,25 +14,25 @@ import { callOf, parseRoute, type Route } from './handlers/route.js';
 import { absent, asRefusal, invalid, Refusal } from './refusal.js';
 import { type Answer, type FakeReply, type FakeRequest, listen, serve, stop } from './server.js';
 
-/** What {@link FakeStorPool.start} takes. Every option may be left out. */
+/** The options of {@link FakeStorPool.start}. All are optional. */
 export interface FakeStorPoolOptions extends FakeClusterOptions {
   /** The client ID of the host under test. Default: `1`. */
   clientId?: number | undefined;
-  /** Where to make and remove the device links of that host. Default: none are made. */
+  /** Where to make and remove the device links of that host. Default: nowhere, so no device appears. */
   deviceDir?: string | undefined;
-  /** Where to make links by the global IDs, as in `/dev/storpool-byid`. Default: none are made. */
+  /** Where to make links by global ID, as in `/dev/storpool-byid`. Default: nowhere. */
   byIdDir?: string | undefined;
   /** Milliseconds from attaching to the device link. Default: `0`. */
   deviceDelay?: number | undefined;
-  /** The only token that is let in. Default: `'1234567890'`. */
+  /** The only token that it accepts. Default: `'1234567890'`. */
   token?: string | undefined;
-  /** Default: a free one. */
+  /** The port to listen on. Default: a free one. */
   port?: number | undefined;
-  /** Told of each request as it comes. */
+  /** Called for each request when it arrives. */
   onRequest?: ((request: FakeRequest) => void) | undefined;
-  /** Told of each request again once it is answered. */
+  /** Called for each request when it has its reply. */
   onReply?: ((reply: FakeReply) => void) | undefined;
-  /** Other clusters that `RemoteCommand` reaches, by their names. */
+  /** Other clusters that calls with `clusterName` reach, by name. */
   remotes?: Readonly<Record<string, FakeClusterOptions>> | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
  * ```
  */
 export class FakeStorPool {
-  /** The settings that lead to it: give them as `overrideConfig`. */
+  /** The settings with which a client reaches it: pass them as `overrideConfig`. */
   readonly config: Record<string, string>;
   /** The port that it listens on. */
   readonly port: number;
@@ -86,7 +86,7 @@ export class FakeStorPool {
     };
   }
 
-  /** Starts a service with that state. End it with `await fake.close()`, or declare it with `await using`. */
+  /** Starts a service. End it with `await fake.close()`, or declare it with `await using`. */
   static async start(options: FakeStorPoolOptions = {}): Promise<FakeStorPool> {
     const server = await listen(options.port ?? 0);
     try {
@@ -123,59 +123,59 @@ export class FakeStorPool {
     return cluster;
   }
 
-  /** A virtual machine opens the device: detaching it is refused with `busy` until it is released, or forced. */
+  /** A virtual machine opens the device: detaching is refused with `busy` until the device is released, unless forced. */
   open(name: string, client: number = this.#clientId): void {
     this.#cluster.open(name, checkClient(client));
   }
 
-  /** The device is closed again. */
+  /** The virtual machine closes the device. */
   release(name: string, client: number = this.#clientId): void {
     this.#cluster.release(name, checkClient(client));
   }
 
   /**
-   * The client is switched off: what is attached to it has no device, and `volumesReassignWait` waits for it,
-   * `attachTimeout` seconds if that is given.
+   * Switches a client off: its volumes have no devices, and `volumesReassignWait` waits for it, for at most `attachTimeout`
+   * seconds.
    */
   clientOffline(client: number = this.#clientId): void {
     this.#cluster.clients.setOffline(checkClient(client));
     this.#updateDevices();
   }
 
-  /** The client is switched on again. */
+  /** Switches a client on again. */
   clientOnline(client: number = this.#clientId): void {
     this.#cluster.clients.setOnline(checkClient(client));
     this.#updateDevices();
   }
 
   /**
-   * Lets the next calls of that name fail.
+   * Makes the next calls of that name fail.
    *
-   * @param failure - what the API answers, also as an `ApiError`; or `'reset'`: the connection is reset, `'hang'`: no
-   * answer ever comes, `'garbage'`: the answer is not HTTP
-   * @param times - how many calls. Default: `1`.
+   * @param failure - the error that the API returns, also as an `ApiError`; `'reset'`: the connection is reset; `'hang'`:
+   * there is never a reply; `'garbage'`: the reply is not HTTP
+   * @param times - how many calls fail; default: `1`
    */
   failNext(call: ApiCallName, failure: FakeFailure, times = 1): void {
     this.#failures.add(call, failure, times);
   }
 
   /**
-   * Lets a handler answer a call: one that the fake does not know, or in place of its own answer.
+   * Sets a handler for a call that the fake does not know, or in place of its own.
    *
    * ```ts
    * fake.on('VolumesSpace', () => [{ name: 'os--volume-1', storedSize: 0, spaceUsed: 0 }]);
    * fake.on('VolumeRebase', ({ name, body }) => { throw new ApiError(409, { error: { name: 'busy' } }); });
    * ```
    *
-   * @param path - what follows `/ctrl/1.0/`, the cluster and `MultiCluster/`, as `Api.call()` takes it: the whole of
-   * it, for example `VolumeRebase/os--volume-1`, or its first part, for every name. A later handler takes the place of an
-   * earlier one, and the whole path goes before the first part. The method does not matter.
+   * @param path - the path as `Api.call()` takes it: complete, for example `VolumeRebase/os--volume-1`, or only its first
+   * part, for all names. A later handler replaces an earlier one, and a complete path takes precedence. The method does not
+   * matter.
    */
   on(path: string, handler: FakeHandler): void {
     this.#custom.set(path, handler);
   }
 
-  /** Ends the service with all its connections, and removes the device links that it made. */
+  /** Stops the service, closes all its connections and removes its device links. */
   async close(): Promise<void> {
     this.#devices.update(new Set());
     this.#devicesById.update(new Set());
@@ -183,7 +183,7 @@ export class FakeStorPool {
     await stop(this.#server);
   }
 
-  /** As {@link close}, for `await using`. */
+  /** The same as {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -250,7 +250,7 @@ export class FakeStorPool {
     return reply;
   }
 
-  /** Resolves when the clients have caught up: those that are offline are back, and the links are there. */
+  /** Resolves when the clients have caught up: they are online, and the links exist. */
   async #clientsReady(cluster: FakeCluster, body: unknown): Promise<void> {
     const { clients, seconds } = whomToWaitFor(body);
     await cluster.clients.untilOnline(clients, seconds * 1000);

@@ -1,6 +1,6 @@
 import { invalid } from './refusal.js';
 
-/** A check of one member of an argument; it gives what is wrong with the value, if anything. */
+/** A check of one member of an argument. It returns what is wrong with the value, if anything. */
 export type FieldCheck = (value: unknown) => string | undefined;
 
 const check =
@@ -36,10 +36,10 @@ export const onAttached = check('fail, detach, detachForce or export', (value) =
 );
 export const clientsOrAll: FieldCheck = (value) => (value === 'all' ? undefined : clients(value));
 
-/** Which members an argument may have; those with a `!` behind their name it must have. */
+/** The members that an argument may have; a `!` after the name marks those that it must have. */
 export type Fields = Record<string, FieldCheck>;
 
-/** What a volume's settings may be. */
+/** The settings of a volume. */
 export const POLICY: Fields = {
   placeAll: string,
   placeTail: string,
@@ -52,10 +52,10 @@ export const POLICY: Fields = {
   mcMode: string,
 };
 
-/** What comes as JSON has no member that is `undefined`. */
+/** No member is `undefined`, because the value comes from JSON. */
 export type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
 
-/** The argument itself, once every member of it is one that the call knows, of the right kind. */
+/** Checks that the call knows each member of an argument, and that it has the right type. @returns the argument */
 export function checkFields<T>(value: unknown, fields: Fields, what: string): Defined<T> {
   if (!isRecord(value)) throw invalid(`${what}: the argument must be an object.`);
   const checks = new Map(Object.entries(fields).map(([name, test]) => [name.replace('!', ''), test]));

@@ -1,14 +1,14 @@
 import { ApiError } from '../api/errors/api-error.js';
 
-/** What the fake service answers when it refuses a call. */
+/** The error with which the fake service refuses a call. */
 export interface FakeError {
-  /** For example `busy`, `invalidParam` or `objectDoesNotExist`. */
+  /** The name of the error, for example `busy`, `invalidParam` or `objectDoesNotExist`. */
   name: string;
-  /** Default: a sentence that says the test asked for it. */
+  /** The description. Default: that the test asked for this error. */
   descr?: string | undefined;
   /** Default: `false`. */
   transient?: boolean | undefined;
-  /** The HTTP status. Default: one that fits the name. The API also refuses with status 200. */
+  /** The HTTP status; the API may refuse with 200, too. Default: the usual one for the name. */
   status?: number | undefined;
 }
 
@@ -21,7 +21,7 @@ const STATUS: Record<string, number> = {
   invalidParam: 400,
 };
 
-/** A call that is refused: nothing has changed. */
+/** Refuses a call that has changed nothing. @internal */
 export class Refusal extends Error {
   readonly status: number;
   readonly error: { name: string; descr: string; transient: boolean };
@@ -33,13 +33,14 @@ export class Refusal extends Error {
   }
 }
 
-/** Whatever was thrown while a call was carried out, as the API would tell of it. */
+/** An error of a handler, as the API would return it. @internal */
 export function asRefusal(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ApiError) return new Refusal(asFakeError(error));
   return new Refusal({ name: 'internalError', descr: String(error) });
 }
 
+/** @internal */
 export const asFakeError = ({ code, desc, transient, status }: ApiError): FakeError => ({
   name: code,
   descr: desc,
@@ -47,9 +48,13 @@ export const asFakeError = ({ code, desc, transient, status }: ApiError): FakeEr
   status,
 });
 
+/** @internal */
 export const invalid = (descr: string) => new Refusal({ name: 'invalidParam', descr });
+/** @internal */
 export const busy = (descr: string) => new Refusal({ name: 'busy', descr });
+/** @internal */
 export const exists = (what: string, name: string) =>
   new Refusal({ name: 'objectExists', descr: `${what} '${name}' already exists.` });
+/** @internal */
 export const absent = (what: string, name: string) =>
   new Refusal({ name: 'objectDoesNotExist', descr: `${what} '${name}' does not exist.` });

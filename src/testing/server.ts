@@ -1,19 +1,19 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 
-/** A request that the fake service got. */
+/** A request to the fake service. */
 export interface FakeRequest {
   /** `GET` or `POST`. */
   method: string;
   /** The whole path, for example `/ctrl/1.0/VolumesReassign`, with the query. */
   path: string;
-  /** The parsed JSON; `undefined` without one. */
+  /** The parsed argument; `undefined` without one, a `SyntaxError` if it is not JSON. */
   body: unknown;
 }
 
-/** What the fake service answers, or how the network fails instead. */
+/** The reply, or how the network fails instead. @internal */
 export type Answer = { status: number; json: unknown } | 'reset' | 'hang' | 'garbage';
 
-/** A request, and what became of it. */
+/** A request and its result. */
 export interface FakeReply extends FakeRequest {
   /** The HTTP status, or how the network failed instead. */
   status: number | 'reset' | 'hang' | 'garbage';
@@ -21,7 +21,7 @@ export interface FakeReply extends FakeRequest {
   duration: number;
 }
 
-/** A server on a loopback port. */
+/** A server on a loopback port. @internal */
 export async function listen(port: number): Promise<Server> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -31,7 +31,7 @@ export async function listen(port: number): Promise<Server> {
   return server;
 }
 
-/** Ends the server with all its connections. */
+/** Stops the server and closes all its connections. @internal */
 export async function stop(server: Server): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise((resolve) => server.close(resolve));
@@ -39,7 +39,11 @@ export async function stop(server: Server): Promise<void> {
   await closed;
 }
 
-/** Reads one request and sends what `answer` gives. What `answer` throws is an error of the test, and is rethrown. */
+/**
+ * Reads one request and sends the reply of `answer`. If `answer` throws, the test is wrong, so the error is thrown on.
+ *
+ * @internal
+ */
 export function serve(
   incoming: IncomingMessage,
   response: ServerResponse,
@@ -47,12 +51,12 @@ export function serve(
 ): void {
   const chunks: Buffer[] = [];
   incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-  // A client that goes away in the middle has made no call.
+  // A client that disconnects before the end of the request has made no call.
   incoming.on('error', () => response.destroy());
   incoming.on('end', () => {
     const { method = '', url = '', headers } = incoming;
     const body = parseBody(url, Buffer.concat(chunks).toString('utf8'));
-    // Whoever waits for the reply must not wait for ever while the error makes its way.
+    // The client must not wait for a reply that never comes.
     const fail = (error: unknown): never => {
       incoming.socket.destroy();
       throw error;
@@ -67,7 +71,7 @@ export function serve(
   });
 }
 
-/** As the real service does: one answer, and its end is the end of the connection. */
+/** Like the real service, it closes the connection after each reply. */
 function send(answer: Answer, { socket }: IncomingMessage, response: ServerResponse): void {
   if (answer === 'hang') return;
   if (answer === 'reset') socket.resetAndDestroy();
@@ -79,7 +83,7 @@ function send(answer: Answer, { socket }: IncomingMessage, response: ServerRespo
   }
 }
 
-/** The argument of a call; a `SyntaxError` where it is not JSON. */
+/** The argument of a call; a `SyntaxError` if it is not JSON. */
 function parseBody(url: string, text: string): unknown {
   const query = /\?json=(.*)$/u.exec(url)?.[1];
   try {

@@ -5,29 +5,29 @@ import { createLike } from './create-like.js';
 import { codeOf, disk, ifThere, isDenied, type OpenFile, READ, READ_WRITE, replacing } from './disk.js';
 import { readAll, writeAll } from './in-place.js';
 
-/** The complete copy beside a file, which a torn one is restored from. */
+/** The complete copy beside a file, from which a torn file is restored. */
 export const backupPath = (path: string) => `${path}.backup`;
 
 /**
  * The last byte of the copy, white space after its JSON. `pending`: the file is still untouched; `writing`: the content
- * is just being written into the file; `complete`: the file had it, on the disk.
+ * is being written into the file; `complete`: the file has it, on the disk.
  */
 const MARKS = { pending: 0x20, writing: 0x09, complete: 0x0a };
 type Mark = keyof typeof MARKS;
 
-/** What the copy says. */
+/** What the copy holds. */
 export interface Backup {
   content: Buffer;
   mark: Mark;
-  /** Whether everyone who may write the file may write the copy, too: else it may be an old one for long. */
+  /** Whether every user who can write the file can write the copy, too. Otherwise, it may be old. */
   isTrusted: boolean;
-  /** Nanoseconds since 1970 */
+  /** Nanoseconds since 1970. */
   mtimeNs: bigint;
-  /** How much later the file was written. Nanoseconds. */
+  /** How much later the file was written, in nanoseconds. */
   fileIsYounger: bigint;
 }
 
-/** @returns `undefined` where there is none */
+/** @returns `undefined` if there is none */
 export function readBackup(path: string, file: OpenFile): Backup | undefined {
   const copy = ifThere(() => disk.open(backupPath(path), READ));
   if (copy === undefined) return undefined;
@@ -39,7 +39,7 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
     const mark = (Object.keys(MARKS) as Mark[]).find((name) => MARKS[name] === bytes.at(-1));
     return {
       content: mark ? bytes.subarray(0, -1) : bytes,
-      // Earlier versions set none.
+      // Earlier versions wrote no mark.
       mark: mark ?? 'complete',
       isTrusted: isWritableForTheSame(stats, fileStats),
       mtimeNs: stats.mtimeNs,
@@ -52,7 +52,7 @@ export function readBackup(path: string, file: OpenFile): Backup | undefined {
 
 type Stats = ReturnType<OpenFile['stat']>;
 
-/** What is no file, or endless, is no copy. */
+/** Something else may be in the place of the copy: a pipe, or an endless file. */
 const isContent = (stats: Stats) => stats.isFile() && stats.size <= constants.MAX_STRING_LENGTH;
 
 function isWritableForTheSame(copy: Stats, file: Stats): boolean {
@@ -64,8 +64,8 @@ function isWritableForTheSame(copy: Stats, file: Stats): boolean {
 }
 
 /**
- * Opens the copy to be written in place, or makes one that has the owner, group and mode of the file as far as this
- * user may give them. What this user may not write is no longer a copy of what he writes: it is removed.
+ * Opens the copy for writing in place, or makes one with the owner, group and mode of the file, as far as this user may
+ * set them. A copy that this user cannot write is removed, because it would become old.
  */
 export async function openBackup(path: string, file: OpenFile): Promise<OpenFile> {
   const name = backupPath(path);
@@ -88,10 +88,10 @@ export async function openBackup(path: string, file: OpenFile): Promise<OpenFile
   }
 }
 
-/** Puts new content into an open copy, and on the disk. Until then it may be torn: the file must be whole. */
+/** Puts new content into an open copy, and on the disk. It may be torn meanwhile, so the file must be whole. */
 export async function fillBackup(copy: OpenFile, content: Buffer, mark: Mark): Promise<void> {
   const length = content.length + 1;
-  // Over the old content, because a kill between truncating and writing would leave nothing; the rest is white space.
+  // Written over the old content, because a kill after truncating would leave nothing. The rest is white space.
   const bytes = Buffer.alloc(Math.max(length, Number(copy.stat().size)), MARKS[mark]);
   content.copy(bytes);
   writeAll(copy, bytes);
@@ -99,17 +99,17 @@ export async function fillBackup(copy: OpenFile, content: Buffer, mark: Mark): P
   await copy.datasync();
 }
 
-/** Notes how far the write has come. Needs no flush: without it a restore is only more careful. */
+/** Says how far the write has come. It is not flushed: if it is lost, a restore is only more careful. */
 export const setMark = (copy: OpenFile, content: Buffer, mark: Mark) =>
   writeAll(copy, Buffer.of(MARKS[mark]), content.length);
 
-/** Whether an open copy still holds what was put into it, and never came into the file. */
+/** Whether an open copy still holds this content, and the file never got it. */
 export function isUnfinished(copy: OpenFile, content: Buffer): boolean {
   const bytes = readAll(copy);
   return bytes.subarray(0, -1).equals(content) && bytes.at(-1) !== MARKS.complete;
 }
 
-/** Puts a new copy in the place of the old one, for while the file is torn: then one of the two must be whole. */
+/** Replaces the copy while the file is torn, so that a complete copy exists at every moment. */
 export async function replaceBackup(
   path: string,
   file: OpenFile,
@@ -132,13 +132,13 @@ export async function replaceBackup(
   }
 }
 
-/** Until then a new name is only in memory. */
+/** Puts new names on the disk. */
 export async function flushDirectory(dir: string): Promise<void> {
   const directory = disk.open(dir, fs.O_RDONLY | fs.O_DIRECTORY);
   try {
     await directory.sync();
   } catch (error) {
-    // Some file systems cannot flush a directory, nor need they.
+    // Some file systems cannot flush a directory, and need not.
     if (codeOf(error) !== 'EINVAL') throw error;
   } finally {
     directory.close();

@@ -3,15 +3,15 @@ import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { scanJson } from './scan-json.js';
 
 /**
- * What the bytes of a file are. `torn`: they end before their JSON does, or in NUL bytes, as a write that was
- * interrupted leaves them; `entries` are those of an object that are whole all the same.
+ * What the bytes of a file are. `torn`: an interrupted write, which ends before its JSON does, or in NUL bytes; `entries`
+ * are those entries of the object that are whole.
  */
 export type Content =
   | { state: 'whole'; value: unknown }
   | { state: 'torn'; entries: Record<string, unknown> }
   | { state: 'wrong'; problem: string };
 
-/** @throws {@link SPLockedFileError} `EFBIG` when there are too many bytes. */
+/** @throws {@link SPLockedFileError} `EFBIG` if there are too many bytes. */
 export function examine(bytes: Buffer, fname: string): Content {
   if (bytes.length > constants.MAX_STRING_LENGTH) {
     const message = `${fname} is too large to be read: ${bytes.length} bytes; nothing was changed`;
@@ -25,7 +25,7 @@ export function examine(bytes: Buffer, fname: string): Content {
 }
 
 function examineBroken(bytes: Buffer): Content {
-  // One character a byte, so that half a character at the end is no reason to take it for something else.
+  // One character for each byte, because a torn file may end within a character.
   const input = bytes.toString('latin1').replace(/\0+$/u, '');
   const { state, at, entriesEnd } = scanJson(input);
   if (state === 'wrong') {
@@ -46,7 +46,7 @@ function examineBroken(bytes: Buffer): Content {
   }
 }
 
-/** The error for a file whose content is not what it must be; it says how to mend it. */
+/** The error for a file with the wrong content, with a remedy. */
 export const corrupt = (fname: string, problem: string, cause?: unknown) =>
   new SPLockedFileError(
     'ECORRUPT',
@@ -55,9 +55,9 @@ export const corrupt = (fname: string, problem: string, cause?: unknown) =>
   );
 
 /**
- * JSON in ASCII alone: the Python services read the file in whatever encoding their locale names.
+ * JSON in ASCII only, because the Python services read the file in the encoding of their locale.
  *
- * @throws TypeError for what JSON cannot hold
+ * @throws TypeError for a value that JSON cannot hold
  */
 export function formatContent(value: unknown): Buffer {
   const text = JSON.stringify(value);

@@ -24,12 +24,12 @@ export function readContent(lock: FileLock, fname: string): Buffer {
 }
 
 /**
- * Replaces what a locked file holds so that neither a kill nor a power cut at any moment loses both the old and the
- * new content: first in the copy beside it, while the file is whole, then in the file, while the copy is whole. Both
- * in place, because other programs keep the file open.
+ * Replaces the content of a locked file so that a kill or a power cut at any moment leaves the old or the new content:
+ * it writes the copy while the file is whole, then the file while the copy is whole. In place, because other programs
+ * keep the file open.
  *
- * @param check - throws if the lock is no longer ours, as it may be after every flush
- * @throws {@link SPLockedFileError} with the system's code; its message says which of the two contents stands.
+ * @param check - throws if the lock was lost, for example during a flush
+ * @throws {@link SPLockedFileError} with the system's code; its message says which content the file has.
  */
 export async function writeSafely(
   lock: FileLock,
@@ -67,7 +67,7 @@ export async function writeSafely(
   }
 }
 
-/** For what fails no call, because its work is done. */
+/** Runs what must not fail a call whose work is done. */
 function finish(work: () => void): void {
   try {
     work();
@@ -77,7 +77,7 @@ function finish(work: () => void): void {
 }
 
 /**
- * Replaces content that is not whole: the copy stays until the file is.
+ * Replaces torn content; the copy stays untouched until the file is whole.
  *
  * @throws {@link SPLockedFileError} with the system's code
  */
@@ -103,15 +103,15 @@ export async function overwriteBroken(lock: FileLock, bytes: Buffer, context: Lo
 }
 
 /**
- * A copy that is older than the file would bring back, one day, what is over: whoever reads the file renews it. A file
- * without a copy gets one when it is written.
+ * Renews a copy that differs from the file: restoring an old copy would undo later changes. A file without a copy gets
+ * one when it is written.
  */
 export async function keepBackupYoung(lock: FileLock, content: Buffer, context: LockContext): Promise<void> {
   try {
     const backup = readable(() => readBackup(lock.path, lock.file));
     if (backup === undefined) return;
     const hasContent = backup !== 'unreadable' && backup.content.equals(content);
-    // The mark is set after the flush of the file; a file that is younger has been written once more since then.
+    // The mark is set after the file was flushed. A younger file has been written again since then.
     lock.isFlushed = hasContent && backup.mark === 'complete' && backup.fileIsYounger <= 0n;
     if (!lock.isFlushed) await renewBackup(lock, content, hasContent);
   } catch (error) {
@@ -120,7 +120,7 @@ export async function keepBackupYoung(lock: FileLock, content: Buffer, context: 
 }
 
 async function renewBackup(lock: FileLock, content: Buffer, hasContent = false): Promise<void> {
-  // Another program may have written the file without a flush, and the copy is about to be torn.
+  // Another program may not have flushed the file, and the copy is about to be torn.
   await lock.file.datasync();
   lock.isFlushed = true;
   const copy = await openBackup(lock.path, lock.file);
@@ -132,13 +132,13 @@ async function renewBackup(lock: FileLock, content: Buffer, hasContent = false):
   }
 }
 
-/** @returns `undefined` where this user may not write a copy: the file itself must do then */
+/** @returns `undefined` if this user cannot write a copy; the file is then written without one */
 async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile | undefined> {
   try {
     if (!lock.isFlushed) await lock.file.datasync();
     return await openBackup(lock.path, lock.file);
   } catch (error) {
-    // There is no older copy where a directory is.
+    // A directory in its place means that there is no older copy.
     if (!isDenied(error) && codeOf(error) !== 'EISDIR')
       throw writeFailed(context.fname, error, 'it still has the old content');
     warnOfCopy(lock.path, context, error);
@@ -162,7 +162,7 @@ const warnOfCopy = (path: string, { fname, warn }: LockContext, error: unknown) 
     `Cannot write ${backupPath(path)}: ${(error as Error).message}. A process that is killed while it writes ${fname} will leave it torn: make the copy and its directory writable for this user's group`,
   );
 
-/** After a write in place has failed: tries to put the old content back. */
+/** Tries to put the old content back after a failed write. */
 async function rollBack(
   lock: FileLock,
   write: { copy: OpenFile | undefined; old: Buffer; bytes: Buffer; fname: string; cause: unknown },
@@ -185,11 +185,11 @@ async function rollBack(
   }
 }
 
-/** What was not written must not be what a torn file is restored from later. */
+/** The copy must not keep content that the file did not get: a later restore would bring it back. */
 async function rollBackCopy(copy: OpenFile, lock: FileLock, old: Buffer, refused: Buffer): Promise<void> {
   try {
     if (lock.isOurs) await fillBackup(copy, old, 'complete');
-    // Somebody else may be writing it by now.
+    // Somebody else may be writing the copy by now.
     else if (isUnfinished(copy, refused)) disk.unlink(backupPath(lock.path));
   } catch (error) {
     debug('%s cannot be rolled back: %s', backupPath(lock.path), (error as Error).message);

@@ -5,8 +5,8 @@ import { writeAll } from './in-place.js';
 const debug = debugOutput('storpool:lock');
 
 /**
- * Makes a file with the owner, group and mode of another, as far as this user may give them and whatever the umask is;
- * the group first, so that no other group ever gets in.
+ * Makes a file with the owner, group and mode of another, as far as this user may set them, whatever the umask is. The
+ * mode comes last, so that no other group ever has access.
  */
 export function createLike(file: OpenFile, path: string): OpenFile {
   const made = disk.open(path, CREATE, 0o600);
@@ -14,7 +14,7 @@ export function createLike(file: OpenFile, path: string): OpenFile {
     const { uid, gid, mode } = file.stat();
     const stats = made.stat();
     if (stats.uid !== uid || stats.gid !== gid) {
-      // Only root may give away the owner, only a member the group.
+      // Only root may change the owner, and only a member of a group may give a file that group.
       for (const owner of [Number(uid), -1]) {
         try {
           made.chown(owner, Number(gid));

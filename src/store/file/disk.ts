@@ -1,6 +1,6 @@
 import * as fs from 'node:fs';
 import { constants } from 'node:os';
-// Not the global ones, which fake timers replace.
+// Not the globals, which fake timers replace.
 import { clearInterval, setInterval } from 'node:timers';
 import { promisify } from 'node:util';
 import { debugOutput } from '../../observe/debug.js';
@@ -10,7 +10,7 @@ const debug = debugOutput('storpool:lock');
 const fdatasync = promisify(fs.fdatasync);
 const fsync = promisify(fs.fsync);
 
-/** A flush that does not come back keeps the locks: whoever looks for the reason finds it in the debug output. */
+/** A flush that hangs keeps the locks, so the debug output says that it hangs. */
 async function watched(flush: Promise<void>, path: string): Promise<void> {
   const start = performance.now();
   const timer = setInterval(() => {
@@ -25,8 +25,8 @@ async function watched(flush: Promise<void>, path: string): Promise<void> {
 }
 
 /**
- * An open file. Only flushing waits, and goes through the thread pool: everything else reaches no further than the
- * memory of the kernel, and takes a tenth of the time that the way through the pool would.
+ * An open file. Only flushes go through the thread pool. Everything else is synchronous: it reaches no further than the
+ * memory of the kernel, and the pool would take ten times as long.
  */
 export class OpenFile {
   readonly fd: number;
@@ -37,7 +37,7 @@ export class OpenFile {
     this.path = path;
   }
 
-  /** With bigints, because an inode has more digits than a number. */
+  /** With bigints, because an inode may have more digits than a number holds. */
   stat(): fs.BigIntStats {
     return fs.fstatSync(this.fd, { bigint: true });
   }
@@ -80,13 +80,13 @@ export class OpenFile {
 }
 
 /**
- * Every call with which the store touches the disk, and through `open` every call on a descriptor, in one
- * place: tests let each of them fail in turn, and replay them to see what a power cut would leave.
+ * Every call of the store that touches the disk; `open` leads to those on a descriptor. They are in one place because
+ * tests let each of them fail in turn, and replay them to see what a power cut leaves.
  */
 export const disk = {
   open: (path: string, flags: string | number, mode?: number) =>
     new OpenFile(fs.openSync(path, flags, mode), path),
-  /** For what the kernel makes up; other files may be pipes, or endless. */
+  /** For files of the kernel only: others may be pipes, or endless. */
   readSystemFile: (path: string) => fs.readFileSync(path, 'utf8'),
   realpath: (path: string) => fs.realpathSync.native(path),
   exists: (path: string) => fs.existsSync(path),
@@ -100,9 +100,9 @@ export const disk = {
 
 const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
-/** The flags for a file that must not be there before, not even as a link. */
+/** The flags for a new file; opening fails if anything is there, even a link. */
 export const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-/** The flags for a file of ours where somebody may have put a link or a pipe, on which opening waits. */
+/** The flags for a file of ours: they do not follow a link, nor wait for a pipe. */
 export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
 export const READ_WRITE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
 
@@ -116,13 +116,13 @@ export function codeOf(error: unknown): string | undefined {
   return code?.startsWith?.('Unknown system error') ? errnoName(-Number(errno)) : code;
 }
 
-/** Whether the error says that this user may not. */
+/** Whether the error means that this user lacks the permission. */
 export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '');
 
-/** Whether the error says that the file system, or this user's share of it, has no room. */
+/** Whether the error means that the file system, or the quota of this user, is full. */
 export const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
 
-/** Gives `undefined` for a thing that is missing. */
+/** @returns `undefined` for a thing that is missing */
 export function ifThere<T>(look: () => T): T | undefined {
   try {
     return look();
@@ -132,7 +132,7 @@ export function ifThere<T>(look: () => T): T | undefined {
   }
 }
 
-/** Makes a new file in the place of what an earlier process may have left there. */
+/** Makes a new file, and removes what an earlier process may have left in its place. */
 export function replacing<T>(path: string, make: () => T): T {
   try {
     return make();

@@ -21,7 +21,7 @@ export function writeAll(file: OpenFile, bytes: Buffer, position = 0): void {
   }
 }
 
-/** Puts new bytes in place of all that an open file holds, and on the disk. */
+/** Replaces all content of an open file, and flushes it. */
 export async function replaceAll(file: OpenFile, bytes: Buffer): Promise<void> {
   file.truncate(0);
   writeAll(file, bytes);

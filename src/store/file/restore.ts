@@ -13,23 +13,26 @@ import { readAll, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** Says when a file was restored from a copy that may be old, and from what. An operator removes it. */
+/** The note that a file was restored from a copy that may be old. An operator removes it. */
 export const restoredPath = (path: string) => `${path}.restored`;
 
-/** Beyond that it is no note of ours. Bytes. */
+/** A larger note is not ours. Bytes. */
 const LARGEST_NOTE = 1_000_000;
-/** So many torn contents are kept. */
+/** How many torn contents are kept. */
 const TORN_KEPT = 10;
-/** A write of ours follows its mark within that time, in which no other program can lock, write and be killed. Nanoseconds. */
+/**
+ * The longest time, in nanoseconds, from the mark of our write to the write. No other program can lock the file, write it
+ * and be killed in that time.
+ */
 const WRITE_TIME = 50_000_000n;
 
-/** How long a file that looks torn is given to be written to its end, by somebody without our lock. Milliseconds. */
+/** How long to wait before a torn file is read again, because a program without our lock may be writing it. Milliseconds. */
 const SECOND_LOOK = 50;
 
 /**
- * What a locked file says; a torn one is restored first.
+ * The content of a locked file; a torn file is restored first.
  *
- * @throws {@link SPLockedFileError} `ECORRUPT` where that is not possible, or the system's code
+ * @throws {@link SPLockedFileError} `ECORRUPT` if that is not possible, or the system's code
  */
 export async function readWhole(
   lock: FileLock,
@@ -52,7 +55,7 @@ export async function readWhole(
   throw corrupt(fname, content.state === 'wrong' ? content.problem : 'ends before its JSON does');
 }
 
-/** What {@link restoredPath} says, if it is there. */
+/** The content of {@link restoredPath}, if it exists. */
 export function readRestoredNote(path: string): string | undefined {
   try {
     if (ifThere(() => disk.lstat(restoredPath(path))) === undefined) return undefined;
@@ -64,16 +67,16 @@ export function readRestoredNote(path: string): string | undefined {
       note.close();
     }
   } catch (error) {
-    // It is there all the same.
+    // It exists, although it cannot be read.
     return (error as Error).message;
   }
 }
 
 /**
- * Puts a torn file right from the copy beside it.
+ * Restores a torn file from the copy beside it.
  *
- * @param entries - those of the torn content that are whole
- * @throws {@link SPLockedFileError} `ECORRUPT` where that is not possible, or the system's code
+ * @param entries - the entries of the torn content that are whole
+ * @throws {@link SPLockedFileError} `ECORRUPT` if that is not possible, or the system's code
  */
 async function restore(
   lock: FileLock,
@@ -104,7 +107,7 @@ async function restore(
   await replaceBackup(lock.path, lock.file, bytes, isOurs ? 'writing' : 'complete').catch((error: Error) =>
     debug('%s cannot be replaced: %s', backupPath(lock.path), error.message),
   );
-  // This process may have been stopped at a flush, and somebody without the kernel lock have written the file.
+  // While this process was stopped at a flush, somebody without the kernel lock may have written the file.
   if ((await lock.check()) && !readAll(lock.file).equals(torn)) {
     throw lock.markCompromised('another program changed the file before it could be restored');
   }
@@ -128,21 +131,21 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
   }
 }
 
-/** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
+/** Whether an interrupted write of this library tore the file, and nobody else can have written in between. */
 function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
   const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
   const isBeginning = content.subarray(0, written.length).equals(written);
   return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
 }
 
-/** The copy with what the torn content says newer. */
+/** The copy, with the newer entries of the torn content. */
 function merged(copy: Buffer, value: unknown, entries: Record<string, unknown>): Buffer {
   const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
   if (!isObject || Object.keys(entries).length === 0) return copy;
   return formatContent(Object.fromEntries([...Object.entries(value), ...Object.entries(entries)]));
 }
 
-/** Never overwritten: it may be all that is left of something. @returns where it is kept, for messages */
+/** Earlier ones are not overwritten, because they may hold the only trace of an entry. @returns where it is kept, for messages */
 function keepTorn({ path, file }: FileLock, torn: Buffer): string {
   if (torn.length === 0) return '';
   try {
@@ -161,7 +164,7 @@ function keepTorn({ path, file }: FileLock, torn: Buffer): string {
   }
 }
 
-/** On the disk before the file is restored: nobody must take it for the truth. */
+/** The note must be on the disk before the file is restored, so that nobody trusts the file. */
 async function noteRestored(lock: FileLock, line: string, fname: string): Promise<void> {
   const path = restoredPath(lock.path);
   try {

@@ -1,15 +1,15 @@
-/** How far a string is JSON. */
+/** How much of a string is JSON. */
 export interface Scan {
-  /** `torn`: it ends before its JSON does. `wrong`: no end could make it JSON. */
+  /** `torn`: it ends before its JSON does. `wrong`: nothing added to it could make it JSON. */
   state: 'whole' | 'torn' | 'wrong';
-  /** Where it stops being JSON, or its length. */
+  /** Where it stops being JSON; its length if it does not. */
   at: number;
-  /** Where the last entry of the outermost object ends that is certainly whole; 0 without one. */
+  /** The end of the last entry of the outermost object that is certainly whole; 0 without one. */
   entriesEnd: number;
 }
 
 const ESCAPE = String.raw`\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})`;
-/** From the space on, but neither quote nor backslash. */
+/** All characters from the space on, except the quote and the backslash. */
 const PLAIN = String.raw`[ !#-[\]-\uffff]*`;
 const STRING_START = `"${PLAIN}(?:${ESCAPE}${PLAIN})*`;
 const INTEGER = '-?(?:0|[1-9][0-9]*)';
@@ -18,14 +18,14 @@ const WHITE_SPACE = /[ \t\n\r]*/y;
 const PUNCTUATION = /[{}[\],:]/y;
 const STRING = new RegExp(`${STRING_START}"`, 'y');
 const SCALAR = new RegExp(`${INTEGER}(?:\\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null`, 'y');
-/** What a string, number or word begins with that the end of the input cuts off. */
+/** The beginning of a string, number or word that the end of the input cuts off. */
 const CUT_STRING = new RegExp(String.raw`${STRING_START}(?:\\(?:u[0-9a-fA-F]{0,3})?)?$`, 'y');
 const CUT_SCALAR = new RegExp(
   String.raw`(?:-|${INTEGER}(?:\.|(?:\.[0-9]+)?[eE][+-]?)|t|tr|tru|f|fa|fal|fals|n|nu|nul)$`,
   'y',
 );
 
-/** Reads a string as JSON as far as that goes; unlike an error of `JSON.parse()`, it tells torn from wrong. */
+/** Reads a string as JSON, as far as possible. Unlike an error of `JSON.parse()`, the result tells torn from wrong. */
 export function scanJson(input: string): Scan {
   const open: string[] = [];
   let expected: 'value' | 'firstValue' | 'key' | 'firstKey' | ':' | ',' | 'end' = 'value';

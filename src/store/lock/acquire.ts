@@ -19,13 +19,13 @@ import { cannotLock, describeHolder } from './lock-errors.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** Those of this process who want a file, by its canonical path. */
+/** The callers in this process that want a file, by its canonical path. */
 const queues = new Map<string, FileQueue>();
-/** The files on which the kernel lock has worked: without it, Python services that have it are not kept out. */
+/** The files on which the kernel lock has worked. From then on, a lock without it is refused. */
 const kernelLockWorks = new Set<string>();
 
 /**
- * Locks a file, and runs a function while it is.
+ * Runs a function while a file is locked.
  *
  * @param timeout - milliseconds
  * @throws {@link SPLockedFileError} `ELOCKED` after the timeout, or the system's code; the signal's reason.
@@ -72,7 +72,7 @@ async function acquire(context: LockContext, timeout: number, signal?: AbortSign
   }
 }
 
-/** Neither lock is kept while the other one is waited for. @returns `undefined` when somebody has one of them */
+/** Keeps both locks or neither, never one while waiting for the other. @returns `undefined` if somebody has one of them */
 async function tryBoth(
   context: LockContext,
   path: string,
@@ -137,7 +137,7 @@ async function tryKernel(
   }
 }
 
-/** @returns `undefined` where no lock directory can be made, but the kernel lock serves */
+/** @returns `undefined` if no lock directory can be made, but the kernel lock is enough */
 async function tryDirectory(
   { fname, options, purpose, warn }: LockContext,
   path: string,
@@ -167,7 +167,7 @@ async function tryDirectory(
   }
 }
 
-/** The error of a call that has waited for the lock on a file for so many milliseconds. */
+/** The error of a call that has waited for the lock for `timeout` milliseconds. */
 export function lockTimedOut(fname: string, timeout: number): SPLockedFileError {
   return new SPLockedFileError(
     'ELOCKED',

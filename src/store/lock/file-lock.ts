@@ -10,14 +10,14 @@ import { AbandonedLock, type LockDirectory } from './lock-directory.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** What a lock is taken with, and told about. */
+/** What a lock needs to know of the file and its user. */
 export interface LockContext {
   /** The path as the user gave it, for messages. */
   fname: string;
   options: ResolvedLockOptions;
-  /** What it is for, for those who wait for it. */
+  /** What the lock is for; those who wait for it see this. */
   purpose?: string | undefined;
-  /** Tells an operator. */
+  /** Warns an operator. */
   warn(message: string): void;
 }
 
@@ -25,28 +25,28 @@ export interface LockContext {
 interface Held {
   kernelLock: boolean;
   directory: LockDirectory | undefined;
-  /** Tries to make it again. */
+  /** Tries to make the lock directory again. */
   tryDirectory: (abandoned: AbandonedLock) => Promise<LockDirectory | 'taken' | undefined>;
   onRelease: () => void;
 }
 
-/** How long a holder of the kernel lock waits for a lock directory that was taken from it. Milliseconds. */
+/** How long a holder of the kernel lock waits for a lock directory that it has lost. Milliseconds. */
 const RETAKE_TIME = 2000;
 
-/** A file that is open and locked for us: by the kernel lock, the lock directory, or both. */
+/** An open file that we have locked: with the kernel lock, the lock directory, or both. */
 export class FileLock {
   readonly file: OpenFile;
   /** The canonical path. */
   readonly path: string;
   readonly #context: LockContext;
   readonly #held: Held;
-  /** What the file holds, as far as we have read or written it under this lock. */
+  /** The content of the file, once it was read or written under this lock. */
   content: Buffer | undefined;
-  /** Whether that is certainly on the disk. */
+  /** Whether that content is certainly on the disk. */
   isFlushed = false;
-  /** Whether the copy beside the file has been looked at under this lock. */
+  /** Whether the copy beside the file has been checked under this lock. */
   isBackupChecked = false;
-  /** Once the lock was somebody else's, what this hold knows of the file is worth nothing. */
+  /** Set once the lock was lost: from then on, what this hold knows of the file may be wrong. */
   #compromised: SPLockedFileError | undefined;
 
   constructor(context: LockContext, path: string, file: OpenFile, held: Held) {
@@ -60,17 +60,16 @@ export class FileLock {
     return this.#held.kernelLock;
   }
 
-  /** Whether nobody else has the lock, or only somebody who knows nothing of the copy beside the file. */
+  /** Whether nobody else has the lock, or only somebody who does not use the copy beside the file. */
   get isOurs(): boolean {
     return this.#compromised === undefined || (this.#held.kernelLock && isAt(this.path, this.file));
   }
 
   /**
-   * Makes sure that the lock is ours. With the kernel lock in hand a lock directory that was taken from us is
-   * taken again.
+   * Makes sure that the lock is still ours. With the kernel lock, it takes a lost lock directory again.
    *
-   * @returns whether it had to be: somebody without the kernel lock may have changed the file
-   * @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock is no longer ours.
+   * @returns whether it had to: then somebody without the kernel lock may have changed the file
+   * @throws {@link SPLockedFileError} `ECOMPROMISED` if the lock was lost.
    */
   async check(): Promise<boolean> {
     if (this.#compromised !== undefined) throw this.#compromised;
@@ -87,7 +86,7 @@ export class FileLock {
   }
 
   /**
-   * A process may have been stopped just before it wrote, and its lock directory have passed to somebody else.
+   * This process may have been stopped just before it wrote, and may have lost its lock directory meanwhile.
    *
    * @throws {@link SPLockedFileError} `ECOMPROMISED`
    */
@@ -105,7 +104,7 @@ export class FileLock {
     );
   }
 
-  /** From now on every check fails. @returns the error that they throw */
+  /** Makes every later check fail. @returns the error that they throw */
   markCompromised(problem: string, cause?: unknown, state = 'Nothing was written'): SPLockedFileError {
     this.#compromised = new SPLockedFileError(
       'ECOMPROMISED',
@@ -115,7 +114,7 @@ export class FileLock {
     return this.#compromised;
   }
 
-  /** A file that is no longer at its path is locked for us alone, and what is written there is lost. */
+  /** If another file is at the path, our lock guards nothing, and what we write is lost. */
   #checkIsAtPath(): void {
     const { fname } = this.#context;
     let isThere: boolean;
@@ -147,7 +146,7 @@ export class FileLock {
     }
   }
 
-  /** Never fails: what was done under the lock is done. */
+  /** Never fails, because what was done under the lock is done. */
   async release(): Promise<void> {
     const { fname, warn } = this.#context;
     try {
@@ -161,17 +160,17 @@ export class FileLock {
     } catch (error) {
       warn(`Error while closing ${fname}: ${(error as Error).message}`);
     }
-    // What was begun inside the hold may go on for long, and keeps it.
+    // Code that was started inside the hold may keep this object for a long time.
     this.#held.directory = undefined;
     this.content = undefined;
     debug('%s: unlocked', fname);
-    // Calls that follow one another without a wait must not keep timers and others from their turn.
+    // Otherwise, calls in a loop would let no timer run.
     await yieldToEventLoop();
     this.#held.onRelease();
   }
 }
 
-/** Whether the file that is open is still the one at that path. */
+/** Whether the open file is still the one at that path. */
 export function isAt(path: string, file: OpenFile): boolean {
   const ours = file.stat();
   const there = ifThere(() => disk.stat(path));

@@ -1,17 +1,17 @@
 import { afterRealTime } from '../../async/event-loop.js';
 import { Mutex } from './mutex.js';
 
-/** Longer than the pauses of the Python services, which try every 0.1 s. Milliseconds. */
+/** Longer than the pauses of the Python services, which try every 100 ms. Milliseconds. */
 const GAP = 110;
 /** How long this process may hold the lock without such a gap. Milliseconds. */
 const LONGEST_TURN = 1000;
 
-/** Those of this process who want the same file, one at a time, with gaps for other processes. */
+/** The callers in this process that want the same file: one at a time, with gaps for other processes. */
 export class FileQueue {
   readonly #mutex = new Mutex();
   #lockedAt: number | undefined;
   #freeSince = 0;
-  /** For how long the file was locked since the last gap. */
+  /** How long the file was locked since the last gap. */
   #locked = 0;
 
   /** Whether somebody in this process has locked the file. */
@@ -24,13 +24,13 @@ export class FileQueue {
     return this.#mutex.acquire(signal);
   }
 
-  /** Who has entered has locked the file. */
+  /** The caller that has entered has locked the file. */
   lock(): void {
     this.#lockedAt = performance.now();
     if (this.#lockedAt - this.#freeSince >= GAP) this.#locked = 0;
   }
 
-  /** The file is not locked any more. */
+  /** The caller that has entered is done. */
   leave(): void {
     this.#freeSince = performance.now();
     this.#locked += this.#freeSince - (this.#lockedAt ?? this.#freeSince);

@@ -7,36 +7,36 @@ import { readAll } from '../file/in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** Who made a lock directory, as it stands in the file beside it. */
+/** Who made a lock directory: the content of the file beside it. */
 export interface HolderRecord {
   pid: number;
   host: string;
-  /** Of the running kernel: services in containers share it, though neither host name nor process IDs. */
+  /** The boot ID of the kernel. Services in containers share it, but neither host name nor process IDs. */
   bootId: string;
   /** ISO 8601 */
   since: string;
-  /** Whether the maker had the kernel lock too: then whoever has it now knows that the maker has gone. */
+  /** Whether the maker had the kernel lock, too. Then whoever has it now knows that the maker is dead. */
   kernelLock: boolean;
-  /** The {@link identity} of the directory; the record says nothing of any other. */
+  /** The {@link identity} of the directory; the record is valid for no other. */
   directory: string;
-  /** What it is doing, where it says so. */
+  /** What the maker uses the lock for, if it says so. */
   purpose?: string | undefined;
 }
 
-/** The directory's usual place, where everyone who uses `proper-lockfile` on the same file looks. */
+/** The usual place of the directory, which all users of `proper-lockfile` share. */
 export const lockDirectoryOf = (path: string) => `${path}.lock`;
 
 export const recordPath = (path: string) => `${path}.holder`;
 
-/** What tells a directory from one made later at the same place. */
+/** Tells a directory from one made later at the same place. */
 export const identity = ({ ino, birthtimeNs }: BigIntStats) => `${ino}:${birthtimeNs}`;
 
-/** Beyond that it is no record. Bytes. */
+/** A larger file is not a record. Bytes. */
 const LARGEST_RECORD = 4096;
 
 let bootIdRead: string | undefined;
 
-/** The ID of the running kernel, empty where it cannot be read; then no record is trusted. */
+/** The boot ID of the running kernel; empty if it cannot be read, and then no record is trusted. */
 export function bootId(): string {
   try {
     bootIdRead ??= disk.readSystemFile('/proc/sys/kernel/random/boot_id').trim();
@@ -46,7 +46,7 @@ export function bootId(): string {
   return bootIdRead;
 }
 
-/** The record beside the lock directory of that file, if a whole one is there. */
+/** The record beside the lock directory of that file, if there is a complete one. */
 export function readRecord(path: string): HolderRecord | undefined {
   try {
     const file = disk.open(recordPath(path), READ);
@@ -70,8 +70,7 @@ export function readRecord(path: string): HolderRecord | undefined {
 }
 
 /**
- * Writes down who we are. Without a record those who come after us wait until our directory is stale, should
- * we be killed; no more than that is lost if it cannot be written.
+ * Writes down who we are. If that fails, the only loss is that after a kill, others wait until our directory is stale.
  */
 export function writeRecord(
   path: string,
@@ -89,7 +88,7 @@ export function writeRecord(
   };
   const name = recordPath(path);
   try {
-    // Made anew, because one that another user left behind cannot be written to.
+    // A new file, because one that another user left behind may not be writable.
     replacing(name, () => writeLike(file, name, Buffer.from(JSON.stringify(record))));
   } catch (error) {
     debug('cannot write %s: %s', name, (error as Error).message);

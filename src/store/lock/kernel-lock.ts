@@ -4,16 +4,16 @@ import { codeOf, errnoName } from '../file/disk.js';
 const debug = debugOutput('storpool:lock');
 
 /**
- * Locks the open file behind a descriptor; the lock lasts until the last descriptor of that opening is closed.
+ * Locks the open file behind a descriptor; the lock lasts until the last descriptor of that open file is closed.
  *
- * @returns false when somebody else has it
+ * @returns false if somebody else has it
  */
 type Locker = (fd: number) => Promise<boolean>;
 
 const LOCK_EX = 2;
 const LOCK_NB = 4;
 
-/** This machine, or the file system, has no kernel locks for us: that will not change with another try. */
+/** This machine, or the file system, has no kernel locks. Another attempt would not help. */
 export class KernelLockUnavailable extends Error {}
 
 const UNSUPPORTED = new Set(['ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL']);
@@ -23,8 +23,8 @@ let locker: Promise<Locker> | undefined;
 /**
  * Tries to take an exclusive `flock(2)` on an open file.
  *
- * @returns false when somebody else has it
- * @throws {@link KernelLockUnavailable} where that is not possible
+ * @returns false if somebody else has it
+ * @throws {@link KernelLockUnavailable} if there are no kernel locks
  */
 export async function tryKernelLock(fd: number): Promise<boolean> {
   locker ??= throughKoffi().catch((error: unknown) => {
@@ -51,11 +51,11 @@ const BUSY = new Set(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
 const CONFLICT = 1;
 
 /**
- * The program of util-linux locks the descriptor that it inherits and ends. The lock belongs to the opening
- * of the file, which is ours, and so it stays.
+ * The `flock` program of util-linux locks the descriptor that it inherits, and exits. The lock belongs to the open file,
+ * which we share with it, so it stays.
  *
- * It could also wait in the kernel; but then the lock passes from one waiter there straight to the next, and
- * the Python services, which try every 0.1 s, never find it free.
+ * The program could wait for the lock, too. But then the kernel passes the lock from one waiter to the next, and the
+ * Python services, which try every 100 ms, never find it free.
  */
 async function throughProgram(fd: number): Promise<boolean> {
   const { spawn } = await import('node:child_process');

@@ -6,62 +6,61 @@ import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecor
 
 const debug = debugOutput('storpool:lock');
 
-/** The lock directory, once it is ours. */
+/** A lock directory of ours. */
 export interface LockDirectory {
   /**
-   * @throws if it is no longer ours, or may not be in a moment: who could not refresh it for nearly the stale
-   * time must not write.
+   * @throws if it was taken over, or may be in a moment, because it was not refreshed for nearly the stale time
    */
   check(): Promise<void>;
   release(): Promise<void>;
 }
 
-/** What {@link tryLockDirectory} goes by. */
+/** The options of {@link tryLockDirectory}. */
 export interface LockDirectoryOptions {
   /** The open file. */
   file: OpenFile;
   /** Milliseconds. */
   stale: number;
-  /** Whether the kernel lock is ours. */
+  /** Whether we have the kernel lock. */
   kernelLock: boolean;
-  /** For the record of the holder. */
+  /** What the lock is for; for the record of the holder. */
   purpose: string | undefined;
 }
 
-/** Something that is no lock is in the place of the lock directory. */
+/** Something else is in the place of the lock directory. */
 export class LockDirectoryObstructed extends Error {
   readonly code = 'EEXIST';
 }
 
 /**
- * The sticky bit, of no other use on an empty directory, says that its maker had the kernel lock: it is there
- * from the first moment on, even if the maker is killed before it can write its record.
+ * The sticky bit says that the maker of the directory had the kernel lock. It is set from the first moment, even if the
+ * maker is killed before it writes its record.
  */
 const MARK = 0o1000;
-/** How long a directory with the mark is given to get its record. Milliseconds. */
+/** How soon a directory with the mark must have its record. Milliseconds. */
 const RECORD_TIME = 15;
 
-/** What other programs take for stale, by the default of `proper-lockfile`. Milliseconds. */
+/** When other programs consider a directory stale: the default of `proper-lockfile`. Milliseconds. */
 export const USUAL_STALE = 10_000;
-/** Beyond this part of the stale time without a refresh, somebody may be about to take the directory over. */
+/** After this part of the stale time without a refresh, somebody may be about to take the directory over. */
 const TRUSTED = 0.9;
-/** How long a holder that was held up is given to refresh its directory, and how often it is looked at. */
+/** How long a check waits for a late refresh, and how often it looks. Milliseconds. */
 const REFRESH_TIME = 1000;
 const REFRESH_LOOK = 20;
-/** The file system's clock, also where a test puts another `Date` in place of the real one later. */
+/** The real clock, which the file system uses, even if a test replaces `Date` later. */
 const { now } = Date;
 
-/** The directories that are ours. Whatever else is found in their place is somebody else's to remove. */
+/** Our directories. We remove nothing else. */
 const owned = new Map<string, { ino: bigint; birthtimeNs: bigint; mtimeMs: number }>();
 
 /**
- * Whether a directory is still the one that we have made. An inode is used again, some file systems have no birth
- * times, and where `statx` is blocked they are made up anew with each refresh: then the time that we have set tells.
+ * Whether a directory is still the one that we made. Inodes are reused, some file systems have no birth times, and
+ * without `statx` each refresh seems to change them. So the modification time that we set counts, too.
  */
 function isOurs(directory: string, { ino, birthtimeNs, mtimeMs }: fs.BigIntStats): boolean {
   const ours = owned.get(directory);
   if (ours?.ino !== ino) return false;
-  // Setting a time goes through a fraction of seconds, which may come back a millisecond less.
+  // The time is set in fractions of seconds, so it may come back a millisecond earlier.
   const isOurTime = Math.abs(Number(mtimeMs) - ours.mtimeMs) <= 1;
   return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || isOurTime;
 }
@@ -70,7 +69,7 @@ const isObstacle = (error: unknown) => ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].include
 
 type Done<T = void> = (error: NodeJS.ErrnoException | null, result?: T) => void;
 
-/** Calls without the way through the thread pool, which takes ten times as long as the call itself. */
+/** Calls synchronously, because the thread pool would take ten times as long. */
 function call<T>(fn: () => T, done: Done<T>): void {
   let result: T;
   try {
@@ -92,7 +91,7 @@ function refresh(directory: string, atime: Date, mtime: Date): void {
   if (ours !== undefined) ours.mtimeMs = mtime.getTime();
 }
 
-/** What `proper-lockfile` gets for its `fs`; it also keeps there what it has found out about the file system. */
+/** The `fs` for `proper-lockfile`, which also stores in it what it finds out about the file system. */
 const makeFs = (mode: number) => ({
   mkdir: (directory: string, done: Done) => call(() => fs.mkdirSync(directory, { mode }), done),
   stat: (directory: string, done: Done<fs.Stats>) => call(() => fs.statSync(directory), done),
@@ -110,7 +109,7 @@ const markingFs = makeFs(MARK | 0o755);
  *
  * @param path - the file's canonical path
  * @param abandoned - what this caller has seen there before
- * @returns `undefined` when somebody else has it
+ * @returns `undefined` if somebody else has it
  * @throws {@link LockDirectoryObstructed}, or the error of making the directory
  */
 export async function tryLockDirectory(
@@ -147,7 +146,7 @@ export async function tryLockDirectory(
 
   const release = async () => {
     try {
-      // Once it is known to be lost, nothing is left to be stopped; but it may still be there, and ours.
+      // proper-lockfile does not unlock a lost directory, but it may still exist and be ours.
       if (lost === undefined) await unlockOurs();
       else if (owned.has(directory)) ifThere(() => removeUnlessTaken(directory));
     } catch (error) {
@@ -176,8 +175,8 @@ export async function tryLockDirectory(
       }
     },
     async release() {
-      // A directory without a record holds others up, should we be killed just now; a record without its
-      // directory says nothing. Without the kernel lock the next record may already be written by then.
+      // If we are killed in between, a directory without a record holds others up, and a record without its directory
+      // does not. But without the kernel lock, the record may already be that of the next holder.
       if (!kernelLock) removeRecord(path);
       await release();
       if (kernelLock) removeRecord(path);
@@ -185,7 +184,7 @@ export async function tryLockDirectory(
   };
 }
 
-/** Watches a directory that is in the way of one caller, to tell when its maker has certainly gone. */
+/** Watches a directory that is in the way of one caller, to tell when its maker is certainly dead. */
 export class AbandonedLock {
   readonly #path: string;
   #seen: string | undefined;
@@ -204,7 +203,7 @@ export class AbandonedLock {
       throw new LockDirectoryObstructed(`${directory} exists, but is not a directory`);
     const id = identity(stats);
     const seen = `${id} ${stats.mtimeNs}`;
-    // By our own monotonic clock: the wall clock may have been set back since the directory was refreshed.
+    // Measured with the monotonic clock, because the wall clock may be set back.
     if (seen !== this.#seen) {
       const inside = somethingIn(directory);
       if (inside !== undefined)
@@ -214,7 +213,7 @@ export class AbandonedLock {
     }
     const age = performance.now() - this.#since;
     if (age > stale) return true;
-    // Without the mark a record speaks for an earlier directory, whose inode this one has got.
+    // Without the mark, the record is that of an earlier directory with the same inode.
     if (!kernelLock || (Number(stats.mode) & MARK) === 0) return false;
     const record = readRecord(this.#path);
     if (record?.directory !== id) return age > RECORD_TIME;

@@ -13,7 +13,7 @@ export function describeHolder(path: string): string {
   return holders.length === 0 ? 'its holder left no name' : holders.join('; ');
 }
 
-/** From the record, if it speaks for the directory that is there. */
+/** From the record, if it is that of the directory. */
 function directoryHolder(path: string): string | undefined {
   const record = readRecord(path);
   try {
@@ -36,7 +36,7 @@ function kernelHolder(path: string): string | undefined {
     const pid = held.find((match) => match?.[2] === String(ino))?.[1];
     return pid && `the kernel lock belongs to process ${pid} (${processName(pid)})`;
   } catch {
-    // Not on every system, and not for every user; the error that this is for has a cause of its own.
+    // Not every system has the file, and not every user may read it. The error is useful without this part.
     return undefined;
   }
 }
@@ -49,7 +49,7 @@ function processName(pid: string): string {
   }
 }
 
-/** The error of a call that could not lock a file, with a remedy. */
+/** The error of a call that could not lock a file, with a remedy. @internal */
 export function cannotLock(fname: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof SPLockedFileError) return error;

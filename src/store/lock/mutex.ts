@@ -2,7 +2,7 @@ import { onAbort } from '../../async/abort.js';
 
 /** Lets one caller in at a time, first come, first served. */
 export class Mutex {
-  /** What lets those in who wait, in their order. */
+  /** Lets each waiter in, in their order. */
   readonly #waiting = new Set<() => void>();
   #isTaken = false;
 

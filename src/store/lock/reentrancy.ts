@@ -2,14 +2,14 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FileLock } from './file-lock.js';
 import { Mutex } from './mutex.js';
 
-/** One hold of the lock, or a part of it: a `withLock` inside it is given a part of its own. */
+/** One hold of the lock, or a part of it: each `withLock` inside a hold gets its own part. */
 export class Hold {
   readonly lock: FileLock;
   /** The hold that this is a part of. */
   readonly outer: Hold | undefined;
-  /** Those inside this hold go one after the other, so that their reads and writes never mix. */
+  /** Calls inside this hold run one after the other, so that their reads and writes do not mix. */
   readonly mutex = new Mutex();
-  /** Until its function has ended: what still runs in its context then has no lock. */
+  /** `false` once its function has ended: code that still runs in its context no longer has the lock. */
   isOpen = true;
 
   constructor(lock: FileLock, outer: Hold | undefined) {
@@ -19,8 +19,8 @@ export class Hold {
 }
 
 /**
- * The holds that a context is inside of, by the objects whose they are: two objects have two, even of the same file.
- * One storage for all objects, because before Node.js 24 every asynchronous step goes through all that were ever made.
+ * The holds of an asynchronous context, by object: two objects have two holds, even of the same file. All objects share
+ * one storage, because before Node.js 24, each asynchronous step visits every storage that was ever made.
  */
 const holds = new AsyncLocalStorage<ReadonlyMap<object, Hold>>();
 
@@ -31,10 +31,10 @@ export function currentHold(owner: object): Hold | undefined {
   return hold;
 }
 
-/** Runs a function inside a hold; those that it starts there are waited for, too. */
+/** Runs a function inside a hold, and waits for the calls that it starts there. */
 export async function runInHold<T>(owner: object, lock: FileLock, fn: () => T | Promise<T>): Promise<T> {
   const hold = new Hold(lock, currentHold(owner));
-  // A context that goes on from hold to hold must not keep those that have ended.
+  // Without holds that have ended, which a long chain of contexts would collect.
   const inside = new Map<object, Hold>();
   for (const other of holds.getStore()?.keys() ?? []) {
     const open = currentHold(other);

@@ -4,14 +4,14 @@ import type { FileLock } from './file-lock.js';
 
 /** A call that waits for the lock. */
 export interface Job {
-  /** Those with the same work that follow one another are one piece of work, with an item each. */
+  /** Consecutive jobs with the same work become one run, with the items of all. */
   readonly work: unknown;
   readonly item: unknown;
   run(lock: FileLock, items: unknown[]): Promise<unknown>;
   settle(outcome: PromiseSettledResult<unknown>): void;
 }
 
-/** Waits for the lock, runs a function under it and gives it back. */
+/** Waits for the lock, runs a function under it and releases it. */
 type WithLock = (serve: (lock: FileLock) => Promise<void>, signal: AbortSignal) => Promise<void>;
 
 /** Calls that wait for the lock at the same time: whoever gets it serves all of them, one after the other. */
@@ -25,7 +25,7 @@ export class SharedHold {
     this.#waiting.add(job);
   }
 
-  /** For a call that waits no longer, if it still waits: without any, the lock is not needed. */
+  /** Removes a call that gives up waiting. When none is left, the lock is no longer needed. */
   leave(job: Job, reason: unknown): void {
     if (!this.#waiting.delete(job)) return;
     job.settle({ status: 'rejected', reason });
@@ -54,7 +54,7 @@ export class SharedHold {
       for (const job of this.#waiting) job.settle({ status: 'rejected', reason });
       this.#waiting.clear();
     }
-    // The last one learns of it when the lock is free. After a lost lock, the others wait for one of their own.
+    // The last job is settled once the lock is free. After a lost lock, those that are left wait for a new one.
     settleLast();
     if (this.#waiting.size > 0) await this.serve(withLock);
   }

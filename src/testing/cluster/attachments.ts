@@ -1,7 +1,7 @@
 import type { Attachment } from '../../api/types.js';
 import type { ObjectKind } from './objects.js';
 
-/** An attachment that has no position yet. */
+/** An attachment without a position. */
 export type NewAttachment = Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights' | 'globalId'>;
 
 /** The attachments of a cluster, found by object and by client. */
@@ -26,7 +26,7 @@ export class FakeAttachments {
     return this.#byObject.has(key('volume', name)) || this.#byObject.has(key('snapshot', name));
   }
 
-  /** Attaches it, or changes the rights of an attachment that is there. */
+  /** Adds an attachment, or changes the rights of an existing one. */
   add(attachment: NewAttachment): void {
     const { client } = attachment;
     const object = key(attachment.snapshot ? 'snapshot' : 'volume', attachment.volume);
@@ -60,11 +60,11 @@ export class FakeAttachments {
   }
 }
 
-/** What one client has attached; each has a position of its own, the lowest that was free. */
+/** The attachments of one client. Each gets the lowest free position. */
 class ClientAttachments {
   readonly all = new Set<Attachment>();
   readonly #taken = new Set<number>();
-  /** All below it are taken. */
+  /** All positions below it are taken. */
   #lowestFree = 0;
 
   add(attachment: NewAttachment): Attachment {

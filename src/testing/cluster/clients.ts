@@ -1,16 +1,16 @@
 import { isClientId } from '../../api/names.js';
 import { invalid } from '../refusal.js';
 
-/** Which clients a cluster has, which of them are switched off, and who waits for them. */
+/** The clients of a cluster, which of them are offline, and who waits for them. */
 export class FakeClients {
-  /** Those that the options name. */
+  /** The clients that the options name. */
   readonly named: ReadonlySet<number>;
   readonly #open: boolean;
   readonly #offline = new Set<number>();
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
-  /** @param open - whether all others that there can be are registered too */
+  /** @param open - whether every other valid ID is registered, too */
   constructor(named: ReadonlySet<number>, open: boolean) {
     this.named = named;
     this.#open = open;
@@ -35,7 +35,7 @@ export class FakeClients {
     return !this.#offline.has(client);
   }
 
-  /** Resolves once all of them are online, after `ms` milliseconds at the latest. */
+  /** Resolves once all of them are online, or after `ms` milliseconds. */
   async untilOnline(clients: readonly number[], ms: number): Promise<void> {
     const end = Date.now() + ms;
     while (!this.#closed && Date.now() < end && !clients.every((client) => this.isOnline(client))) {
@@ -43,7 +43,7 @@ export class FakeClients {
     }
   }
 
-  /** Nobody waits any longer. */
+  /** Ends all waits. */
   close(): void {
     this.#closed = true;
     this.#wake();

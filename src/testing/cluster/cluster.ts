@@ -11,40 +11,40 @@ import {
   type ObjectKind,
 } from './objects.js';
 
-/** A volume or snapshot of the fake cluster: its name, or its fields, of which only the name must be given. */
+/** An object of the fake cluster: its name, or its fields, of which only the name is required. */
 export type FakeObject<T> = string | T;
 
 /** An attachment of the fake cluster. */
 export interface FakeAttachment {
   /** The name of the volume or snapshot. */
   volume: string;
-  /** Default: this host. */
+  /** The ID of the client. Default: the host under test. */
   client?: number | undefined;
-  /** Default: `rw` for a volume, `ro` for a snapshot. */
+  /** The rights. Default: `rw` for a volume, `ro` for a snapshot. */
   rights?: 'rw' | 'ro' | undefined;
-  /** Default: whether there is a snapshot of that name. */
+  /** Whether it is a snapshot. Default: whether there is a snapshot of that name. */
   snapshot?: boolean | undefined;
 }
 
-/** What a fake cluster has in the beginning. */
+/** The initial state of a fake cluster. */
 export interface FakeClusterOptions {
-  /** Names, or volumes with fields of your own. */
+  /** The volumes: names, or objects with fields of your own. */
   volumes?: readonly FakeObject<Volume>[] | undefined;
-  /** Names, or snapshots with fields of your own. */
+  /** The snapshots: names, or objects with fields of your own. */
   snapshots?: readonly FakeObject<Snapshot>[] | undefined;
-  /** What is attached, and where. */
+  /** The attachments. */
   attachments?: readonly FakeAttachment[] | undefined;
-  /** The IDs of the registered clients, besides this host and those with attachments. Default: 1 to 4095. */
+  /** The IDs of the registered clients, besides the host under test and those with attachments. Default: 1 to 4095. */
   clients?: readonly number[] | undefined;
-  /** Names, or templates with fields of your own. */
+  /** The templates: names, or objects with fields of your own. */
   templates?: readonly FakeObject<VolumeTemplate>[] | undefined;
-  /** IDs, or disks with fields of your own. Default: three disks. */
+  /** The disks: IDs, or objects with fields of your own. Default: three disks. */
   disks?: readonly (number | Disk)[] | undefined;
   /** The iSCSI configuration. Default: an empty one. */
   iscsi?: ISCSI | undefined;
 }
 
-/** What a test may see of a fake cluster. */
+/** The current state of a fake cluster. */
 export interface FakeState {
   /** The volumes as they are now. */
   readonly volumes: Volume[];
@@ -54,7 +54,11 @@ export interface FakeState {
   readonly attachments: Attachment[];
 }
 
-/** The state of a fake cluster, and the look-ups that its calls have in common. */
+/**
+ * The state of a fake cluster, and the look-ups that its calls share.
+ *
+ * @internal
+ */
 export class FakeCluster implements FakeState {
   readonly objects: Readonly<Record<ObjectKind, FakeObjects>>;
   readonly attached = new FakeAttachments();
@@ -110,7 +114,7 @@ export class FakeCluster implements FakeState {
     return this.objects[kind].find(name);
   }
 
-  /** Gives it another name; its attachments, its snapshots and what is based on it go with it. */
+  /** Renames it in its attachments, its snapshots and what is based on it, too. */
   rename(kind: ObjectKind, object: FakeVolume, name: string): void {
     const before = object.name;
     const children = kind === 'snapshot' ? this.childrenOf(object) : [];
@@ -123,7 +127,7 @@ export class FakeCluster implements FakeState {
     if (kind === 'volume') this.#snapshotsAreOf(before, name);
   }
 
-  /** Deletes it; what is based on it is then based on its parent. */
+  /** Deletes it. What is based on it gets its parent. */
   delete(kind: ObjectKind, object: FakeVolume): void {
     if (kind === 'snapshot') {
       for (const child of this.childrenOf(object)) child.parentName = object.parentName;
@@ -163,7 +167,7 @@ export class FakeCluster implements FakeState {
     return this.#open.has(openKey(name, client));
   }
 
-  /** A name such as the service makes up for the snapshots that it needs itself. */
+  /** A name like those of the snapshots that the service makes for itself. */
   autoName(): string {
     return `*fake.b.${(++this.#lastId).toString(36)}`;
   }
@@ -172,7 +176,7 @@ export class FakeCluster implements FakeState {
     for (const snapshot of this.snapshots) if (snapshot['onVolume'] === volume) snapshot['onVolume'] = name;
   }
 
-  /** Whatever is based on a snapshot. */
+  /** The volumes and snapshots that are based on a snapshot. */
   childrenOf(snapshot: FakeVolume): FakeVolume[] {
     return [...this.volumes, ...this.snapshots].filter((one) => one.parentName === snapshot.name);
   }

@@ -2,22 +2,22 @@ import { isName } from '../../api/names.js';
 import type { Disk, Snapshot, Volume, VolumeTemplate } from '../../api/types.js';
 import { absent, exists, invalid } from '../refusal.js';
 
-/** What a cluster keeps by name and global ID. */
+/** The kinds of objects with a name and a global ID. */
 export type ObjectKind = 'volume' | 'snapshot';
 
-/** A volume or snapshot as the fake keeps it: with the fields that every one has. */
+/** A volume or snapshot of the fake, with the fields that all have. */
 export type FakeVolume = Volume & Required<Pick<Volume, 'globalId' | 'size' | 'templateName' | 'parentName'>>;
 
 const GIB = 1024 ** 3;
 const COPIES = 3;
 const OBJECT_SIZE = 32 * 1024 ** 2;
 const PLACEMENT = 'default';
-/** What the API writes for a limit or a size that is not set. */
+/** How the API writes a limit or size that is not set. */
 const UNSET = '-';
-/** What the API writes for the volume of a snapshot that has none. */
+/** How the API writes the volume of a snapshot without one. */
 export const NO_VOLUME = '-';
 
-/** All volumes or all snapshots of a cluster, found by name and by global ID. */
+/** All volumes or all snapshots of a cluster, by name and by global ID. */
 export class FakeObjects {
   readonly #kind: ObjectKind;
   readonly #newId: () => number;
@@ -44,7 +44,7 @@ export class FakeObjects {
     return object;
   }
 
-  /** Adds one with these fields. Its name must be free; without a name it has only its global ID. */
+  /** Adds an object. Its name must be free; without a name, it has only its global ID. */
   create<T extends Volume>(fields: T): T & FakeVolume {
     const number = this.#newId();
     const globalId = fields.globalId ?? `fake.b.${number.toString(36)}`;
@@ -67,7 +67,7 @@ export class FakeObjects {
       creationTimestamp: 1_700_000_000 + number,
     };
     if (this.#kind === 'snapshot') Object.assign(made, SNAPSHOT);
-    // Not by spreading: there may be 100,000 of them.
+    // Spreading would be slow with 100,000 of them.
     const object = Object.assign(made, fields, { name, tags: withoutEmpty(fields.tags) });
     this.#byName.set(name, object);
     this.#byId.set(`~${globalId}`, object);
@@ -120,7 +120,7 @@ const ALLOCATION_GROUPS = 2000;
 const ENTRIES = 1_000_000;
 const SECTORS_OF_GROUP = (512 * 1024 ** 2) / 512;
 
-/** A disk: one that is up unless `generationLeft` says otherwise, and empty. */
+/** An empty disk. It is up unless `generationLeft` says otherwise. */
 export const makeDisk = (disk: Disk): Disk => ({
   serverId: Math.floor(disk.id / 100),
   ssd: true,
@@ -164,7 +164,7 @@ export const makeDisk = (disk: Disk): Disk => ({
   ...disk,
 });
 
-/** A tag without a value is none. */
+/** The tags without those that have no value. */
 export const withoutEmpty = (tags: Volume['tags']) =>
   Object.fromEntries(Object.entries(tags ?? {}).filter(([, value]) => value !== ''));
 

@@ -1,23 +1,27 @@
 import type { FakeRequest } from '../server.js';
 import type { Route } from './route.js';
 
-/** A request that a handler of the test's own answers. */
+/** A request to a handler. */
 export interface FakeCall extends FakeRequest {
-  /** What follows the first part of the path that the handler was given for; empty without it. */
+  /** What follows the first part of the path; empty if nothing does. */
   name: string;
-  /** The cluster that is to carry out the call; `undefined` for this one. */
+  /** The remote cluster that the call is for; `undefined` for this one. */
   clusterName: string | undefined;
 }
 
 /**
- * Answers a call: what it returns, or resolves to, is the `data` of the reply; for `undefined` that is
- * `{ ok: true, generation }`. It refuses the call by throwing an `ApiError`.
+ * Answers a call. What it returns or resolves to becomes the `data` of the reply; `undefined` becomes
+ * `{ ok: true, generation }`. To refuse the call, it throws an `ApiError`.
  */
 export type FakeHandler = (call: FakeCall) => unknown;
 
 const PATH = /^[^/?]+(?:\/[^/?]+)*$/u;
 
-/** The handlers that a test has given, by the paths that they are for. */
+/**
+ * The handlers of a test, by path.
+ *
+ * @internal
+ */
 export class CustomHandlers {
   readonly #handlers = new Map<string, FakeHandler>();
 
@@ -31,7 +35,7 @@ export class CustomHandlers {
     this.#handlers.set(path, handler);
   }
 
-  /** The one for this very path, else the one for its first part. */
+  /** The handler for the complete path, otherwise the one for its first part. */
   find({ path, command }: Route): FakeHandler | undefined {
     return this.#handlers.get(path) ?? this.#handlers.get(command);
   }

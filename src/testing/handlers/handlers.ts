@@ -23,7 +23,7 @@ import {
 import { volumeTemplateCreate, volumeTemplateDelete, volumeTemplatesStatus } from './templates.js';
 import { volumeCreate, volumeDelete, volumeRevert, volumeUpdate } from './volumes.js';
 
-/** Carries out one call; of a call that changes something it gives what its answer has besides `ok`. */
+/** Carries out one call. For a call that changes something, it returns what the reply has besides `ok`. */
 type Handler = (cluster: FakeCluster, name: string, body: unknown) => unknown;
 
 const HANDLERS: Record<ApiCallName, Handler> = {
@@ -46,7 +46,7 @@ const HANDLERS: Record<ApiCallName, Handler> = {
   volumeRevert,
   volumeDelete,
   volumeFreeze,
-  // What is here need not be fetched.
+  // The volume is here already.
   volumeAcquire: (cluster, name) => void cluster.find('volume', name),
   volumesGroupSnapshot: (cluster, _name, body) => volumesGroupSnapshot(cluster, body),
   snapshotFromRemote: () => {
@@ -71,7 +71,7 @@ const HANDLERS: Record<ApiCallName, Handler> = {
   iSCSIConfigChange: (cluster, _name, body) => iSCSIConfigChange(cluster, body),
 };
 
-/** The `data` of the answer. */
+/** The `data` of the reply. */
 export async function carryOut(
   cluster: FakeCluster,
   call: ApiCallName,

@@ -30,7 +30,7 @@ interface Portal {
   port: number;
 }
 
-/** The members that the commands have between them; `fields` says which of them each one has. */
+/** The members of all commands; `fields` says which of them a command has. */
 interface Argument {
   name: string;
   username?: string;
@@ -98,7 +98,7 @@ const network: FieldCheck = (value) => {
   return isIPv4(address) && Number(prefix) <= 32 ? undefined : 'must be a network, for example 10.0.0.0/8';
 };
 
-/** The commands that the API knows, by name. */
+/** The commands of the API, by name. */
 const COMMANDS: Record<string, Command> = {
   setBaseName: {
     fields: { 'name!': string },
@@ -226,7 +226,7 @@ const COMMANDS: Record<string, Command> = {
   },
 };
 
-/** The commands work on a copy, which takes the place of the configuration once all of them have succeeded. */
+/** Runs the commands on a copy, which replaces the configuration once all of them have succeeded. */
 export function iSCSIConfigChange(cluster: FakeCluster, body: unknown): void {
   const { commands } = checkFields<{ commands: unknown[] }>(body, { 'commands!': list }, 'iSCSIConfig');
   const iscsi = structuredClone(cluster.iscsi);

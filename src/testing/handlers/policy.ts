@@ -3,7 +3,7 @@ import type { FakeCluster } from '../cluster/cluster.js';
 import { label, type ObjectKind, withoutEmpty } from '../cluster/objects.js';
 import { busy } from '../refusal.js';
 
-/** Tags are added to those that are there; an empty one removes its name. */
+/** Adds tags to the existing ones; an empty value removes a tag. */
 export function change(
   object: Volume,
   { tags, ...fields }: Record<string, unknown> & { tags?: Volume['tags'] },
@@ -12,7 +12,7 @@ export function change(
   object.tags = withoutEmpty({ ...object.tags, ...tags });
 }
 
-/** Where and how often the data is kept, as volumes and snapshots take it over from what they are made of. */
+/** Where and how often data is stored. Volumes and snapshots inherit it from what they are made of. */
 const POLICY_NAMES = ['placeAll', 'placeTail', 'placeHead', 'replication', 'bw', 'iops', 'reuseServer'];
 export const policyOf = (from: object) =>
   Object.fromEntries(Object.entries(from).filter(([name]) => POLICY_NAMES.includes(name)));

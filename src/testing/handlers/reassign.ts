@@ -25,18 +25,18 @@ const VOLUME_ENTRY: Fields = {
 };
 const SNAPSHOT_ENTRY: Fields = { 'snapshot!': string, ro: clients, detach: clientsOrAll, force: flag };
 
-/** All entries are checked before the first is carried out: either all of them happen, or none. */
+/** Checks all entries before it carries out the first, so that all of them happen, or none. */
 export function volumesReassign(cluster: FakeCluster, body: unknown): void {
   if (!Array.isArray(body)) throw invalid('VolumesReassign: the argument must be a list.');
   for (const change of body.map((entry) => prepare(cluster, entry))) change();
 }
 
-/** @param body - also a bare list, as `volumesReassign` takes it */
+/** @param body - may be a bare list, too, as for `volumesReassign` */
 export function volumesReassignWait(cluster: FakeCluster, body: unknown): void {
   volumesReassign(cluster, waitArgument(body).reassign);
 }
 
-/** Which clients are to catch up before the answer, and for how many seconds at most. */
+/** Which clients have to catch up before the reply, and how many seconds to wait at most. */
 export function whomToWaitFor(body: unknown): { clients: number[]; seconds: number } {
   const { reassign, attachTimeout = Number.POSITIVE_INFINITY } = waitArgument(body);
   const clients = reassign.flatMap(({ rw = [], ro = [] }) => [...rw, ...ro].map(Number));
@@ -85,7 +85,7 @@ function prepare(cluster: FakeCluster, given: unknown): () => void {
   };
 }
 
-/** Before something is deleted. */
+/** Detaches an object before it is deleted. */
 export function detachFromAll(cluster: FakeCluster, kind: ObjectKind, name: string, force: boolean): void {
   const clients = cluster.attached.of(kind, name).map(({ client }) => client);
   if (!force) refuseIfOpen(cluster, kind, name, clients);

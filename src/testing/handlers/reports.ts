@@ -6,7 +6,7 @@ import { absent, invalid } from '../refusal.js';
 const VERSION = '21.0.0';
 const START_TIME = 1_700_000_000;
 
-/** One object, and how it lies on the disks: nothing is stored in a fake. */
+/** One object, and how it is spread over the disks; a fake stores nothing. */
 export const info = (cluster: FakeCluster, kind: ObjectKind, name: string) => ({
   ...cluster.find(kind, name),
   disksCount: cluster.disks.length,
@@ -15,7 +15,7 @@ export const info = (cluster: FakeCluster, kind: ObjectKind, name: string) => ({
   objectsPerDiskSet: [],
 });
 
-/** One object, and the disks of each of its parts: the first that are up. */
+/** One object, and the disks of each of its parts: the first disks that are up. */
 export function describe(cluster: FakeCluster, kind: ObjectKind, name: string) {
   const object = cluster.find(kind, name);
   const up = cluster.disks.filter(({ generationLeft }) => generationLeft === -1).map(({ id }) => id);
@@ -23,7 +23,7 @@ export function describe(cluster: FakeCluster, kind: ObjectKind, name: string) {
   return { ...object, targetDiskSets: [disks], objects: Array(object.objectsCount).fill(disks) };
 }
 
-/** The sizes of the options, if they give any. */
+/** The sizes in the options, if there are any. */
 export const volumesSpace = ({ volumes }: FakeCluster) =>
   volumes.map((volume) => ({ storedSize: 0, spaceUsed: 0, ...volume }));
 
@@ -78,7 +78,7 @@ export function servicesList({ disks, clients, attachments }: FakeCluster): Clus
   };
 }
 
-/** Answers once the client is online. */
+/** Resolves once the client is online. */
 export async function clientConfigWait(cluster: FakeCluster, name: string): Promise<ClientConfigStatus[]> {
   const id = Number(name);
   if (!Number.isInteger(id) || id < 1) throw invalid(`'${name}' is not a client ID.`);
@@ -88,7 +88,7 @@ export async function clientConfigWait(cluster: FakeCluster, name: string): Prom
   return [{ id, generation, clientGeneration: generation, configStatus: 'ok', delay: 0 }];
 }
 
-/** Every group that something is placed in has all disks. */
+/** Every placement group that is in use has all disks. */
 export function placementGroupDescribe(cluster: FakeCluster, name: string): PlacementGroup {
   const { volumes, snapshots, templates, disks } = cluster;
   const isUsed = [...templates.values(), ...volumes, ...snapshots].some(

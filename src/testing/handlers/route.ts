@@ -1,25 +1,25 @@
 import { CALLS } from '../../api/calls.js';
 import type { ApiCallName } from '../call-name.js';
 
-/** The path of a request, taken apart. */
+/** The parts of a request's path. */
 export interface Route {
-  /** What follows `/ctrl/1.0/`, the cluster and `MultiCluster/`: the path as `Api.call()` takes it. */
+  /** The path as `Api.call()` takes it: what follows `/ctrl/1.0/`, the cluster and `MultiCluster/`. */
   path: string;
   /** Its first part. */
   command: string;
   /** The rest of it; empty without one. */
   name: string;
   multiCluster: boolean;
-  /** Whether every cluster is to answer. */
+  /** Whether the call is for all clusters. */
   allClusters: boolean;
-  /** The cluster that is to carry out the call; `undefined` for this one. */
+  /** The remote cluster that the call is for; `undefined` for this one. */
   remote: string | undefined;
 }
 
 const TARGET =
   /^\/ctrl\/1\.0\/(?:RemoteCommand\/([^/?]+)\/)?(MultiCluster\/(AllClusters\/)?)?(([^/?]+)(?:\/([^?]+))?)(?:\?.*)?$/u;
 
-/** Takes the path of a request apart; `undefined` where it is none of the API's. */
+/** @returns `undefined` for a path that is not one of the API */
 export function parseRoute(target: string): Route | undefined {
   const [, remote, multi, all, path, command, name = ''] = TARGET.exec(target) ?? [];
   if (path === undefined || command === undefined) return undefined;
@@ -33,10 +33,10 @@ export function parseRoute(target: string): Route | undefined {
   };
 }
 
-/** The calls that every cluster can be asked at once. */
+/** The calls that have a form for all clusters. */
 const ALL_CLUSTERS = ['VolumesSpace', 'VolumeTemplatesStatus'];
 
-/** The declared call that such a request makes; `undefined` if there is none. */
+/** The declared call of a request; `undefined` if there is none. */
 export function callOf(
   method: string,
   { command, name, multiCluster, allClusters }: Route,
@@ -51,7 +51,7 @@ export function callOf(
   return found && !name.includes('/') ? (found[0] as ApiCallName) : undefined;
 }
 
-/** Some clients escape what need not be escaped. */
+/** Decodes what clients escape, also where they need not. */
 function decode(part: string): string {
   try {
     return decodeURIComponent(part);

@@ -54,7 +54,7 @@ export function snapshotCreate(
   };
 }
 
-/** All volumes are checked before the first snapshot is made. */
+/** Checks all volumes before it makes the first snapshot. */
 export function volumesGroupSnapshot(cluster: FakeCluster, body: unknown): Record<string, unknown> {
   const what = 'VolumesGroupSnapshot';
   const group = checkFields<GroupSnapshot>(body, { 'volumes!': list, tags }, what);
@@ -75,7 +75,7 @@ export function volumesGroupSnapshot(cluster: FakeCluster, body: unknown): Recor
   return { snapshots };
 }
 
-/** The volume becomes a snapshot, with its name and its global ID. */
+/** Turns a volume into a snapshot with the same name and global ID. */
 export function volumeFreeze(cluster: FakeCluster, name: string, body: unknown = {}): void {
   const { targetDeleteDate, deleteAfter } = checkFields<VolumeFreeze>(
     body,

@@ -31,7 +31,7 @@ export function volumeTemplateDelete(cluster: FakeCluster, name: string): void {
   cluster.templates.delete(name);
 }
 
-/** The space of each template, on disks that hold what the options say, by default nothing. */
+/** The space of each template. Disks hold what the options say, by default nothing. */
 export function volumeTemplatesStatus(cluster: FakeCluster): VolumeTemplateStatus[] {
   const up = cluster.disks.filter(({ generationLeft }) => generationLeft === -1);
   const sum = (field: 'agCount' | 'agFree') =>
