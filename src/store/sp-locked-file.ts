@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { examine, formatContent } from './file/content.js';
+import { copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
 import { lockTimedOut, withFileLock } from './lock/acquire.js';
@@ -134,7 +134,7 @@ export class SPLockedFile {
    * @throws {@link SPLockedFileError} `ECORRUPT` when it is not JSON and cannot be restored.
    */
   async jsload(options?: WithLockOptions): Promise<unknown> {
-    return structuredClone(await this.loadShared(options));
+    return copyOf(await this.loadShared(options), this.fname);
   }
 
   /**
@@ -178,7 +178,7 @@ export class SPLockedFile {
 
   /** As {@link jsdump}, with a value that nobody will change any more, inside the hold in which the file was loaded. */
   protected async dumpShared(value: unknown): Promise<void> {
-    const bytes = formatContent(value);
+    const bytes = formatContent(value, `the content of ${this.fname}`);
     await this.#withFile((lock) => this.#write(lock, bytes));
     this.#last = { bytes, parsed: { value } };
   }
@@ -193,9 +193,9 @@ export class SPLockedFile {
     return this.#withFile((lock) => this.#check(lock));
   }
 
-  /** The content of `FILE.restored`, which says that the file may be an old one; for use inside a hold. */
-  protected restoredNote(): Promise<string | undefined> {
-    return this.#withFile(async (lock) => readRestoredNote(lock.path));
+  /** What `FILE.restored` says of a file that may be an old one, once it has been loaded inside this hold. */
+  protected get restoredNote(): string | undefined {
+    return currentHold(this)?.lock.restoredNote;
   }
 
   /** Receives warnings that an operator should see and no caller can act on. */
@@ -259,7 +259,8 @@ export class SPLockedFile {
     if (lock.isBackupChecked) return;
     lock.isBackupChecked = true;
     await keepBackupYoung(lock, readContent(lock, this.fname), this.#context);
-    if (readRestoredNote(lock.path) === undefined) return;
+    lock.restoredNote = readRestoredNote(lock.path);
+    if (lock.restoredNote === undefined) return;
     const note = restoredPath(lock.path);
     this.#warn(
       `${this.fname} may lack recent changes, because it was restored from an older copy (see ${note}). Compare it with what is attached to this host, then remove ${note}`,

@@ -5,7 +5,7 @@ import { debugOutput } from '../../observe/debug.js';
 import type { FileLock, LockContext } from '../lock/file-lock.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
-import { corrupt, examine, formatContent } from './content.js';
+import { corrupt, examine, formatContent, withoutNuls } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
 import { createLike, writeLike } from './create-like.js';
 import { codeOf, disk, ifThere, READ, replacing } from './disk.js';
@@ -130,7 +130,7 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
 
 /** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
 function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
-  const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
+  const written = withoutNuls(torn);
   const isBeginning = content.subarray(0, written.length).equals(written);
   return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
 }

@@ -46,6 +46,8 @@ export class FileLock {
   isFlushed = false;
   /** Whether the copy beside the file has been looked at under this lock. */
   isBackupChecked = false;
+  /** What the note of a restore from a copy that may be old said then. */
+  restoredNote: string | undefined;
   /** Once the lock was somebody else's, what this hold knows of the file is worth nothing. */
   #compromised: SPLockedFileError | undefined;
 

@@ -124,12 +124,13 @@ async function careAfterOldCopy(file, _options, check) {
     detachRetries: 1,
     detachRetryDelay: 1,
   });
+  await db.add('own', { volume: 'os--own', rights: 2 });
   await db.add('given-up', { volume: 'os--given-up', rights: 2 });
   const gaveUp = JSON.parse(readFileSync(file, 'utf8'));
   delete gaveUp['given-up'];
   writeFileSync(file, JSON.stringify(gaveUp));
   await service(file, 'die', 'empty', 'dying');
-  await db.add('own', { volume: 'os--own', rights: 2 });
+  // Restores the file itself, and must know that before it plans.
   await db.sync('own');
   const volumes = sent.map(({ volume }) => volume);
   check(!volumes.includes('os--given-up'), 'a volume that had been given up is attached');
