@@ -3,6 +3,7 @@
 Usage: service.py FILE COMMAND [ARGUMENTS]
   add COUNT KEY        makes so many changes, one after the other
   die HOW KEY          one more change, killed after truncating (HOW is empty) or in the middle of writing (half)
+  busy SECONDS         makes one change after the other, without a pause
   poll SECONDS         takes the lock again and again, with a pause of 0.1 s
 Prints what it met as one line of JSON.
 """
@@ -80,12 +81,23 @@ def poll(path, seconds):
     return {"longest": longest * 1000, "taken": taken, "gaveUp": gave_up}
 
 
+def busy(path, seconds):
+    """How many changes it made; whoever else wants the lock has to find it free in between."""
+    end = time.monotonic() + seconds
+    made = 0
+    while time.monotonic() < end:
+        made += add(path, 1, f"busy{os.getpid()}-{made % 50}-")["done"]
+    return {"made": made}
+
+
 def main():
     path, command, *rest = sys.argv[1:]
     if command == "add":
         result = add(path, int(rest[0]), rest[1])
     elif command == "die":
         result = die(path, *rest)
+    elif command == "busy":
+        result = busy(path, float(rest[0]))
     else:
         result = poll(path, float(rest[0]))
     print(json.dumps(result))
