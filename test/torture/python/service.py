@@ -4,6 +4,7 @@ Usage: service.py FILE COMMAND [ARGUMENTS]
   add COUNT KEY        makes so many changes, one after the other
   die HOW KEY          one more change, killed after truncating (HOW is empty) or in the middle of writing (half)
   busy SECONDS         makes one change after the other, without a pause
+  work KEY             changes until it is killed, with short pauses; says what it has acknowledged, and when
   poll SECONDS         takes the lock again and again, with a pause of 0.1 s
 Prints what it met as one line of JSON.
 """
@@ -11,6 +12,7 @@ Prints what it met as one line of JSON.
 import fcntl
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -90,12 +92,29 @@ def busy(path, seconds):
     return {"made": made}
 
 
+def work(path, key):
+    """Never returns."""
+    number = 0
+    while True:
+        try:
+            done = add(path, 1, f"{key}-{number}-")["done"]
+        except json.JSONDecodeError:
+            # Torn by somebody who was killed: only a Node.js process can mend it.
+            done = 0
+        if done:
+            print(json.dumps({"at": time.monotonic() * 1000, "added": f"{key}-{number}-0"}), flush=True)
+        number += 1
+        time.sleep(random.random() * 0.03)
+
+
 def main():
     path, command, *rest = sys.argv[1:]
     if command == "add":
         result = add(path, int(rest[0]), rest[1])
     elif command == "die":
         result = die(path, *rest)
+    elif command == "work":
+        result = work(path, *rest)
     elif command == "busy":
         result = busy(path, float(rest[0]))
     else:
