@@ -23,11 +23,7 @@ export interface LockOptions {
 }
 
 /** The same, with the defaults filled in. */
-export interface ResolvedLockOptions {
-  timeout: number;
-  stale: number;
-  kernelLock: (typeof KERNEL_LOCK)[number];
-}
+export type ResolvedLockOptions = { [K in keyof LockOptions]-?: NonNullable<LockOptions[K]> };
 
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. */
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {

@@ -89,7 +89,7 @@ export class SPLockedFile {
     item: I,
     options: WithLockOptions = {},
   ): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
+    if (currentHold(this)) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
     const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const deadline = new Deadline(timeout, signal);
@@ -181,11 +181,6 @@ export class SPLockedFile {
     const bytes = formatContent(value, `the content of ${this.fname}`);
     await this.#withFile((lock) => this.#write(lock, bytes));
     this.#last = { bytes, parsed: { value } };
-  }
-
-  /** Whether this asynchronous context is inside `withLock()`. */
-  protected get holdsLock(): boolean {
-    return currentHold(this) !== undefined;
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */

@@ -3,13 +3,12 @@ import { basename, dirname } from 'node:path';
 import { afterRealTime } from '../../async/event-loop.js';
 import { debugOutput } from '../../observe/debug.js';
 import type { FileLock, LockContext } from '../lock/file-lock.js';
-import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
 import { corrupt, examine, formatContent, withoutNuls } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
 import { createLike, writeLike } from './create-like.js';
-import { codeOf, disk, ifThere, READ, replacing } from './disk.js';
-import { readAll, writeAll } from './in-place.js';
+import { codeOf, disk, diskError, replacing } from './disk.js';
+import { readAll, readSmall, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -55,17 +54,10 @@ export async function readWhole(
 /** What {@link restoredPath} says, if it is there. */
 export function readRestoredNote(path: string): string | undefined {
   try {
-    if (ifThere(() => disk.lstat(restoredPath(path))) === undefined) return undefined;
-    const note = disk.open(restoredPath(path), READ);
-    try {
-      const stats = note.stat();
-      return stats.isFile() && stats.size <= LARGEST_NOTE ? readAll(note).toString() : '';
-    } finally {
-      note.close();
-    }
+    return readSmall(restoredPath(path), LARGEST_NOTE)?.toString() ?? '';
   } catch (error) {
-    // It is there all the same.
-    return (error as Error).message;
+    // What cannot be read is there all the same.
+    return codeOf(error) === 'ENOENT' ? undefined : (error as Error).message;
   }
 }
 
@@ -120,10 +112,10 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
   try {
     return readBackup(lock.path, lock.file);
   } catch (cause) {
-    throw new SPLockedFileError(
-      codeOf(cause) ?? 'EIO',
-      `${fname} ${problem}, and its copy ${backupPath(lock.path)} cannot be read: ${(cause as Error).message}; nothing was changed. Make the copy readable, or restore the file from it by hand`,
-      { cause },
+    throw diskError(
+      cause,
+      `${fname} ${problem}, and its copy ${backupPath(lock.path)} cannot be read`,
+      'nothing was changed. Make the copy readable, or restore the file from it by hand',
     );
   }
 }
@@ -176,10 +168,10 @@ async function noteRestored(lock: FileLock, line: string, fname: string): Promis
     }
     await flushDirectory(dirname(path));
   } catch (cause) {
-    throw new SPLockedFileError(
-      codeOf(cause) ?? 'EIO',
-      `${fname} is torn and its copy may be old, but ${path}, which would say so, cannot be written: ${(cause as Error).message}; nothing was changed. Make the directory writable for this user's group`,
-      { cause },
+    throw diskError(
+      cause,
+      `${fname} is torn and its copy may be old, but ${path}, which would say so, cannot be written`,
+      "nothing was changed. Make the directory writable for this user's group",
     );
   }
 }

@@ -2,7 +2,7 @@ import { Deadline } from '../../async/deadline.js';
 import { yieldToEventLoop } from '../../async/event-loop.js';
 import { poll } from '../../async/poll.js';
 import { debugOutput } from '../../observe/debug.js';
-import { codeOf, disk, ifThere, type OpenFile } from '../file/disk.js';
+import { disk, diskError, ifThere, type OpenFile } from '../file/disk.js';
 import type { ResolvedLockOptions } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { lockDirectoryOf } from './holder-record.js';
@@ -124,8 +124,7 @@ export class FileLock {
     try {
       isThere = isAt(this.path, this.file);
     } catch (cause) {
-      const message = `Cannot lock ${fname} any longer: ${(cause as Error).message}; nothing was changed`;
-      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+      throw diskError(cause, `Cannot lock ${fname} any longer`, 'nothing was changed');
     }
     if (!isThere) throw this.markCompromised('another program put a new file in its place');
   }
