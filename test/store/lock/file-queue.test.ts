@@ -1,27 +1,62 @@
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { FileQueue, pauseAfter } from '../../../src/store/lock/file-queue.js';
 
+/** The pauses that were made; they take no time here. */
+const { pauses } = vi.hoisted(() => ({ pauses: [] as number[] }));
+vi.mock('../../../src/async/event-loop.js', () => ({
+  afterRealTime(ms: number, callback: () => void): void {
+    pauses.push(ms);
+    callback();
+  },
+}));
+
 const forEver = new AbortController().signal;
-const busyWait = (ms: number) => {
-  const end = performance.now() + ms;
-  while (performance.now() < end);
-};
+/** Milliseconds of the host's clock; not in the pause that all have in common. */
+let clock: number;
+let queue: FileQueue;
+beforeEach(() => {
+  clock = 200;
+  vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => BigInt(clock * 1e6));
+  queue = new FileQueue();
+  pauses.length = 0;
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function hold(waitForOthers: number, work: number): Promise<void> {
+  await queue.enter(forEver);
+  clock += waitForOthers;
+  queue.lock();
+  expect(queue.isLocked).toBe(true);
+  clock += work;
+  queue.leave();
+  expect(queue.isLocked).toBe(false);
+}
 
 test('after a second of holds there is a gap for those who look every 100 ms', async () => {
-  const queue = new FileQueue();
-  const gaps: number[] = [];
-  let freeSince = performance.now();
-  for (let nr = 0; nr < 5; nr++) {
-    await queue.enter(forEver);
-    gaps.push(performance.now() - freeSince);
-    queue.lock();
-    expect(queue.isLocked).toBe(true);
-    busyWait(300);
-    queue.leave();
-    freeSince = performance.now();
+  for (let nr = 0; nr < 6; nr++) await hold(0, 300);
+  expect(pauses).toEqual([110]);
+});
+
+test('a wait for other processes is no gap', async () => {
+  for (let nr = 0; nr < 6; nr++) await hold(160, 220);
+  expect(pauses).toEqual([110]);
+});
+
+test('a time in which nobody wanted the file is one', async () => {
+  for (let nr = 0; nr < 20; nr++) {
+    await hold(0, 99);
+    clock += 120;
   }
-  expect(queue.isLocked).toBe(false);
-  expect(Math.max(...gaps)).toBeGreaterThanOrEqual(100);
+  expect(pauses).toEqual([]);
+});
+
+test('who could not lock the file has held up nobody', async () => {
+  await queue.enter(forEver);
+  clock += 5000;
+  queue.leave();
+  expect(pauses).toEqual([]);
 });
 
 test.each([
@@ -30,32 +65,6 @@ test.each([
   ['was busy, later in the period', 999, 1160 + 160, 0],
   ['has had the lock for a second', 1000, 1160 + 160, 110],
   ['has had the lock for a second, at the beginning of a period', 1000, 10, 150],
-])('who %s pauses as long as all others who are busy', (_what, locked, time, pause) => {
+])('who %s pauses for so long', (_what, locked, time, pause) => {
   expect(pauseAfter(locked, time)).toBe(pause);
-});
-
-test('a wait for other processes is no gap', async () => {
-  const queue = new FileQueue();
-  let longest = 0;
-  let freeSince = performance.now();
-  for (let nr = 0; nr < 6; nr++) {
-    await queue.enter(forEver);
-    longest = Math.max(longest, performance.now() - freeSince);
-    busyWait(120);
-    queue.lock();
-    busyWait(220);
-    queue.leave();
-    freeSince = performance.now();
-  }
-  expect(longest).toBeGreaterThan(100);
-});
-
-test('who could not lock the file has held up nobody', async () => {
-  const queue = new FileQueue();
-  await queue.enter(forEver);
-  busyWait(50);
-  queue.leave();
-  const start = performance.now();
-  await queue.enter(forEver);
-  expect(performance.now() - start).toBeLessThan(50);
 });
