@@ -25,6 +25,17 @@ export interface LockOptions {
 /** The same, with the defaults filled in. */
 export type ResolvedLockOptions = { [K in keyof LockOptions]-?: NonNullable<LockOptions[K]> };
 
+/** What a lock is taken with, and told about. */
+export interface LockContext {
+  /** The path as the user gave it, for messages. */
+  fname: string;
+  options: ResolvedLockOptions;
+  /** What it is for, for those who wait for it. */
+  purpose?: string | undefined;
+  /** Tells an operator. */
+  warn(message: string): void;
+}
+
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. */
 export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;

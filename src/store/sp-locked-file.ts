@@ -5,10 +5,10 @@ import { copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
 import { lockTimedOut, withFileLock } from './lock/acquire.js';
-import type { FileLock, LockContext } from './lock/file-lock.js';
+import type { FileLock } from './lock/file-lock.js';
 import { currentHold, type Hold, runInHold } from './lock/reentrancy.js';
 import { type Job, SharedHold } from './lock/shared-hold.js';
-import { type LockOptions, resolveLockOptions } from './lock-options.js';
+import { type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 /** The options of {@link SPLockedFile.withLock}. */

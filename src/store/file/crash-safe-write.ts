@@ -1,6 +1,7 @@
 import { debugOutput } from '../../observe/debug.js';
 import { warnOnce } from '../../observe/warn-once.js';
-import type { FileLock, LockContext } from '../lock/file-lock.js';
+import type { FileLock } from '../lock/file-lock.js';
+import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { backupPath, fillBackup, isUnfinished, openBackup, readBackup, setMark } from './backup.js';
 import { codeOf, disk, diskError, isDenied, type OpenFile } from './disk.js';

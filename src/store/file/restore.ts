@@ -2,7 +2,8 @@ import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { afterRealTime } from '../../async/event-loop.js';
 import { debugOutput } from '../../observe/debug.js';
-import type { FileLock, LockContext } from '../lock/file-lock.js';
+import type { FileLock } from '../lock/file-lock.js';
+import type { LockContext } from '../lock-options.js';
 import { type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
 import { corrupt, examine, formatContent, withoutNuls } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
@@ -120,11 +121,14 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
   }
 }
 
-/** Whether the tear is what a write of ours leaves that was interrupted: nobody can have written in between. */
+/**
+ * Whether the tear is what a write of ours leaves that was interrupted, or the restore of one, which makes the mark anew:
+ * nobody can have written in between.
+ */
 function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
   const written = withoutNuls(torn);
   const isBeginning = content.subarray(0, written.length).equals(written);
-  return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
+  return mark === 'writing' && isBeginning && fileIsYounger <= WRITE_TIME;
 }
 
 /** The copy with what the torn content says newer. */

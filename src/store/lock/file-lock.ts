@@ -3,23 +3,12 @@ import { yieldToEventLoop } from '../../async/event-loop.js';
 import { poll } from '../../async/poll.js';
 import { debugOutput } from '../../observe/debug.js';
 import { disk, diskError, ifThere, type OpenFile } from '../file/disk.js';
-import type { ResolvedLockOptions } from '../lock-options.js';
+import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { AbandonedLock, type LockDirectory } from './lock-directory.js';
 
 const debug = debugOutput('storpool:lock');
-
-/** What a lock is taken with, and told about. */
-export interface LockContext {
-  /** The path as the user gave it, for messages. */
-  fname: string;
-  options: ResolvedLockOptions;
-  /** What it is for, for those who wait for it. */
-  purpose?: string | undefined;
-  /** Tells an operator. */
-  warn(message: string): void;
-}
 
 /** How a lock is held. */
 interface Held {

@@ -46,18 +46,11 @@ export function bootId(): string {
   return bootIdRead;
 }
 
-/** The record beside the lock directory of that file, if a whole one is there. */
-export function readRecord(path: string): HolderRecord | undefined {
+/** The record beside the lock directory of that file, or what somebody has put there. */
+export function readRecord(path: string): Partial<HolderRecord> | null | undefined {
   try {
     const content = readSmall(recordPath(path), LARGEST_RECORD);
-    if (content === undefined) return undefined;
-    const record: Partial<HolderRecord> = JSON.parse(content.toString());
-    const { pid, host, bootId, since, kernelLock, directory } = record;
-    const isWhole =
-      typeof pid === 'number' &&
-      [host, bootId, since, directory].every((member) => typeof member === 'string') &&
-      typeof kernelLock === 'boolean';
-    return isWhole ? (record as HolderRecord) : undefined;
+    return content && JSON.parse(content.toString());
   } catch (error) {
     debug('no record of the holder of %s: %s', path, (error as Error).message);
     return undefined;

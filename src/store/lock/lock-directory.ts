@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { sleep } from '../../async/sleep.js';
 import { debugOutput } from '../../observe/debug.js';
 import { codeOf, disk, ifThere, isDenied, type OpenFile } from '../file/disk.js';
+import type { LockContext } from '../lock-options.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 
 const debug = debugOutput('storpool:lock');
@@ -14,18 +15,6 @@ export interface LockDirectory {
    */
   check(): Promise<void>;
   release(): Promise<void>;
-}
-
-/** What {@link tryLockDirectory} goes by. */
-export interface LockDirectoryOptions {
-  /** The open file. */
-  file: OpenFile;
-  /** Milliseconds. */
-  stale: number;
-  /** Whether the kernel lock is ours. */
-  kernelLock: boolean;
-  /** For the record of the holder. */
-  purpose: string | undefined;
 }
 
 /** Something that is no lock is in the place of the lock directory. */
@@ -109,13 +98,16 @@ const markingFs = makeFs(MARK | 0o755);
  * Tries to make the lock directory of a file.
  *
  * @param path - the file's canonical path
+ * @param kernelLock - whether that is ours
  * @param abandoned - what this caller has seen there before
  * @returns `undefined` when somebody else has it
  * @throws {@link LockDirectoryObstructed}, or the error of making the directory
  */
 export async function tryLockDirectory(
   path: string,
-  { file, stale, kernelLock, purpose }: LockDirectoryOptions,
+  file: OpenFile,
+  kernelLock: boolean,
+  { options: { stale }, purpose }: LockContext,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
@@ -137,7 +129,7 @@ export async function tryLockDirectory(
     });
 
   let unlock = await tryLock();
-  if (unlock === undefined && abandoned.isAbandoned({ stale, kernelLock })) {
+  if (unlock === undefined && abandoned.isAbandoned(stale, kernelLock)) {
     debug('%s was left behind, removing it', directory);
     ifThere(() => disk.rmdir(directory));
     unlock = await tryLock();
@@ -196,7 +188,7 @@ export class AbandonedLock {
   }
 
   /** @throws {@link LockDirectoryObstructed} */
-  isAbandoned({ stale, kernelLock }: Pick<LockDirectoryOptions, 'stale' | 'kernelLock'>): boolean {
+  isAbandoned(stale: number, kernelLock: boolean): boolean {
     const directory = lockDirectoryOf(this.#path);
     const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;

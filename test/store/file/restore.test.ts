@@ -186,6 +186,18 @@ describe('a write of ours that was interrupted', () => {
   );
 });
 
+test('a write of ours is still ours when its restore is interrupted, too', async () => {
+  interruptedWrite('{"a":1,"b":2}', '{"a"');
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'file.truncate' && where === fname) throw systemError('EIO');
+    return undefined;
+  });
+  await expect(db.get()).rejects.toMatchObject({ code: 'EIO' });
+  mend();
+  expect(await db.get()).toEqual({ a: 1, b: 2 });
+  expect(await db.note()).toBeUndefined();
+});
+
 describe('a write of another program that was interrupted', () => {
   beforeEach(async () => {
     await db.add('a', 1);
