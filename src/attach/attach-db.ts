@@ -278,7 +278,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           const known = this.#known.get(hold) ?? new KnownAttachments();
           this.#known.set(hold, known);
           const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
-          const careful = (await this.restoredNote()) !== undefined;
+          // This may restore the file from a copy that may be old.
+          await cache.read();
+          const careful = this.restoredNote !== undefined;
           return run({ cache, cluster, log: this.#options.log, isLast, careful });
         },
         { signal, purpose: what },

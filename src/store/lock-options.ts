@@ -25,10 +25,17 @@ export interface LockOptions {
 }
 
 /** The same, with the defaults filled in. @internal */
-export interface ResolvedLockOptions {
-  timeout: number;
-  stale: number;
-  kernelLock: (typeof KERNEL_LOCK)[number];
+export type ResolvedLockOptions = { [K in keyof LockOptions]-?: NonNullable<LockOptions[K]> };
+
+/** What a lock needs to know of the file and its user. @internal */
+export interface LockContext {
+  /** The path as the user gave it, for messages. */
+  fname: string;
+  options: ResolvedLockOptions;
+  /** What the lock is for; those who wait for it see this. */
+  purpose?: string | undefined;
+  /** Warns an operator. */
+  warn(message: string): void;
 }
 
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. @internal */

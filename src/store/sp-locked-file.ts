@@ -1,14 +1,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { examine, formatContent } from './file/content.js';
+import { copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
 import { lockTimedOut, withFileLock } from './lock/acquire.js';
-import type { FileLock, LockContext } from './lock/file-lock.js';
+import type { FileLock } from './lock/file-lock.js';
 import { currentHold, type Hold, runInHold } from './lock/reentrancy.js';
 import { type Job, SharedHold } from './lock/shared-hold.js';
-import { type LockOptions, resolveLockOptions } from './lock-options.js';
+import { type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 /** The options of {@link SPLockedFile.withLock}. */
@@ -89,7 +89,7 @@ export class SPLockedFile {
     item: I,
     options: WithLockOptions = {},
   ): Promise<T> {
-    if (this.holdsLock) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
+    if (currentHold(this)) return this.withLock(() => fn([item], currentHold(this) as Hold), options);
     const { signal, timeout = this.#context.options.timeout, purpose } = options;
     signal?.throwIfAborted();
     const deadline = new Deadline(timeout, signal);
@@ -134,7 +134,7 @@ export class SPLockedFile {
    * @throws {@link SPLockedFileError} `ECORRUPT` when it is not JSON and cannot be restored.
    */
   async jsload(options?: WithLockOptions): Promise<unknown> {
-    return structuredClone(await this.loadShared(options));
+    return copyOf(await this.loadShared(options), this.fname);
   }
 
   /**
@@ -178,14 +178,9 @@ export class SPLockedFile {
 
   /** As {@link jsdump}, with a value that nobody will change any more, inside the hold in which the file was loaded. */
   protected async dumpShared(value: unknown): Promise<void> {
-    const bytes = formatContent(value);
+    const bytes = formatContent(value, `the content of ${this.fname}`);
     await this.#withFile((lock) => this.#write(lock, bytes));
     this.#last = { bytes, parsed: { value } };
-  }
-
-  /** Whether this asynchronous context is inside `withLock()`. */
-  protected get holdsLock(): boolean {
-    return currentHold(this) !== undefined;
   }
 
   /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock that this context holds was lost. */
@@ -193,9 +188,9 @@ export class SPLockedFile {
     return this.#withFile((lock) => this.#check(lock));
   }
 
-  /** The content of `FILE.restored`, which says that the file may be an old one; for use inside a hold. */
-  protected restoredNote(): Promise<string | undefined> {
-    return this.#withFile(async (lock) => readRestoredNote(lock.path));
+  /** What `FILE.restored` says of a file that may be an old one, once it has been loaded inside this hold. */
+  protected get restoredNote(): string | undefined {
+    return currentHold(this)?.lock.restoredNote;
   }
 
   /** Receives warnings that an operator should see and no caller can act on. */
@@ -259,7 +254,8 @@ export class SPLockedFile {
     if (lock.isBackupChecked) return;
     lock.isBackupChecked = true;
     await keepBackupYoung(lock, readContent(lock, this.fname), this.#context);
-    if (readRestoredNote(lock.path) === undefined) return;
+    lock.restoredNote = readRestoredNote(lock.path);
+    if (lock.restoredNote === undefined) return;
     const note = restoredPath(lock.path);
     this.#warn(
       `${this.fname} may lack recent changes, because it was restored from an older copy (see ${note}). Compare it with what is attached to this host, then remove ${note}`,

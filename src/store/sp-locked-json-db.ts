@@ -1,4 +1,4 @@
-import { corrupt } from './file/content.js';
+import { copyOf, corrupt, toJson } from './file/content.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
 /** @returns whether it made a difference */
@@ -28,7 +28,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws {@link SPLockedFileError} `ECORRUPT` when the file does not hold a JSON object.
    */
   async get(options?: WithLockOptions): Promise<Record<string, V>> {
-    return this.withLock(async () => structuredClone(await this.getShared()), options);
+    return this.withLock(async () => copyOf(await this.getShared(), this.fname), options);
   }
 
   /**
@@ -39,10 +39,8 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws TypeError for a value that JSON cannot hold; then nothing is written.
    */
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
-    const text = JSON.stringify(value);
-    if (text === undefined) throw new TypeError(`JSON cannot hold the value of ${key}`);
     // A copy, because the caller may change the value.
-    const copy = JSON.parse(text) as V;
+    const copy = JSON.parse(toJson(value, `the value of ${key}`)) as V;
     await this.#change((data) => {
       data.set(key, copy);
       return true;

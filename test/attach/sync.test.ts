@@ -17,6 +17,15 @@ test('whoever detaches does not wait for the device of what stays attached', asy
   expect(await db.sync('a', 'os--w')).toMatchObject({ detached: 'os--w', attached: [] });
 });
 
+test('a sync() that restores the file from a copy that may be old attaches for its own request only', async () => {
+  const db = make({ api: mockApi() });
+  await db.add('own', request('os--own'));
+  await db.add('given-up', request('os--given-up'));
+  writeFileSync(fname(), '');
+  const { attached } = await db.sync('own');
+  expect(attached.map(({ volume }) => volume)).toEqual(['os--own']);
+});
+
 describe('plan()', () => {
   test('shows what sync() would do, and changes nothing', async () => {
     const api = mockApi();

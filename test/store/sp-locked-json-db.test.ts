@@ -114,3 +114,24 @@ test.each([
   expect(readFileSync(fname, 'utf8')).toBe(content);
   expect(readdirSync(path())).toEqual(['db.json']);
 });
+
+describe('100,000 levels', () => {
+  const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+
+  test('in a value are refused, and nothing is written', async () => {
+    await expect(db.add('a', JSON.parse(deep))).rejects.toThrow(
+      new TypeError('JSON cannot hold the value of a: it is nested too deeply'),
+    );
+    expect(readFileSync(fname, 'utf8')).toBe('{}');
+  });
+
+  test('in the file are ECORRUPT, and nobody writes over them', async () => {
+    writeFileSync(fname, `{"a":${deep}}`);
+    await expect(db.get()).rejects.toMatchObject({
+      code: 'ECORRUPT',
+      message: expect.stringContaining(fname),
+    });
+    await expect(db.add('b', 1)).rejects.toThrow(`the content of ${fname}: it is nested too deeply`);
+    expect(readFileSync(fname, 'utf8')).toBe(`{"a":${deep}}`);
+  });
+});

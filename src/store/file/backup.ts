@@ -120,9 +120,10 @@ export async function replaceBackup(
   const copy = replacing(name, () => createLike(file, name));
   try {
     if (!isWritableForTheSame(copy.stat(), file.stat())) throw new Error('nobody would trust a new copy');
-    await fillBackup(copy, content, 'pending');
+    await fillBackup(copy, content, mark);
     disk.rename(name, backupPath(path));
     await flushDirectory(dirname(path));
+    // Once more, because its time counts.
     setMark(copy, content, mark);
   } catch (error) {
     ifThere(() => disk.unlink(name));

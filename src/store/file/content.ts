@@ -11,6 +11,9 @@ export type Content =
   | { state: 'torn'; entries: Record<string, unknown> }
   | { state: 'wrong'; problem: string };
 
+/** Looking for what is whole in a torn file keeps the process busy: for about a second with a file of this size. Bytes. */
+const LARGEST_TORN = 16_000_000;
+
 /** @throws {@link SPLockedFileError} `EFBIG` if there are too many bytes. */
 export function examine(bytes: Buffer, fname: string): Content {
   if (bytes.length > constants.MAX_STRING_LENGTH) {
@@ -20,13 +23,22 @@ export function examine(bytes: Buffer, fname: string): Content {
   try {
     return { state: 'whole', value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
   } catch {
-    return examineBroken(bytes);
+    try {
+      return examineBroken(bytes);
+    } catch {
+      // A million escapes in one string are too many for a regular expression.
+      return { state: 'wrong', problem: 'is not valid JSON' };
+    }
   }
 }
 
 function examineBroken(bytes: Buffer): Content {
+  if (bytes.length > LARGEST_TORN) {
+    const problem = `is not valid JSON, and too large (${bytes.length} bytes) to be mended automatically`;
+    return { state: 'wrong', problem };
+  }
   // One character for each byte, because a torn file may end within a character.
-  const input = bytes.toString('latin1').replace(/\0+$/u, '');
+  const input = withoutNuls(bytes).toString('latin1');
   const { state, at, entriesEnd } = scanJson(input);
   if (state === 'wrong') {
     const lines = input.slice(0, at).split('\n');
@@ -46,6 +58,13 @@ function examineBroken(bytes: Buffer): Content {
   }
 }
 
+/** Without the NUL bytes at the end, which a power cut leaves in place of what was not on the disk yet. */
+export function withoutNuls(bytes: Buffer): Buffer {
+  let end = bytes.length;
+  while (bytes[end - 1] === 0) end--;
+  return bytes.subarray(0, end);
+}
+
 /** The error for a file with the wrong content, with a remedy. */
 export const corrupt = (fname: string, problem: string, cause?: unknown) =>
   new SPLockedFileError(
@@ -59,12 +78,34 @@ export const corrupt = (fname: string, problem: string, cause?: unknown) =>
  *
  * @throws TypeError for a value that JSON cannot hold
  */
-export function formatContent(value: unknown): Buffer {
-  const text = JSON.stringify(value);
-  if (text === undefined) throw new TypeError(`JSON cannot hold a value of the type ${typeof value}`);
-  const ascii = text.replaceAll(
+export function formatContent(value: unknown, what = 'this value'): Buffer {
+  const ascii = toJson(value, what).replaceAll(
     /[^\0-\x7f]/g,
     (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
   return Buffer.from(ascii, 'latin1');
+}
+
+/**
+ * @param what - for the message
+ * @throws TypeError for what JSON cannot hold
+ */
+export function toJson(value: unknown, what: string): string {
+  try {
+    const text = JSON.stringify(value);
+    if (text !== undefined) return text;
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new TypeError(`JSON cannot hold ${what}: it is nested too deeply`, { cause });
+  }
+  throw new TypeError(`JSON cannot hold ${what}`);
+}
+
+/** @throws {@link SPLockedFileError} `ECORRUPT` for content that can be parsed, but not copied. */
+export function copyOf<T>(content: T, fname: string): T {
+  try {
+    return structuredClone(content);
+  } catch (cause) {
+    throw corrupt(fname, 'is nested too deeply', cause);
+  }
 }

@@ -1,9 +1,10 @@
 import { debugOutput } from '../../observe/debug.js';
 import { warnOnce } from '../../observe/warn-once.js';
-import type { FileLock, LockContext } from '../lock/file-lock.js';
+import type { FileLock } from '../lock/file-lock.js';
+import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { backupPath, fillBackup, isUnfinished, openBackup, readBackup, setMark } from './backup.js';
-import { codeOf, disk, isDenied, type OpenFile } from './disk.js';
+import { codeOf, disk, diskError, isDenied, type OpenFile } from './disk.js';
 import { readAll, replaceAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
@@ -18,8 +19,7 @@ export function readContent(lock: FileLock, fname: string): Buffer {
     lock.content ??= readAll(lock.file);
     return lock.content;
   } catch (cause) {
-    const message = `Cannot read ${fname}: ${(cause as Error).message}; nothing was changed`;
-    throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+    throw diskError(cause, `Cannot read ${fname}`, 'nothing was changed');
   }
 }
 
@@ -50,7 +50,7 @@ export async function writeSafely(
       if (copy) await rollBackCopy(copy, lock, old, bytes);
       throw error instanceof SPLockedFileError
         ? error
-        : writeFailed(fname, error, 'it still has the old content');
+        : diskError(error, `Cannot write ${fname}`, 'it still has the old content');
     }
     lock.content = undefined;
     try {
@@ -86,9 +86,9 @@ export async function overwriteBroken(lock: FileLock, bytes: Buffer, context: Lo
   try {
     await replaceAll(lock.file, bytes);
   } catch (cause) {
-    throw writeFailed(
-      context.fname,
+    throw diskError(
       cause,
+      `Cannot write ${context.fname}`,
       `what ${backupPath(lock.path)} contains is restored at the next access`,
     );
   }
@@ -140,7 +140,7 @@ async function openCopy(lock: FileLock, context: LockContext): Promise<OpenFile 
   } catch (error) {
     // A directory in its place means that there is no older copy.
     if (!isDenied(error) && codeOf(error) !== 'EISDIR')
-      throw writeFailed(context.fname, error, 'it still has the old content');
+      throw diskError(error, `Cannot write ${context.fname}`, 'it still has the old content');
     warnOfCopy(lock.path, context, error);
     return undefined;
   }
@@ -172,12 +172,12 @@ async function rollBack(
     await replaceAll(lock.file, old);
     lock.content = old;
     if (copy) await rollBackCopy(copy, lock, old, bytes);
-    return writeFailed(fname, cause, 'it still has the old content');
+    return diskError(cause, `Cannot write ${fname}`, 'it still has the old content');
   } catch (error) {
     debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
-    return writeFailed(
-      fname,
+    return diskError(
       cause,
+      `Cannot write ${fname}`,
       copy
         ? `the new content is in ${backupPath(lock.path)}, and is restored at the next access`
         : 'the old content could not be put back either: restore it from a copy',
@@ -195,10 +195,3 @@ async function rollBackCopy(copy: OpenFile, lock: FileLock, old: Buffer, refused
     debug('%s cannot be rolled back: %s', backupPath(lock.path), (error as Error).message);
   }
 }
-
-export const writeFailed = (fname: string, cause: unknown, state: string) =>
-  new SPLockedFileError(
-    codeOf(cause) ?? 'EIO',
-    `Cannot write ${fname}: ${(cause as Error).message}; ${state}`,
-    { cause },
-  );

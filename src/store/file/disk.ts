@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { clearInterval, setInterval } from 'node:timers';
 import { promisify } from 'node:util';
 import { debugOutput } from '../../observe/debug.js';
+import { SPLockedFileError } from '../sp-locked-file-error.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -115,6 +116,10 @@ export function codeOf(error: unknown): string | undefined {
   const { code, errno } = error as NodeJS.ErrnoException;
   return code?.startsWith?.('Unknown system error') ? errnoName(-Number(errno)) : code;
 }
+
+/** The error of a call whose access to the disk failed: what it did, and what is true now. */
+export const diskError = (cause: unknown, what: string, state: string): SPLockedFileError =>
+  new SPLockedFileError(codeOf(cause) ?? 'EIO', `${what}: ${(cause as Error).message}; ${state}`, { cause });
 
 /** Whether the error means that this user lacks the permission. */
 export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].includes(codeOf(error) ?? '');

@@ -1,4 +1,4 @@
-import type { OpenFile } from './disk.js';
+import { disk, type OpenFile, READ } from './disk.js';
 
 /** All bytes of an open file. */
 export function readAll(file: OpenFile): Buffer {
@@ -11,6 +11,17 @@ export function readAll(file: OpenFile): Buffer {
     at += bytesRead;
   }
   return bytes.subarray(0, at);
+}
+
+/** All bytes of a file where somebody may have put something else: `undefined` for what is no file, or larger. */
+export function readSmall(path: string, largest: number): Buffer | undefined {
+  const file = disk.open(path, READ);
+  try {
+    const stats = file.stat();
+    return stats.isFile() && stats.size <= largest ? readAll(file) : undefined;
+  } finally {
+    file.close();
+  }
 }
 
 /** Writes bytes into an open file, from a position on. */

@@ -2,14 +2,14 @@ import { hostname } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { afterRealTime } from '../../async/event-loop.js';
 import { debugOutput } from '../../observe/debug.js';
-import type { FileLock, LockContext } from '../lock/file-lock.js';
-import { SPLockedFileError } from '../sp-locked-file-error.js';
+import type { FileLock } from '../lock/file-lock.js';
+import type { LockContext } from '../lock-options.js';
 import { type Backup, backupPath, flushDirectory, readBackup, replaceBackup } from './backup.js';
-import { corrupt, examine, formatContent } from './content.js';
+import { corrupt, examine, formatContent, withoutNuls } from './content.js';
 import { overwriteBroken, readContent } from './crash-safe-write.js';
 import { createLike, writeLike } from './create-like.js';
-import { codeOf, disk, ifThere, READ, replacing } from './disk.js';
-import { readAll, writeAll } from './in-place.js';
+import { codeOf, disk, diskError, replacing } from './disk.js';
+import { readAll, readSmall, writeAll } from './in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -58,17 +58,10 @@ export async function readWhole(
 /** The content of {@link restoredPath}, if it exists. */
 export function readRestoredNote(path: string): string | undefined {
   try {
-    if (ifThere(() => disk.lstat(restoredPath(path))) === undefined) return undefined;
-    const note = disk.open(restoredPath(path), READ);
-    try {
-      const stats = note.stat();
-      return stats.isFile() && stats.size <= LARGEST_NOTE ? readAll(note).toString() : '';
-    } finally {
-      note.close();
-    }
+    return readSmall(restoredPath(path), LARGEST_NOTE)?.toString() ?? '';
   } catch (error) {
-    // It exists, although it cannot be read.
-    return (error as Error).message;
+    // What cannot be read exists all the same.
+    return codeOf(error) === 'ENOENT' ? undefined : (error as Error).message;
   }
 }
 
@@ -123,19 +116,22 @@ function readCopy(lock: FileLock, fname: string, problem: string): Backup | unde
   try {
     return readBackup(lock.path, lock.file);
   } catch (cause) {
-    throw new SPLockedFileError(
-      codeOf(cause) ?? 'EIO',
-      `${fname} ${problem}, and its copy ${backupPath(lock.path)} cannot be read: ${(cause as Error).message}; nothing was changed. Make the copy readable, or restore the file from it by hand`,
-      { cause },
+    throw diskError(
+      cause,
+      `${fname} ${problem}, and its copy ${backupPath(lock.path)} cannot be read`,
+      'nothing was changed. Make the copy readable, or restore the file from it by hand',
     );
   }
 }
 
-/** Whether an interrupted write of this library tore the file, and nobody else can have written in between. */
+/**
+ * Whether an interrupted write of this library tore the file, or an interrupted restore of one, which sets the mark again,
+ * and nobody else can have written in between.
+ */
 function isOurTear(torn: Buffer, { mark, content, fileIsYounger }: Backup): boolean {
-  const written = torn.subarray(0, torn.findLastIndex((byte) => byte !== 0) + 1);
+  const written = withoutNuls(torn);
   const isBeginning = content.subarray(0, written.length).equals(written);
-  return mark === 'writing' && isBeginning && fileIsYounger >= 0n && fileIsYounger <= WRITE_TIME;
+  return mark === 'writing' && isBeginning && fileIsYounger <= WRITE_TIME;
 }
 
 /** The copy, with the newer entries of the torn content. */
@@ -179,10 +175,10 @@ async function noteRestored(lock: FileLock, line: string, fname: string): Promis
     }
     await flushDirectory(dirname(path));
   } catch (cause) {
-    throw new SPLockedFileError(
-      codeOf(cause) ?? 'EIO',
-      `${fname} is torn and its copy may be old, but ${path}, which would say so, cannot be written: ${(cause as Error).message}; nothing was changed. Make the directory writable for this user's group`,
-      { cause },
+    throw diskError(
+      cause,
+      `${fname} is torn and its copy may be old, but ${path}, which would say so, cannot be written`,
+      "nothing was changed. Make the directory writable for this user's group",
     );
   }
 }

@@ -25,6 +25,9 @@ const CUT_SCALAR = new RegExp(
   'y',
 );
 
+/** A cut number may have so many characters behind what would be a number by itself. */
+const CUT = 3;
+
 /** Reads a string as JSON, as far as possible. Unlike an error of `JSON.parse()`, the result tells torn from wrong. */
 export function scanJson(input: string): Scan {
   const open: string[] = [];
@@ -47,7 +50,10 @@ export function scanJson(input: string): Scan {
     if (char === '"' && (takesKey || takesValue)) end = endOf(STRING);
     else if (takesValue && !'{}[],:'.includes(char)) end = endOf(SCALAR);
     else end = endOf(PUNCTUATION);
-    const isCut = (takesValue && endOf(CUT_SCALAR)) || ((takesKey || takesValue) && endOf(CUT_STRING));
+    // Only what is at the end can be cut off; of a number, as in 1.5e+, the part before that is a token of its own.
+    const isCut =
+      (end ?? input.length) > input.length - CUT &&
+      ((takesValue && endOf(CUT_SCALAR)) || ((takesKey || takesValue) && endOf(CUT_STRING)));
     if (isCut) return { state: 'torn', at, entriesEnd };
     if (end === undefined) return { state: 'wrong', at, entriesEnd };
 

@@ -4,8 +4,9 @@ import { debugOutput } from '../../observe/debug.js';
 import { traced } from '../../observe/tracing.js';
 import { warnOnce } from '../../observe/warn-once.js';
 import { disk, isDenied, isFull, type OpenFile } from '../file/disk.js';
+import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
-import { FileLock, isAt, type LockContext } from './file-lock.js';
+import { FileLock, isAt } from './file-lock.js';
 import { FileQueue } from './file-queue.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { KernelLockUnavailable, tryKernelLock } from './kernel-lock.js';
@@ -139,20 +140,18 @@ async function tryKernel(
 
 /** @returns `undefined` if no lock directory can be made, but the kernel lock is enough */
 async function tryDirectory(
-  { fname, options, purpose, warn }: LockContext,
+  context: LockContext,
   path: string,
   file: OpenFile,
   kernelLock: boolean,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | 'taken' | undefined> {
   try {
-    return (
-      (await tryLockDirectory(path, { file, stale: options.stale, kernelLock, purpose }, abandoned)) ??
-      'taken'
-    );
+    return (await tryLockDirectory(path, file, kernelLock, context, abandoned)) ?? 'taken';
   } catch (error) {
     const isObstructed = error instanceof LockDirectoryObstructed;
     if (!kernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
+    const { fname, warn } = context;
     const remedy = isObstructed
       ? 'remove what is there'
       : isFull(error)

@@ -2,24 +2,13 @@ import { Deadline } from '../../async/deadline.js';
 import { yieldToEventLoop } from '../../async/event-loop.js';
 import { poll } from '../../async/poll.js';
 import { debugOutput } from '../../observe/debug.js';
-import { codeOf, disk, ifThere, type OpenFile } from '../file/disk.js';
-import type { ResolvedLockOptions } from '../lock-options.js';
+import { disk, diskError, ifThere, type OpenFile } from '../file/disk.js';
+import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { lockDirectoryOf } from './holder-record.js';
 import { AbandonedLock, type LockDirectory } from './lock-directory.js';
 
 const debug = debugOutput('storpool:lock');
-
-/** What a lock needs to know of the file and its user. */
-export interface LockContext {
-  /** The path as the user gave it, for messages. */
-  fname: string;
-  options: ResolvedLockOptions;
-  /** What the lock is for; those who wait for it see this. */
-  purpose?: string | undefined;
-  /** Warns an operator. */
-  warn(message: string): void;
-}
 
 /** How a lock is held. */
 interface Held {
@@ -46,6 +35,8 @@ export class FileLock {
   isFlushed = false;
   /** Whether the copy beside the file has been checked under this lock. */
   isBackupChecked = false;
+  /** The note of a restore from a copy that may be old, as it was then. */
+  restoredNote: string | undefined;
   /** Set once the lock was lost: from then on, what this hold knows of the file may be wrong. */
   #compromised: SPLockedFileError | undefined;
 
@@ -121,8 +112,7 @@ export class FileLock {
     try {
       isThere = isAt(this.path, this.file);
     } catch (cause) {
-      const message = `Cannot lock ${fname} any longer: ${(cause as Error).message}; nothing was changed`;
-      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+      throw diskError(cause, `Cannot lock ${fname} any longer`, 'nothing was changed');
     }
     if (!isThere) throw this.markCompromised('another program put a new file in its place');
   }

@@ -2,8 +2,8 @@ import type { BigIntStats } from 'node:fs';
 import { hostname } from 'node:os';
 import { debugOutput } from '../../observe/debug.js';
 import { writeLike } from '../file/create-like.js';
-import { codeOf, disk, type OpenFile, READ, replacing } from '../file/disk.js';
-import { readAll } from '../file/in-place.js';
+import { codeOf, disk, type OpenFile, replacing } from '../file/disk.js';
+import { readSmall } from '../file/in-place.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -46,23 +46,11 @@ export function bootId(): string {
   return bootIdRead;
 }
 
-/** The record beside the lock directory of that file, if there is a complete one. */
-export function readRecord(path: string): HolderRecord | undefined {
+/** The record beside the lock directory of that file, or what somebody has put there. */
+export function readRecord(path: string): Partial<HolderRecord> | null | undefined {
   try {
-    const file = disk.open(recordPath(path), READ);
-    try {
-      const stats = file.stat();
-      if (!stats.isFile() || stats.size > LARGEST_RECORD) throw new Error('it is something else');
-      const record: Partial<HolderRecord> = JSON.parse(readAll(file).toString());
-      const { pid, host, bootId, since, kernelLock, directory } = record;
-      const isWhole =
-        typeof pid === 'number' &&
-        [host, bootId, since, directory].every((member) => typeof member === 'string') &&
-        typeof kernelLock === 'boolean';
-      return isWhole ? (record as HolderRecord) : undefined;
-    } finally {
-      file.close();
-    }
+    const content = readSmall(recordPath(path), LARGEST_RECORD);
+    return content && JSON.parse(content.toString());
   } catch (error) {
     debug('no record of the holder of %s: %s', path, (error as Error).message);
     return undefined;

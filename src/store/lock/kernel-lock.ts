@@ -48,7 +48,9 @@ async function throughKoffi(): Promise<Locker> {
 }
 
 const BUSY = new Set(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
+/** The statuses of the flock program: somebody else has the lock, and flock(2) refuses the file. */
 const CONFLICT = 1;
+const REFUSED = 65;
 
 /**
  * The `flock` program of util-linux locks the descriptor that it inherits, and exits. The lock belongs to the open file,
@@ -60,7 +62,10 @@ const CONFLICT = 1;
 async function throughProgram(fd: number): Promise<boolean> {
   const { spawn } = await import('node:child_process');
   return new Promise((resolve, reject) => {
-    const child = spawn('flock', ['-x', '-n', '3'], { stdio: ['ignore', 'ignore', 'pipe', fd] });
+    const child = spawn('flock', ['-x', '-n', '3'], {
+      stdio: ['ignore', 'ignore', 'pipe', fd],
+      env: { ...process.env, LC_ALL: 'C' },
+    });
     let said = '';
     let failed: Error | undefined;
     child.stderr?.on('data', (chunk) => {
@@ -72,9 +77,15 @@ async function throughProgram(fd: number): Promise<boolean> {
     child.on('close', (status, killedBy) => {
       if (failed !== undefined) reject(failed);
       else if (status === 0 || status === CONFLICT) resolve(status === 0);
-      else if (killedBy === null)
-        reject(new KernelLockUnavailable(said.trim() || `the flock program exited with ${status}`));
-      else reject(Object.assign(new Error(`the flock program was killed by ${killedBy}`), { code: 'EINTR' }));
+      else {
+        const why = killedBy ? `was killed by ${killedBy}` : `exited with ${status} (${said.trim()})`;
+        const isRefused = status === REFUSED || said.includes('No locks available');
+        reject(
+          isRefused
+            ? new KernelLockUnavailable(`the flock program ${why}`)
+            : Object.assign(new Error(`the flock program ${why}`), { code: killedBy ? 'EINTR' : 'EIO' }),
+        );
+      }
     });
   });
 }

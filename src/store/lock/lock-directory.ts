@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import { sleep } from '../../async/sleep.js';
 import { debugOutput } from '../../observe/debug.js';
 import { codeOf, disk, ifThere, isDenied, type OpenFile } from '../file/disk.js';
+import type { LockContext } from '../lock-options.js';
 import { bootId, identity, lockDirectoryOf, readRecord, removeRecord, writeRecord } from './holder-record.js';
 
 const debug = debugOutput('storpool:lock');
@@ -13,18 +14,6 @@ export interface LockDirectory {
    */
   check(): Promise<void>;
   release(): Promise<void>;
-}
-
-/** The options of {@link tryLockDirectory}. */
-export interface LockDirectoryOptions {
-  /** The open file. */
-  file: OpenFile;
-  /** Milliseconds. */
-  stale: number;
-  /** Whether we have the kernel lock. */
-  kernelLock: boolean;
-  /** What the lock is for; for the record of the holder. */
-  purpose: string | undefined;
 }
 
 /** Something else is in the place of the lock directory. */
@@ -108,13 +97,16 @@ const markingFs = makeFs(MARK | 0o755);
  * Tries to make the lock directory of a file.
  *
  * @param path - the file's canonical path
+ * @param kernelLock - whether that is ours
  * @param abandoned - what this caller has seen there before
  * @returns `undefined` if somebody else has it
  * @throws {@link LockDirectoryObstructed}, or the error of making the directory
  */
 export async function tryLockDirectory(
   path: string,
-  { file, stale, kernelLock, purpose }: LockDirectoryOptions,
+  file: OpenFile,
+  kernelLock: boolean,
+  { options: { stale }, purpose }: LockContext,
   abandoned: AbandonedLock,
 ): Promise<LockDirectory | undefined> {
   const { lock } = await import('proper-lockfile');
@@ -136,7 +128,7 @@ export async function tryLockDirectory(
     });
 
   let unlock = await tryLock();
-  if (unlock === undefined && abandoned.isAbandoned({ stale, kernelLock })) {
+  if (unlock === undefined && abandoned.isAbandoned(stale, kernelLock)) {
     debug('%s was left behind, removing it', directory);
     ifThere(() => disk.rmdir(directory));
     unlock = await tryLock();
@@ -195,7 +187,7 @@ export class AbandonedLock {
   }
 
   /** @throws {@link LockDirectoryObstructed} */
-  isAbandoned({ stale, kernelLock }: Pick<LockDirectoryOptions, 'stale' | 'kernelLock'>): boolean {
+  isAbandoned(stale: number, kernelLock: boolean): boolean {
     const directory = lockDirectoryOf(this.#path);
     const stats = ifThere(() => disk.lstat(directory));
     if (stats === undefined) return false;

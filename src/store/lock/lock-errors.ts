@@ -28,18 +28,27 @@ function directoryHolder(path: string): string | undefined {
 /** `/proc/locks` has a line for each lock: number, FLOCK, ADVISORY, WRITE, process ID, device and inode, range. */
 function kernelHolder(path: string): string | undefined {
   try {
-    const { ino } = disk.stat(path);
+    const { dev, ino } = disk.stat(path);
     const held = disk
       .readSystemFile('/proc/locks')
       .split('\n')
-      .map((line) => /: FLOCK .* WRITE (\d+) [0-9a-f]+:[0-9a-f]+:(\d+) /u.exec(line));
-    const pid = held.find((match) => match?.[2] === String(ino))?.[1];
-    return pid && `the kernel lock belongs to process ${pid} (${processName(pid)})`;
+      .map((line) => /: FLOCK .* WRITE (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /u.exec(line))
+      .filter((match) => match?.[4] === String(ino));
+    // The device number is as stat(2) packs it; where a file system has many (btrfs), the one of the lock is another.
+    const exact = held.find((match) => dev === packed(`0x${match?.[2]}`, `0x${match?.[3]}`));
+    const pid = (exact ?? held[0])?.[1];
+    return (
+      pid &&
+      `the kernel lock ${exact ? 'belongs' : 'seems to belong'} to process ${pid} (${processName(pid)})`
+    );
   } catch {
     // Not every system has the file, and not every user may read it. The error is useful without this part.
     return undefined;
   }
 }
+
+const packed = (major: string, minor: string) =>
+  (BigInt(minor) & 0xffn) | (BigInt(major) << 8n) | ((BigInt(minor) & ~0xffn) << 12n);
 
 function processName(pid: string): string {
   try {

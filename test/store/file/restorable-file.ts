@@ -6,7 +6,10 @@ import { type Tamper, tamperWithDisk } from './tampered-disk.js';
 
 export class NotedDB extends QuietDB {
   note(): Promise<string | undefined> {
-    return this.withLock(() => this.restoredNote());
+    return this.withLock(async () => {
+      await this.loadShared();
+      return this.restoredNote;
+    });
   }
 }
 

@@ -40,6 +40,18 @@ describe('a write of ours that was interrupted', () => {
   );
 });
 
+test('a write of ours is still ours when its restore is interrupted, too', async () => {
+  interruptedWrite('{"a":1,"b":2}', '{"a"');
+  tamper(({ name, path: where }) => {
+    if (name === 'file.truncate' && where === fname) throw systemError('EIO');
+    return undefined;
+  });
+  await expect(db.get()).rejects.toMatchObject({ code: 'EIO' });
+  mend();
+  expect(await db.get()).toEqual({ a: 1, b: 2 });
+  expect(await db.note()).toBeUndefined();
+});
+
 describe('a write of another program that was interrupted', () => {
   beforeEach(async () => {
     await db.add('a', 1);
@@ -59,7 +71,7 @@ describe('a write of another program that was interrupted', () => {
     expect(await db.note()).toBe(note);
     await db.add('c', 3);
     const warned = expect.stringMatching(/may lack recent changes.*then remove .*db\.json\.restored/);
-    expect(db.warnings).toEqual([expect.stringContaining('may be lost'), warned, warned]);
+    expect(db.warnings).toEqual([expect.stringContaining('may be lost'), warned, warned, warned]);
   });
 
   test('keeps the whole entries that it has written, which are newer', async () => {
@@ -226,4 +238,33 @@ test('who was stopped while writing says that something may be overwritten', asy
   mend();
   expect(existsSync(directory)).toBe(false);
   expect(await db.get()).toEqual({ a: 1, b: 2 });
+});
+
+describe('a broken file', () => {
+  test.each([
+    [
+      'too large to be looked through',
+      Buffer.alloc(17_000_000, '[', 'latin1'),
+      /too large \(17000000 bytes\)/,
+    ],
+    [
+      'with a million escapes in a string',
+      Buffer.from(`{"a":"${'\\u12af'.repeat(1_000_000)}`),
+      /is not valid JSON/,
+    ],
+    [
+      'that begins with many NUL bytes',
+      Buffer.concat([Buffer.alloc(1_000_000), Buffer.from('x')]),
+      /column 1/,
+    ],
+  ])('%s is ECORRUPT, soon', async (_what, content, message) => {
+    writeFileSync(fname, content);
+    const start = performance.now();
+    await expect(db.get()).rejects.toMatchObject({
+      code: 'ECORRUPT',
+      message: expect.stringMatching(message),
+    });
+    expect(performance.now() - start).toBeLessThan(5000);
+    expect(readFileSync(fname).equals(content)).toBe(true);
+  });
 });

@@ -15,6 +15,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AttachDB } from '../../../src/index.js';
 import { disk, OpenFile } from '../../../src/store/file/disk.js';
 import { tryKernelLock } from '../../../src/store/lock/kernel-lock.js';
+import { describeHolder } from '../../../src/store/lock/lock-errors.js';
 import { systemError, tamperWithDisk } from '../file/tampered-disk.js';
 import { directory, fname, identityNow, leaveRecord, make, useLockedFile } from './locked-file.js';
 
@@ -72,6 +73,21 @@ describe('who holds the lock is named', () => {
     });
     await holder.close();
     expect(readdirSync(path())).toEqual(['db.json']);
+  });
+
+  test('by the kernel lock on this device, not on another with the same inode', () => {
+    const { dev, ino } = statSync(fname);
+    const hex = (number: number) => number.toString(16).padStart(2, '0');
+    const here = `${hex(dev >> 8)}:${hex(dev & 0xff)}`;
+    vi.spyOn(disk, 'readSystemFile').mockReturnValue(
+      ['fe:fe 11', `${here} 22`]
+        .map((line, nr) => {
+          const [device, pid] = line.split(' ');
+          return `${nr}: FLOCK  ADVISORY  WRITE ${pid} ${device}:${ino} 0 EOF`;
+        })
+        .join('\n'),
+    );
+    expect(describeHolder(fname)).toContain('the kernel lock belongs to process 22 ');
   });
 
   test('by the record of the lock directory', async () => {

@@ -75,6 +75,17 @@ describe('a file system that cannot lock', () => {
     await expect(locking).rejects.toThrow('No locks available');
   });
 
+  test.each([
+    ['an odd status', 'echo "flock: cannot fork" >&2; exit 71', /exited with 71 \(flock: cannot fork\)/],
+    ['the status of a program that cannot be loaded', 'exit 127', /exited with 127/],
+  ])('%s is an error, not a reason to go on without the lock', async (_what, text, message) => {
+    program(text);
+    const { tryKernelLock, KernelLockUnavailable } = await load();
+    const error = await tryKernelLock((await opened()).fd).catch((reason) => reason);
+    expect(error).not.toBeInstanceOf(KernelLockUnavailable);
+    expect(error).toMatchObject({ code: 'EIO', message: expect.stringMatching(message) });
+  });
+
   test('a flock program that somebody killed is another matter', async () => {
     program('kill -TERM $$');
     const { tryKernelLock } = await load();

@@ -161,7 +161,7 @@ async function judge({ before, after, isOld, isPythonNext }, { file, said }, che
   if (said?.ok === false) {
     const { name, code, message } = said;
     check(name === 'SPLockedFileError' && message.includes(file), `the error is ${name} ${code} ${message}`);
-    if (message.includes('the old content stands')) check(isBefore, `it says: ${message}`);
+    if (message.includes('it still has the old content')) check(isBefore, `it says: ${message}`);
     else if (!/the new content/iu.test(message))
       check(/nothing was changed|Cannot lock|is restored at the next access/u.test(message), message);
   }

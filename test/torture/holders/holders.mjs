@@ -1,6 +1,7 @@
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';
 import * as blocked from './blocked.mjs';
+import * as clock from './clock.mjs';
 import * as killed from './killed.mjs';
 import * as leftover from './leftover.mjs';
 import * as stopped from './stopped.mjs';
@@ -9,7 +10,7 @@ import * as stopped from './stopped.mjs';
 const FIRST = [killed.killedWithKernelLock];
 const SCENES = [
   ...FIRST,
-  ...Object.values({ ...blocked, ...stopped, ...killed, ...leftover }).filter(
+  ...Object.values({ ...blocked, ...stopped, ...killed, ...leftover, ...clock }).filter(
     (play) => !FIRST.includes(play),
   ),
 ];

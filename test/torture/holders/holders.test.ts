@@ -8,7 +8,7 @@ describe.concurrent.each(LOCKERS)('holders that block, stop and die, locking thr
     async () => {
       const short = { block: 12_500, timeout: 20_000, rounds: 3, within: 1000, together: 8 };
       const { figures } = await torture('holders', { ...short, locker });
-      expect(Object.keys(figures)).toHaveLength(15);
+      expect(Object.keys(figures)).toHaveLength(17);
     },
     TIMEOUT,
   );

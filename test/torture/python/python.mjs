@@ -1,13 +1,16 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { AttachDB, SPLockedJSONDB } from '../../../dist/index.js';
+import { Actor } from '../../lib/actor.mjs';
 import { closed, start } from '../../lib/children.mjs';
 import { rounded } from '../../lib/stats.mjs';
 import { makeWorkspace } from '../../lib/workspace.mjs';
 import { program } from '../lib/program.mjs';
 
 const SERVICE = fileURLToPath(new URL('./service.py', import.meta.url));
+const LOCKING_ACTOR = fileURLToPath(new URL('../lib/locking-actor.mjs', import.meta.url));
 class QuietDB extends SPLockedJSONDB {
   warnings = [];
 
@@ -24,6 +27,8 @@ const SCENES = [
   directoryAlone,
   deadPlainUser,
   busyProcess,
+  busyProcesses,
+  busyServices,
   strangeFiles,
 ];
 
@@ -37,6 +42,8 @@ nobody waits too long.`,
       changes: { default: 500, help: 'how many changes a service makes' },
       rounds: { default: 20, help: 'how often a service is killed' },
       seconds: { default: 10, help: 'how long a process is busy' },
+      others: { default: 3, help: 'how many processes of each kind are busy at the same time' },
+      crowd: { default: 8000, help: 'ms that anybody waits at the worst beside them' },
       worst: { default: 3000, help: 'ms that a service waits at the worst' },
       only: { default: '', help: `one scene: ${SCENES.map(({ name }) => name).join(', ')}` },
     },
@@ -124,12 +131,13 @@ async function careAfterOldCopy(file, _options, check) {
     detachRetries: 1,
     detachRetryDelay: 1,
   });
+  await db.add('own', { volume: 'os--own', rights: 2 });
   await db.add('given-up', { volume: 'os--given-up', rights: 2 });
   const gaveUp = JSON.parse(readFileSync(file, 'utf8'));
   delete gaveUp['given-up'];
   writeFileSync(file, JSON.stringify(gaveUp));
   await service(file, 'die', 'empty', 'dying');
-  await db.add('own', { volume: 'os--own', rights: 2 });
+  // Restores the file itself, and must know that before it plans.
   await db.sync('own');
   const volumes = sent.map(({ volume }) => volume);
   check(!volumes.includes('os--given-up'), 'a volume that had been given up is attached');
@@ -227,6 +235,51 @@ async function busyProcess(file, { seconds, worst }, check) {
     };
   }
   return figures;
+}
+
+/** Several processes that do nothing but change the file: each leaves gaps, and the others may fill them. */
+async function busyProcesses(file, { seconds, others, crowd }, check) {
+  const settings = JSON.stringify({ file, lock: {} });
+  const actors = await Promise.all(
+    Array.from({ length: others }, () => Actor.start(process.execPath, [LOCKING_ACTOR, settings])),
+  );
+  for (const actor of actors) actor.ask('changeForEver').catch(() => undefined);
+  const polls = await Promise.all(Array.from({ length: others }, () => service(file, 'poll', seconds)));
+  for (const actor of actors) await actor.kill();
+  const longest = Math.max(...polls.map((poll) => poll.longest));
+  const gaveUp = polls.reduce((sum, poll) => sum + poll.gaveUp, 0);
+  check(gaveUp === 0 && longest < crowd, `a service waited ${rounded(longest)} ms, gave up ${gaveUp} times`);
+  return {
+    'a service waited at the worst ms': rounded(longest),
+    taken: polls.map(({ taken }) => taken).join(' '),
+  };
+}
+
+/** The other way round. */
+async function busyServices(file, { seconds, others, crowd }, check) {
+  let isDone = false;
+  const working = Promise.all(Array.from({ length: others }, () => service(file, 'busy', seconds))).finally(
+    () => {
+      isDone = true;
+    },
+  );
+  const db = new QuietDB(file);
+  const waits = [];
+  let gaveUp = 0;
+  for (let nr = 0; !isDone; nr++) {
+    const begin = performance.now();
+    await db.add(`node${nr % 50}`, { volume: 'os--n', rights: nr % 2 }).catch(() => gaveUp++);
+    waits.push(performance.now() - begin);
+    await sleep(100);
+  }
+  const made = (await working).map((busy) => busy.made);
+  const longest = Math.max(...waits);
+  check(gaveUp === 0 && longest < crowd, `ours waited ${rounded(longest)} ms, and gave up ${gaveUp} times`);
+  return {
+    'ours waited at the worst ms': rounded(longest),
+    taken: waits.length,
+    'by the services': made.join(' '),
+  };
 }
 
 /** Pipes, links and endless files in the places of ours hold nobody up. */

@@ -3,6 +3,8 @@
 Usage: service.py FILE COMMAND [ARGUMENTS]
   add COUNT KEY        makes so many changes, one after the other
   die HOW KEY          one more change, killed after truncating (HOW is empty) or in the middle of writing (half)
+  busy SECONDS         makes one change after the other, without a pause
+  work KEY             changes until it is killed, with short pauses; says what it has acknowledged, and when
   poll SECONDS         takes the lock again and again, with a pause of 0.1 s
 Prints what it met as one line of JSON.
 """
@@ -10,6 +12,7 @@ Prints what it met as one line of JSON.
 import fcntl
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -80,12 +83,40 @@ def poll(path, seconds):
     return {"longest": longest * 1000, "taken": taken, "gaveUp": gave_up}
 
 
+def busy(path, seconds):
+    """How many changes it made; whoever else wants the lock has to find it free in between."""
+    end = time.monotonic() + seconds
+    made = 0
+    while time.monotonic() < end:
+        made += add(path, 1, f"busy{os.getpid()}-{made % 50}-")["done"]
+    return {"made": made}
+
+
+def work(path, key):
+    """Never returns."""
+    number = 0
+    while True:
+        try:
+            done = add(path, 1, f"{key}-{number}-")["done"]
+        except json.JSONDecodeError:
+            # Torn by somebody who was killed: only a Node.js process can mend it.
+            done = 0
+        if done:
+            print(json.dumps({"at": time.monotonic() * 1000, "added": f"{key}-{number}-0"}), flush=True)
+        number += 1
+        time.sleep(random.random() * 0.03)
+
+
 def main():
     path, command, *rest = sys.argv[1:]
     if command == "add":
         result = add(path, int(rest[0]), rest[1])
     elif command == "die":
         result = die(path, *rest)
+    elif command == "work":
+        result = work(path, *rest)
+    elif command == "busy":
+        result = busy(path, float(rest[0]))
     else:
         result = poll(path, float(rest[0]))
     print(json.dumps(result))

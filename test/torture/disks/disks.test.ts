@@ -1,0 +1,12 @@
+import { expect, test } from 'vitest';
+import { TIMEOUT, torture } from '../lib/torture.js';
+
+test(
+  'without birth times, on a full disk and on one that becomes read-only nothing is lost or taken away',
+  async (context) => {
+    const { skipped, figures } = await torture('disks', { rounds: 8 });
+    if (skipped) context.skip(skipped);
+    expect(Object.keys(figures)).toHaveLength(4);
+  },
+  TIMEOUT,
+);
