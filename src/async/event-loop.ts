@@ -4,5 +4,16 @@ import { setImmediate, setTimeout } from 'node:timers';
 /** Lets timers and other I/O run first. */
 export const yieldToEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
 
+let waits = 0;
+
 /** Calls back after `ms` milliseconds, even if a test has replaced the timers. */
-export const afterRealTime = (ms: number, callback: () => void) => setTimeout(callback, ms);
+export function afterRealTime(ms: number, callback: () => void): NodeJS.Timeout {
+  waits++;
+  return setTimeout(() => {
+    waits--;
+    callback();
+  }, ms);
+}
+
+/** Whether such a callback is still to come. */
+export const isRealTimeAwaited = (): boolean => waits > 0;

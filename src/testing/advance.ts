@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers';
+import { isRealTimeAwaited } from '../async/event-loop.js';
 
 /** Work of the file system and of name servers ends by itself, however slow the disk is. */
 const ENDS_BY_ITSELF = /^(?:FSReq|GetAddrInfo)/u;
@@ -50,7 +51,7 @@ class RealIo {
     this.#unchanged = open === this.#open ? this.#unchanged + 1 : 0;
     this.#open = open;
     this.#idle = this.#unchanged > IDLE_AFTER ? open : Math.min(this.#idle, open);
-    return open > this.#idle || active.some((kind) => ENDS_BY_ITSELF.test(kind));
+    return open > this.#idle || active.some((kind) => ENDS_BY_ITSELF.test(kind)) || isRealTimeAwaited();
   }
 }
 

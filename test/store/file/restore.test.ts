@@ -264,7 +264,7 @@ describe('a broken file', () => {
       code: 'ECORRUPT',
       message: expect.stringMatching(message),
     });
-    expect(performance.now() - start).toBeLessThan(5000);
+    expect(performance.now() - start).toBeLessThan(20_000);
     expect(readFileSync(fname).equals(content)).toBe(true);
   });
 });

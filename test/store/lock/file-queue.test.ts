@@ -4,12 +4,6 @@ import { FileQueue, pauseAfter } from '../../../src/store/lock/file-queue.js';
 
 /** The pauses that were made; they take no time here. */
 const pauses: number[] = [];
-vi.mock('../../../src/async/event-loop.js', () => ({
-  afterRealTime(ms: number, callback: () => void): void {
-    pauses.push(ms);
-    callback();
-  },
-}));
 
 const forEver = new AbortController().signal;
 /** Milliseconds of the host's clock; not in the pause that all have in common. */
@@ -22,7 +16,8 @@ beforeEach(() => {
   pauses.length = 0;
   vi.spyOn(eventLoop, 'afterRealTime').mockImplementation((ms, callback) => {
     pauses.push(ms);
-    return setTimeout(callback, 0);
+    callback();
+    return setTimeout(() => undefined, 0);
   });
 });
 afterEach(() => {

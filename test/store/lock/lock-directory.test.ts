@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -186,7 +187,7 @@ describe('a lock directory that is taken from its holder', () => {
     await db.withLock(async () => {
       await db.add('a', 1);
       takeOver();
-      setTimeout(() => rmdirSync(directory), 50);
+      setTimeout(() => rmSync(directory, { recursive: true, force: true }), 50);
       await db.add('b', 2);
     });
     expect(readFileSync(fname, 'utf8')).toBe('{"a":1,"b":2}');
@@ -200,7 +201,7 @@ describe('a lock directory that is taken from its holder', () => {
         await db.add('a', 1);
         takeOver();
         writeFileSync(fname, '{"theirs":1}');
-        setTimeout(() => rmdirSync(directory), 50);
+        setTimeout(() => rmSync(directory, { recursive: true, force: true }), 50);
         await db.add('b', 2);
       }),
     ).rejects.toMatchObject({
@@ -252,7 +253,7 @@ describe('a lock directory that is taken from its holder', () => {
         taken = true;
         takeOver();
         writeFileSync(fname, '{"theirs":1}');
-        setTimeout(() => rmdirSync(directory), 50);
+        setTimeout(() => rmSync(directory, { recursive: true, force: true }), 50);
       }
       return undefined;
     });

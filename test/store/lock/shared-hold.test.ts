@@ -1,6 +1,6 @@
 // Calls of one object that wait for the lock at the same time share one hold of it.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedJSONDB, type WithLockOptions } from '../../../src/index.js';
 import { heldByAnother } from '../../lib/held-by-another.js';
@@ -200,11 +200,11 @@ test('when the lock is lost in one of them, those who are left get one of their 
     slow.shared(async () => {
       await slow.get();
       // As plain proper-lockfile does with a directory that it takes for stale.
-      rmdirSync(directory);
+      rmSync(directory, { recursive: true });
       mkdirSync(path('between'));
       mkdirSync(directory);
       writeFileSync(fname, '{"theirs":1}');
-      setTimeout(() => rmdirSync(directory), 50);
+      setTimeout(() => rmSync(directory, { recursive: true, force: true }), 50);
       await slow.check();
     }),
     slow.shared(() => slow.get()),
