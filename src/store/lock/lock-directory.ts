@@ -54,6 +54,8 @@ function isOurs(directory: string, { ino, birthtimeNs, mtimeMs }: fs.BigIntStats
   return (birthtimeNs !== 0n && birthtimeNs === ours.birthtimeNs) || isOurTime;
 }
 
+/** `ENOENT`: who does not know us, and whose clock is ahead, has removed it before it was ready. */
+const isTaken = (error: unknown) => ['ELOCKED', 'ENOENT'].includes(codeOf(error) ?? '');
 const isObstacle = (error: unknown) => ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
 
 type Done<T = void> = (error: NodeJS.ErrnoException | null, result?: T) => void;
@@ -123,7 +125,7 @@ export async function tryLockDirectory(
         lost = error;
       },
     }).catch((error: unknown) => {
-      if (codeOf(error) === 'ELOCKED') return undefined;
+      if (isTaken(error)) return undefined;
       throw isObstacle(error) ? new LockDirectoryObstructed((error as Error).message) : error;
     });
 
@@ -152,7 +154,10 @@ export async function tryLockDirectory(
     owned.set(directory, { ...stats, mtimeMs: Number(stats.mtimeMs) });
     writeRecord(path, file, { directory: identity(stats), kernelLock, purpose });
   } catch (error) {
+    // Whatever is there by now is not ours to remove.
+    if (isTaken(error)) owned.set(directory, { ino: 0n, birthtimeNs: 0n, mtimeMs: 0 });
     await release();
+    if (isTaken(error)) return undefined;
     throw error;
   }
   return {

@@ -157,6 +157,18 @@ test.each([
   expect(await make().get()).toEqual({});
 });
 
+test('one that is removed before it is ready is made again', async () => {
+  let removed = 0;
+  mend = tamperWithDisk(({ name, path: where }) => {
+    if (name === 'stat' && where === directory && removed++ < 2) rmdirSync(directory);
+    return undefined;
+  });
+  const db = make({ kernelLock: 'off' });
+  await db.add('a', 1);
+  expect(removed).toBeGreaterThan(2);
+  expect(readFileSync(fname, 'utf8')).toBe('{"a":1}');
+});
+
 describe('a lock directory that is taken from its holder', () => {
   const takeOver = () => {
     rmdirSync(directory);
