@@ -44,7 +44,7 @@ function greeting({ SP_OURID, ...environment }: Record<string, string>): string 
 
 curl -H ${quote(`Authorization: Storpool v1:${environment['SP_AUTH_TOKEN']}`)} http://${address}/ctrl/1.0/VolumesList
 
-Lead a program to it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
+Point a program at it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
 
 ${exports.join('\n')}
 
