@@ -24,6 +24,7 @@ export async function doctor(options: Options, terminal: Terminal): Promise<numb
         await apply();
         fixed.push(what);
       }
+      print('Done. The host now:\n\n');
       found = await examine(options, terminal);
       print(render(found, terminal));
     }

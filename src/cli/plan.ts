@@ -56,5 +56,6 @@ export function inWords(report: PlanReport, asked?: string): string[] {
     );
   } else if (asked !== undefined) lines.push(`Leave ${asked} alone: it is not attached to this host.`);
   if (lines.length === 0) lines.push('Nothing to do.');
-  return [...lines, `${alreadyAttached.length} attached already, with the rights that are wanted.`];
+  const count = alreadyAttached.length;
+  return count === 0 ? lines : [...lines, `${count} attached already, with the rights that are wanted.`];
 }

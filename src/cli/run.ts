@@ -25,7 +25,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (terminal.signal.aborted) return 130;
     terminal.writeError(`storpool-attachdb: ${harmless((error as Error).message)}\n`);
     if (!(error instanceof UsageError)) return 3;
-    terminal.writeError('"storpool-attachdb --help" lists the commands and their options\n');
+    const help = isCommand(command) ? `${command} --help` : '--help';
+    terminal.writeError(`"storpool-attachdb ${help}" says more\n`);
     return 2;
   }
 }

@@ -14,7 +14,8 @@ const HOST = `
 `;
 
 const EXIT = `
-Exit status: 0 all is well, 1 there are findings, 2 wrong usage, 3 it failed.`;
+Exit status: 0 all is well, 1 there are findings, 2 wrong usage, 3 it failed, 130 Ctrl-C.`;
+const PLAN_EXIT = EXIT.replace('0 all is well, 1 there are findings', '0 the plan is shown');
 
 export const PROGRAM_HELP = `See and mend the attachment cache of a StorPool host.
 
@@ -58,14 +59,14 @@ ${EXIT}`,
 Examples:
   storpool-attachdb plan
   storpool-attachdb plan 7f6c --detach os--volume-7f6c
-${EXIT}`,
+${PLAN_EXIT}`,
   fake: `A fake StorPool management service on this host, until Ctrl-C ends it.
 
   storpool-attachdb fake [options]
 
   --port N           the port; default: a free one
-  --volumes A,B      the volumes in the beginning; default: os--volume-1,os--volume-2
-  --snapshots A,B    the snapshots in the beginning; default: os--volsnap-1--req-1
+  --volumes A,B      the initial volumes; default: os--volume-1,os--volume-2
+  --snapshots A,B    the initial snapshots; default: os--volsnap-1--req-1
   --templates A,B    the templates; default: hybrid
   --client-id N      the client ID of the host under test; default: 1
   --token STRING     the only token that is let in; default: 1234567890
@@ -119,6 +120,7 @@ export function parseOptions(command: CommandName, args: string[]): Options {
       throw new UsageError('--set takes KEY=VALUE');
     return { ...values, request: positionals[0] };
   } catch (error) {
-    throw error instanceof TypeError ? new UsageError(error.message) : error;
+    // The rest is advice on positional arguments.
+    throw error instanceof TypeError ? new UsageError(error.message.split('. ')[0]) : error;
   }
 }
