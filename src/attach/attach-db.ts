@@ -37,7 +37,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
-  /** @throws TypeError when the logger is missing or an option is invalid. */
+  /** @throws TypeError when the logger is missing or an option is invalid; {@link SPLockedFileError} `EINVAL` for an option of the lock. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#options = checkOptions(options);
@@ -133,9 +133,10 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * Adds a request to the cache, attaches its volume to this host and waits for the device. It leaves other cached
    * requests alone.
    *
-   * It holds the lock for the cache and the cluster, but not while it waits. After any error, `detach(reqId)` undoes
-   * what it has done. If the request was cached before the call, it undoes that too: then somebody may be using the
-   * volume, and only a repeated `attach()` is safe.
+   * It holds the lock for the cache and the cluster, but not while it waits. After `ENOVOLUME`, nothing is
+   * left to undo. After any other error, `detach(reqId)` undoes what it has done. If the request was cached before the
+   * call, `detach(reqId)` also undoes the earlier call: then somebody may be using the volume, and only a repeated
+   * `attach()` is safe.
    *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
    *
@@ -182,7 +183,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
    * last attempt is forced. After an error, the request is still in the cache.
    *
-   * Calls for the same request must not overlap: `detach()` takes back an `attach()` that comes during its pauses.
+   * Calls for the same request must not overlap: `detach()` undoes an `attach()` that comes during its pauses.
    *
    * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
    * reference had before 3.0.

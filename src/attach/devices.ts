@@ -69,7 +69,7 @@ class DirectoryPoll {
 const polls = new Map<string, DirectoryPoll>();
 
 /**
- * Waits until all devices are in the directory, or the timeout is over.
+ * Waits until all devices are in the directory, or the timeout expires.
  *
  * @returns the names of the devices that are there
  * @throws the signal's reason when it is aborted

@@ -21,7 +21,7 @@ export interface Named {
 }
 
 /**
- * The calls that {@link AttachDB} makes, which a test has to mock.
+ * The calls that {@link AttachDB} makes; a mock needs those that are not optional.
  *
  * Without `volumeList` or `snapshotList`, the whole lists are read instead.
  */

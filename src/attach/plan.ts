@@ -34,7 +34,7 @@ export interface DetachPlan {
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The IDs of the other requests that need it. If there are any, it is not detached by force. */
+  /** The IDs of the other requests that need it. If there are any, it is not detached by force, except with `forceShared`. */
   neededBy: string[];
 }
 

@@ -10,7 +10,7 @@ export interface AttachRequestFields {
   volume: string;
   /** 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The request ID again. Default: the request ID. The Python services need it in each entry. */
+  /** The request ID; filled in if it is missing. The Python services need it in each entry. */
   id?: string;
   /** Who made the request. Default: `storpool-spopenstack`. */
   type?: string;

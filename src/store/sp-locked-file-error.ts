@@ -1,7 +1,7 @@
 /**
  * What went wrong with the locked file: someone else kept it locked (`ELOCKED`), our own lock was lost
- * (`ECOMPROMISED`), its content is invalid (`ECORRUPT`), or the system's code, for example `ENOENT` or
- * `EACCES`.
+ * (`ECOMPROMISED`), its content is invalid (`ECORRUPT`), it is too large (`EFBIG`), the kernel lock is not available
+ * (`ENOTSUP`), an option of the lock is invalid (`EINVAL`), or the system's code, for example `ENOENT` or `EACCES`.
  */
 export type SPLockedFileErrorCode = 'ELOCKED' | 'ECOMPROMISED' | 'ECORRUPT' | (string & {});
 

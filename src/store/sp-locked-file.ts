@@ -117,7 +117,7 @@ export class SPLockedFile {
   /**
    * Whether the content of the file differs from what this object last read or wrote.
    *
-   * Reference: `changed()`, which compares time and size; two writes within one clock tick escape that.
+   * Reference: `changed()`, which compares time and size; it misses the second of two writes within one tick of the clock.
    */
   changed(options?: WithLockOptions): Promise<boolean> {
     return this.#withFile(async (lock) => {

@@ -37,7 +37,7 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
 }
 
 /**
- * A StorPool management service for tests: a real HTTP server on a free loopback port of this process.
+ * A StorPool management service for tests: a real HTTP server of this process, on a loopback port (a free one by default).
  *
  * ```ts
  * await using fake = await FakeStorPool.start({ volumes: ['os--volume-1'] });

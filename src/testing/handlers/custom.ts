@@ -28,7 +28,7 @@ export class CustomHandlers {
   set(path: string, handler: FakeHandler): void {
     if (typeof path !== 'string' || !PATH.test(path) || path.startsWith('ctrl/')) {
       throw new TypeError(
-        `${JSON.stringify(path)} is not the path of a call: give what follows /ctrl/1.0/, for example "VolumesSpace"`,
+        `${JSON.stringify(path)} is not the path of a call: give what follows /ctrl/1.0/, for example "VolumeRebase/NAME"`,
       );
     }
     if (typeof handler !== 'function') throw new TypeError(`The handler for ${path} is not a function`);
