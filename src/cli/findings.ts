@@ -83,8 +83,10 @@ export async function examinePlace(
     const groupadd = `Create the group (groupadd -g ${gid} spopenstack)`;
     add(`: this host has no group ${gid}`, `${groupadd}, or give the file to the group of the services`);
   }
-  if ((mode & (bits << 3)) !== bits << 3) add(': its group may not write it', `chmod g+${letters} ${path}`);
-  else if (denied !== undefined) {
+  if ((mode & (bits << 3)) !== bits << 3) {
+    const chgrp = gid === 0 ? `; chgrp spopenstack ${path}` : '';
+    add(': its group may not write it', `chmod g+${letters} ${path}${chgrp}`);
+  } else if (denied !== undefined) {
     const remedy = process.getgroups?.().includes(gid)
       ? 'Is the file system mounted read-only, or is there an access list (getfacl)?'
       : `usermod -aG ${group} ${me}, and start the service again; or chgrp the file`;
