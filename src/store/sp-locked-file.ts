@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { copyOf, examine, formatContent } from './file/content.js';
+import { checkDepth, copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
 import { lockTimedOut, withFileLock } from './lock/acquire.js';
@@ -148,6 +148,7 @@ export class SPLockedFile {
    */
   async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
     const bytes = formatContent(value);
+    checkDepth(value, `The content of ${this.fname}`);
     await this.#withFile(async (lock) => {
       const old = await this.#read(lock);
       if (examine(old, this.fname).state === 'whole') await this.#write(lock, bytes);

@@ -1,4 +1,4 @@
-import { copyOf, corrupt, toJson } from './file/content.js';
+import { checkDepth, copyOf, corrupt, toJson } from './file/content.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
 /** @returns whether it made a difference */
@@ -40,7 +40,9 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    */
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
     // A copy, because the caller may change the value.
-    const copy = JSON.parse(toJson(value, `the value of ${key}`)) as V;
+    const text = toJson(value, `the value of ${key}`);
+    checkDepth(value, `The value of ${key}`);
+    const copy = JSON.parse(text) as V;
     await this.#change((data) => {
       data.set(key, copy);
       return true;

@@ -101,6 +101,22 @@ export function toJson(value: unknown, what: string): string {
   throw new TypeError(`JSON cannot hold ${what}`);
 }
 
+/** A parser of Python fails at about 1,000 levels of lists and objects. */
+const DEEPEST = 500;
+
+/**
+ * @param what - for the message
+ * @throws TypeError for what Python services could not read
+ */
+export function checkDepth(value: unknown, what: string): void {
+  if (isDeeper(value, DEEPEST)) throw new TypeError(`${what} is nested deeper than ${DEEPEST} levels`);
+}
+
+const isDeeper = (value: unknown, levels: number): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  (levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1)));
+
 /** @throws {@link SPLockedFileError} `ECORRUPT` for content that can be parsed, but not copied. */
 export function copyOf<T>(content: T, fname: string): T {
   try {
