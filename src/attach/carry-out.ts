@@ -273,5 +273,5 @@ async function tryDetach(
 
 const warnForced = (log: Logger, volume: string, reqId: string) =>
   log.warn(
-    `${volume} is detached by force for request ${reqId}, because it stayed open: data that was not written yet is lost`,
+    `${volume} is detached by force for request ${reqId}, because no attempt was left: data that a program had not written yet is lost`,
   );

@@ -76,7 +76,7 @@ export interface Detached {
   volume: string | null;
   /**
    * - `detached`: the volume is detached.
-   * - `forced`: the volume is detached by force, because it stayed open.
+   * - `forced`: the volume is detached by force, because no attempt was left.
    * - `shared`: the volume stays attached, because other cached requests need it.
    * - `notAttached`: the volume was not attached to this host, or its name lacks the prefix.
    * - `unknownRequest`: the request is not in the cache, and nothing was done.
