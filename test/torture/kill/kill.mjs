@@ -36,6 +36,9 @@ was acknowledged and none that was not begun, and how long the next process wait
   },
 );
 
+/** So many aimed kills more, at most, until one of them has torn the file: on a busy machine they come late. */
+const MORE = 50;
+
 async function tortureFile(file, entries, kills, options, report) {
   const state = seed(entries);
   writeFileSync(file, JSON.stringify(state));
@@ -48,13 +51,14 @@ async function tortureFile(file, entries, kills, options, report) {
   let next = 0;
   let spare = new KillableWriter(file, entries, options);
 
-  for (let kill = 1; kill <= kills; kill++) {
+  const isEnough = () => options.aimed === 0 || found.torn > 0;
+  for (let kill = 1; kill <= kills || (kill <= kills + MORE && !isEnough()); kill++) {
     const writer = spare;
     await writer.go(next);
     // The next one starts up meanwhile, which takes longer than all the rest.
     spare = new KillableWriter(file, entries, options);
 
-    const aimed = Math.random() < options.aimed;
+    const aimed = kill > kills || Math.random() < options.aimed;
     if (aimed) {
       found.aimed++;
       whenTorn(file, shortest, 1000, writer.kill);
@@ -125,10 +129,7 @@ async function tortureFile(file, entries, kills, options, report) {
   const name = `${entries} entries`;
   if (kills > 0) {
     report.check(found.leftover > 0, `${name}: no kill ever hit a holder, so nothing is proved`);
-    report.check(
-      options.aimed === 0 || found.torn > 0,
-      `${name}: no kill ever tore the file, so nothing is proved`,
-    );
+    report.check(isEnough(), `${name}: no kill ever tore the file, so nothing is proved`);
   }
   const median = quantile(waits, 0.5);
   report.check(median <= options.within, `${name}: the median wait is ${median} ms`);
