@@ -107,7 +107,10 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
   const wanted = wantedVolumes(call.careful ? kept.filter(([id]) => id === call.reqId) : kept);
   const isAttached = attachedAmong(ours);
   const own = requests.get(call.reqId);
-  const target = attachmentOf(call.detached, own?.volume === call.detached && Boolean(own?.volsnap), ours);
+  const isSnapshot = own?.volume === call.detached && Boolean(own?.volsnap);
+  // As in the reference, the name decides where nothing else does.
+  const target =
+    attachmentOf(call.detached, isSnapshot, ours) ?? attachmentOf(call.detached, !isSnapshot, ours);
   return {
     missing: wanted.filter((one) => !isAttached(one)),
     alreadyAttached: wanted.filter(isAttached),
@@ -172,23 +175,26 @@ export const isOurs =
   ({ volume, client }: AttachmentState) =>
     Number(client) === clientId && volume.startsWith(prefix);
 
-/** Whether this host has a volume with at least the rights that are wanted. @internal */
+/** Whether an attachment is that of a volume, or of a snapshot of the same name. A mock may leave that out. */
+const isOfKind = ({ snapshot }: Partial<AttachmentState>, wanted: boolean) =>
+  snapshot === undefined || snapshot === wanted;
+
+/** Whether this host has a volume or snapshot with at least the rights that are wanted. @internal */
 export function attachedAmong(ours: readonly AttachmentState[]) {
-  const namesOf = (some: readonly AttachmentState[]) => new Set(some.map(({ volume }) => volume));
-  const [attached, writable] = [namesOf(ours), namesOf(ours.filter(({ rights }) => rights === 'rw'))];
-  return ({ volume, rights }: Pick<WantedVolume, 'volume' | 'rights'>) =>
-    (rights === 1 ? attached : writable).has(volume);
+  const byName = new Map<string, AttachmentState[]>();
+  for (const one of ours) byName.set(one.volume, [...(byName.get(one.volume) ?? []), one]);
+  return ({ volume, snapshot, rights }: Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'>) =>
+    (byName.get(volume) ?? []).some(
+      (one) => isOfKind(one, snapshot) && (rights === 1 || one.rights === 'rw'),
+    );
 }
 
-/** The attachment of that name; where a volume and a snapshot share it, the one that is asked for. @internal */
-export function attachmentOf(
+/** The attachment of that volume, or of that snapshot. @internal */
+export const attachmentOf = (
   name: string | null,
   snapshot: boolean,
   ours: readonly AttachmentState[],
-): AttachmentState | undefined {
-  const named = ours.filter(({ volume }) => volume === name);
-  return named.find((one) => Boolean(one.snapshot) === snapshot) ?? named[0];
-}
+): AttachmentState | undefined => ours.find((one) => one.volume === name && isOfKind(one, snapshot));
 
 /** What one request wants. @internal */
 export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachRequest): WantedVolume => ({

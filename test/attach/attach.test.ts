@@ -259,3 +259,14 @@ test('a device that vanished of a volume that was attached before: nobody is tol
     message: expect.stringMatching(/It was attached before this call, so it may be in use$/),
   });
 });
+
+test('a volume that is attached is not taken for the snapshot of the same name', async () => {
+  const api = workingApi(['os--v'], [attachment('os--v')]);
+  api.snapshotList.mockResolvedValue([{ name: 'os--v' }]);
+  device('os--v');
+  const db = make({ api });
+  expect(await db.attach('a', request('os--v', { volsnap: true, rights: 1 }))).toMatchObject({
+    alreadyAttached: false,
+  });
+  expect(api.volumesReassign.mock.calls).toEqual([[[{ snapshot: 'os--v', ro: [1] }]]]);
+});

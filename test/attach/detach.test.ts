@@ -25,6 +25,17 @@ test('a snapshot', async () => {
 });
 
 test.each([false, true])(
+  'never the object of the other kind with that name (volsnap: %s)',
+  async (volsnap) => {
+    writeCache({ a: request('os--v', { volsnap, rights: 1 }) });
+    const api = workingApi([], [attachment('os--v', { snapshot: !volsnap })]);
+    expect(await make({ api }).detach('a')).toMatchObject({ outcome: 'notAttached' });
+    expect(api.volumesReassign).not.toHaveBeenCalled();
+    expect(cache()).toEqual({});
+  },
+);
+
+test.each([false, true])(
   'of a volume and a snapshot of one name, that of the request (volsnap: %s)',
   async (volsnap) => {
     const both = [attachment('os--v'), attachment('os--v', { snapshot: true, rights: 'ro' })];
