@@ -5,8 +5,8 @@ import { writeAll } from './in-place.js';
 const debug = debugOutput('storpool:lock');
 
 /**
- * Makes a file with the owner, group and mode of another, as far as this user may set them, whatever the umask is. The
- * mode comes last, so that no other group ever has access.
+ * Makes a file with the owner, group and mode of another, as far as this user may set them, whatever the umask is. No
+ * other group ever has access.
  */
 export function createLike(file: OpenFile, path: string): OpenFile {
   const made = disk.open(path, CREATE, 0o600);
@@ -25,7 +25,7 @@ export function createLike(file: OpenFile, path: string): OpenFile {
         }
       }
     }
-    made.chmod(Number(mode) & 0o777);
+    made.chmod(Number(mode) & (made.stat().gid === gid ? 0o777 : 0o707));
     return made;
   } catch (error) {
     made.close();

@@ -113,7 +113,8 @@ export const errnoName = (errno: number): string =>
 
 /** The system's code of an error, for example `ENOENT`. */
 export function codeOf(error: unknown): string | undefined {
-  const { code, errno } = error as NodeJS.ErrnoException;
+  // Somebody may have thrown `null`.
+  const { code, errno } = (error ?? {}) as NodeJS.ErrnoException;
   return code?.startsWith?.('Unknown system error') ? errnoName(-Number(errno)) : code;
 }
 

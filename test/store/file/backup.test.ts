@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmdirSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -222,3 +223,17 @@ describe('a copy', () => {
     await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
   });
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'a copy that cannot get the group of the file gives no other group access',
+  async () => {
+    chmodSync(fname, 0o664);
+    tamper(({ name }) => {
+      if (name === 'file.chown') throw systemError('EPERM');
+      return undefined;
+    });
+    chownSync(fname, 0, 12_345);
+    await db.add('a', 1);
+    expect(statSync(`${fname}.backup`).mode & 0o777).toBe(0o604);
+  },
+);

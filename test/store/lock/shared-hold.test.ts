@@ -36,6 +36,20 @@ const isFree = () => !existsSync(`${fname}.lock`) && !existsSync(`${fname}.holde
 const codeOf = (error: { code: string }) => error.code;
 
 describe('who shares a hold', () => {
+  test.each([null, undefined])('a call that rejects with %s fails no other', async (reason) => {
+    const outcomes = await Promise.allSettled([
+      db.shared(() => Promise.reject(reason)),
+      db.add('a', 1),
+      db.shared(async () => 'done'),
+    ]);
+    expect(outcomes).toEqual([
+      { status: 'rejected', reason },
+      { status: 'fulfilled', value: undefined },
+      { status: 'fulfilled', value: 'done' },
+    ]);
+    expect(onDisk()).toEqual({ a: 1 });
+  });
+
   test('calls that wait at the same time, one after the other', async () => {
     const log: string[] = [];
     const holds = await Promise.all(
