@@ -81,7 +81,8 @@ export class FakeCluster implements FakeState {
     for (const snapshot of asObjects(options.snapshots)) this.objects.snapshot.create(snapshot);
     const clients = new Set(options.clients?.map(checkClient)).add(clientId);
     for (const { volume, client = clientId, ...rest } of options.attachments ?? []) {
-      const snapshot = rest.snapshot ?? this.objects.snapshot.get(volume) !== undefined;
+      const isVolume = this.objects.volume.get(volume) !== undefined;
+      const snapshot = rest.snapshot ?? (!isVolume && this.objects.snapshot.get(volume) !== undefined);
       clients.add(checkClient(client));
       this.attach(snapshot ? 'snapshot' : 'volume', volume, client, rest.rights ?? (snapshot ? 'ro' : 'rw'));
     }

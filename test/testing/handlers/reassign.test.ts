@@ -308,3 +308,15 @@ test('volumesReassignWait takes a bare list, and waits for its clients', async (
   t.fake.clientOnline();
   await waiting;
 });
+
+test('an attachment of the beginning is that of a volume where a snapshot has the same name', async () => {
+  await using fake = await FakeStorPool.start({
+    volumes: ['v'],
+    snapshots: ['v'],
+    attachments: [{ volume: 'v' }, { volume: 'v', client: 2, snapshot: true }],
+  });
+  expect(fake.attachments).toMatchObject([
+    { snapshot: false, rights: 'rw' },
+    { snapshot: true, rights: 'ro' },
+  ]);
+});
