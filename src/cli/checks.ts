@@ -194,12 +194,13 @@ const leftovers: Check = async (host) => {
       fault(message, remedy, { fix: { what, apply: () => db.withLock(() => undefined, { signal }) } }),
     );
   }
-  const torn = side.filter(({ path }) => path.startsWith(`${fname}.torn`));
+  const torn = side.filter(({ path }) => /\.torn(\.\d+)?$/u.test(path));
   if (torn.length > 0) {
     const files = torn.map(({ path, size }) => `${path} (${size} bytes)`).join(', ');
     const message = `${plural(torn.length, 'torn file')} from before a restore: ${files}`;
     const remedy = 'Check whether they hold requests that the cache lacks; --fix removes them';
-    faults.push(fault(message, remedy, { fix: removal(torn, host) }));
+    const removable = torn.filter(({ isFile }) => isFile);
+    faults.push(fault(message, remedy, removable.length > 0 ? { fix: removal(removable, host) } : {}));
   }
   const mark = side.find(({ path }) => path === `${fname}.restored`);
   if (mark !== undefined) faults.push(await restoredMark(mark, host));
@@ -213,7 +214,7 @@ async function restoredMark(mark: SideFile, host: Host): Promise<Finding> {
   const details = note instanceof Error ? [note.message] : note.trim().split('\n');
   const isLost = ({ verdict }: Row) => verdict === 'attached, but no request';
   const lost = Array.isArray(host.rows) ? host.rows.filter(isLost).map(({ volume }) => volume) : undefined;
-  if (lost?.length === 0) {
+  if (lost?.length === 0 && mark.isFile) {
     const remedy = 'Everything that is attached has a request, so nothing is lost; --fix removes the mark';
     return fault(message, remedy, { details, fix: removal([mark], host) });
   }

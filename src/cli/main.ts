@@ -11,8 +11,14 @@ const interrupt = () => {
   interrupted.abort();
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-// Whoever reads us has gone, "head" for example.
-stdout.on('error', () => interrupted.abort());
+// Whoever reads us has gone, "head" for example; anything else is a failure.
+let isLost = false;
+const onError = ({ code }: NodeJS.ErrnoException) => {
+  isLost ||= code !== 'EPIPE';
+  interrupted.abort();
+};
+stdout.on('error', onError);
+stderr.on('error', onError);
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: stdin, output: stderr });
@@ -39,4 +45,7 @@ process.exitCode = await run(process.argv.slice(2), {
   write: (output) => stdout.write(output),
   writeError: (output) => stderr.write(output),
   ...(stdin.isTTY && stderr.isTTY && { ask }),
+});
+process.on('exit', () => {
+  if (isLost) process.exitCode = 3;
 });

@@ -341,6 +341,7 @@ describe('--fix', () => {
   const sick = () => {
     host.writeCache({ ...healthy(), ...entry('b', 'os-gone') });
     writeFileSync(`${host.file()}.torn.1`, 'x');
+    writeFileSync(`${host.file()}.torn-kept`, 'x');
     writeFileSync(`${host.file()}.restored`, 'x');
     mkdirSync(`${host.file()}.lock`);
     age(`${host.file()}.lock`, 1);
