@@ -17,7 +17,7 @@ export default defineConfig({
     // Some tests start processes of their own, and the examples import the package by its name: both run what is built.
     globalSetup: ['test/build.setup.ts'],
     // Many tests wait for timers, disks and processes: more of them at once than there are cores for.
-    maxWorkers: '150%',
+    maxWorkers: '400%',
     // A thread starts sooner than a process.
     pool: 'threads',
     projects: [
