@@ -74,6 +74,8 @@ export class Crowd {
 
   /** One after a while, or several at once, just while the file is torn. */
   async killSome() {
+    // Until a Node.js process has written the file there is no copy, and nothing could be restored.
+    while (this.#added.node.size === 0) await sleep(20);
     await sleep(Math.random() * PAUSE);
     const isAimed = Math.random() < this.#options.aimed;
     if (isAimed) whenTorn(this.#file, this.#torn, PATIENCE, () => undefined);
