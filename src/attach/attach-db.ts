@@ -269,7 +269,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     };
     const cache = {
       fname: this.fname,
-      read: () => this.getShared(),
       put: (reqId: string, request: AttachRequest) => super.add(reqId, request),
       drop: (reqIds: readonly string[]) => this.removeKeys(reqIds),
     };
@@ -280,9 +279,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
           this.#known.set(hold, known);
           const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
           // This may restore the file from a copy that may be old.
-          await cache.read();
+          const entries = await this.getShared();
           const careful = this.restoredNote !== undefined;
-          return run({ cache, cluster, log: this.#options.log, isLast, careful });
+          return run({ cache: { ...cache, entries }, cluster, log: this.#options.log, isLast, careful });
         },
         { signal, purpose: what },
       );

@@ -27,7 +27,7 @@ export interface LockedCache {
   /** Names the file in messages. */
   readonly fname: string;
   /** All entries, not yet checked to be requests. */
-  read(): Promise<Readonly<Record<string, unknown>>>;
+  readonly entries: Readonly<Record<string, unknown>>;
   put(reqId: string, request: AttachRequest): Promise<void>;
   drop(reqIds: readonly string[]): Promise<void>;
 }
@@ -68,7 +68,7 @@ export async function planSync(
   call: SyncCall,
   { cache, cluster, careful }: Pick<Attempt, 'cache' | 'cluster' | 'careful'>,
 ): Promise<{ plan: SyncPlan; ownVolume: string | null }> {
-  const cached = await cache.read();
+  const cached = cache.entries;
   if (!Object.hasOwn(cached, call.reqId)) {
     if (call.detached !== null) return { plan: planForUnknown(), ownVolume: null };
     throw new AttachError(
@@ -178,7 +178,7 @@ export async function attachOnce(
 ): Promise<Pick<Attached, 'alreadyAttached'>> {
   const wanted = wantedBy(reqId, request);
   const { volume } = wanted;
-  const cached = await cache.read();
+  const cached = cache.entries;
   const before = Object.hasOwn(cached, reqId) ? volumeOf(cached[reqId]) : undefined;
   const isOther = before !== volume || isSnapshot(cached[reqId]) !== wanted.snapshot;
   if (before !== undefined && isOther) {
@@ -222,7 +222,7 @@ export async function detachOnce(
   progress: DetachProgress,
   { cache, cluster, log, isLast, careful }: Attempt,
 ): Promise<Detached | StillOpen> {
-  const cached = await cache.read();
+  const cached = cache.entries;
   if (!Object.hasOwn(cached, reqId)) {
     log.warn(`Request ${reqId} is not in ${cache.fname}: there is nothing to detach`);
     return { volume: null, outcome: 'unknownRequest', neededBy: [] };
