@@ -2,6 +2,7 @@ import { isClientId, quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
+import { tell } from '../observe/tell.js';
 import type { LockOptions } from '../store/lock-options.js';
 import { AttachError } from './attach-error.js';
 import type { AttachmentState } from './plan.js';
@@ -110,16 +111,9 @@ function safeLogger(log: Logger | undefined): Logger {
       'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
     );
   }
-  const tell = (message: string, write: () => void) => {
-    try {
-      write();
-    } catch (error) {
-      process.emitWarning(`${message} (the logger failed: ${String(error)})`, 'SPLockedFileWarning');
-    }
-  };
   return {
-    warn: (message) => tell(message, () => log.warn(message)),
-    debug: (message) => tell(message, () => log.debug?.(message)),
+    warn: (message) => tell((words) => log.warn(words), message),
+    debug: (message) => tell((words) => log.debug?.(words), message),
   };
 }
 

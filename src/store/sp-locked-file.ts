@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
+import { tell } from '../observe/tell.js';
 import { checkDepth, copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
@@ -43,7 +44,11 @@ export class SPLockedFile {
   /** @throws {@link SPLockedFileError} `EINVAL` for an invalid lock option. */
   constructor(fname: string, lock: LockOptions = {}) {
     this.fname = fname;
-    this.#context = { fname, options: resolveLockOptions(lock), warn: (message) => this.#warn(message) };
+    this.#context = {
+      fname,
+      options: resolveLockOptions(lock),
+      warn: (message) => tell((words) => this.warn(words), message),
+    };
   }
 
   /**
@@ -199,15 +204,6 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
-  /** A logger that fails must not fail a call whose work is done. */
-  #warn(message: string): void {
-    try {
-      this.warn(message);
-    } catch (error) {
-      process.emitWarning(`${message} (the logger failed: ${String(error)})`, 'SPLockedFileWarning');
-    }
-  }
-
   #sharedHold(purpose: string | undefined): SharedHold {
     if (this.#joinable?.isOpen) return this.#joinable;
     this.#joinable = new SharedHold();
@@ -258,7 +254,7 @@ export class SPLockedFile {
     lock.restoredNote = readRestoredNote(lock.path);
     if (lock.restoredNote === undefined) return;
     const note = restoredPath(lock.path);
-    this.#warn(
+    this.#context.warn(
       `${this.fname} may lack recent changes, because it was restored from an older copy (see ${note}). Compare it with what is attached to this host, then remove ${note}`,
     );
   }
