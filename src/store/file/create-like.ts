@@ -13,11 +13,13 @@ export function createLike(file: OpenFile, path: string): OpenFile {
   try {
     const { uid, gid, mode } = file.stat();
     const stats = made.stat();
-    if (stats.uid !== uid || stats.gid !== gid) {
+    let hasGroup = stats.gid === gid;
+    if (stats.uid !== uid || !hasGroup) {
       // Only root may change the owner, and only a member of a group may give a file that group.
       for (const owner of [Number(uid), -1]) {
         try {
           made.chown(owner, Number(gid));
+          hasGroup = true;
           break;
         } catch (error) {
           if (!isDenied(error)) throw error;
@@ -25,7 +27,7 @@ export function createLike(file: OpenFile, path: string): OpenFile {
         }
       }
     }
-    made.chmod(Number(mode) & (made.stat().gid === gid ? 0o777 : 0o707));
+    made.chmod(Number(mode) & (hasGroup ? 0o777 : 0o707));
     return made;
   } catch (error) {
     made.close();
