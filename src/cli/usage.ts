@@ -13,9 +13,9 @@ const HOST = `
   --help             this help
 `;
 
-const EXIT = `
-Exit status: 0 all is well, 1 there are findings, 2 wrong usage, 3 it failed, 130 Ctrl-C.`;
-const PLAN_EXIT = EXIT.replace('0 all is well, 1 there are findings', '0 the plan is shown');
+const exit = (outcomes: string) => `
+Exit status: ${outcomes}, 2 wrong usage, 3 it failed, 130 Ctrl-C.`;
+const FINDINGS = exit('0 all is well, 1 there are findings');
 
 export const PROGRAM_HELP = `See and mend the attachment cache of a StorPool host.
 
@@ -38,7 +38,7 @@ Examples:
   storpool-attachdb status
   storpool-attachdb status --json | jq '.volumes[] | select(.finding)'
   storpool-attachdb status --set SP_API_HTTP_HOST=10.0.0.1
-${EXIT}`,
+${FINDINGS}`,
   doctor: `Checks this host, and says how to mend what is wrong. Run it as the user of the service that has trouble.
 
   storpool-attachdb doctor [options]
@@ -49,7 +49,7 @@ Examples:
   storpool-attachdb doctor
   sudo -u nova storpool-attachdb doctor
   storpool-attachdb doctor --fix
-${EXIT}`,
+${FINDINGS}`,
   plan: `What sync() would do now, in words. Changes nothing.
 
   storpool-attachdb plan [REQUEST] [options]
@@ -59,7 +59,7 @@ ${EXIT}`,
 Examples:
   storpool-attachdb plan
   storpool-attachdb plan 7f6c --detach os--volume-7f6c
-${PLAN_EXIT}`,
+${exit('0 the plan is shown')}`,
   fake: `A fake StorPool management service on this host, until Ctrl-C ends it.
 
   storpool-attachdb fake [options]
