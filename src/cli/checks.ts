@@ -4,6 +4,7 @@ import { type Api, ApiConnectionError, ApiError, AttachDB } from '../index.js';
 import { examinePlace, type Finding, fault, listed, ok, type Place, plural, skipped } from './findings.js';
 import {
   attempt,
+  isTorn,
   look,
   parseCache,
   readCache,
@@ -194,7 +195,7 @@ const leftovers: Check = async (host) => {
       fault(message, remedy, { fix: { what, apply: () => db.withLock(() => undefined, { signal }) } }),
     );
   }
-  const torn = side.filter(({ path }) => /\.torn(\.\d+)?$/u.test(path));
+  const torn = side.filter(isTorn);
   if (torn.length > 0) {
     const files = torn.map(({ path, size }) => `${path} (${size} bytes)`).join(', ');
     const message = `${plural(torn.length, 'torn file')} from before a restore: ${files}`;

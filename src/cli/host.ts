@@ -115,6 +115,9 @@ export async function rowsOf(db: AttachDB, entries: Entries, signal: AbortSignal
   return judge(seen, db.volumePrefix(), exists);
 }
 
+/** Whether it is what a torn file held. */
+export const isTorn = ({ path }: SideFile) => /\.torn(\.\d+)?$/u.test(path);
+
 export type SideFile = ReturnType<typeof sideFiles>[number];
 
 /** What lies beside a file and has its name with something behind it. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { AttachDB } from '../index.js';
-import { look, makeApi, openCache, readCache, readSettings, rowsOf, sideFiles } from './host.js';
+import { isTorn, look, makeApi, openCache, readCache, readSettings, rowsOf, sideFiles } from './host.js';
 import type { Row, Verdict } from './rows.js';
 import { asJson, harmless, layOut, type Paint, painter, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
@@ -44,10 +44,9 @@ async function statusOf(db: AttachDB, signal: AbortSignal) {
   }
   const summary: Partial<Record<Verdict, number>> = {};
   for (const { verdict } of rows) summary[verdict] = (summary[verdict] ?? 0) + 1;
-  const left = [`${db.fname}.restored`, `${db.fname}.torn`];
   const waiting = sideFiles(db.fname)
-    .map(({ path }) => path)
-    .filter((path) => left.some((name) => path.startsWith(name)));
+    .filter((one) => isTorn(one) || one.path === `${db.fname}.restored`)
+    .map(({ path }) => path);
   return {
     ok: waiting.length === 0 && rows.every(({ finding }) => !finding),
     file: db.fname,

@@ -367,6 +367,7 @@ describe('--fix', () => {
     expect([no.code, isSick()]).toEqual([1, [true, true, true, true]]);
     const yes = await host.cli('doctor', ['--fix'], answer(' Y '));
     expect([yes.code, isSick()]).toEqual([0, [false, false, false, false]]);
+    expect(existsSync(`${host.file()}.torn-kept`)).toBe(true);
     expect(yes.stdout).toMatch(/no fault found\n$/u);
     expect(questions).toEqual(['Do it? [y/N] ', 'Do it? [y/N] ']);
     expect(host.fake().requests.every(({ method }) => method === 'GET')).toBe(true);
