@@ -88,7 +88,8 @@ test('all is well: exit status 0; it asks for no list that it does not need', as
 
 test('what a restore left is a finding', async () => {
   host.writeCache({ ...entry('a', 'os-1'), ...entry('b', 'os-3') });
-  for (const end of ['restored', 'torn', 'torn.1', 'torn-kept', 'backup']) writeFileSync(`${host.file()}.${end}`, 'x');
+  for (const end of ['restored', 'torn', 'torn.1', 'torn-kept', 'backup'])
+    writeFileSync(`${host.file()}.${end}`, 'x');
   const { code, stdout } = await host.cli('status');
   expect(code).toBe(1);
   expect(stdout.match(/To be looked at: \S+(?=;)/gu)).toEqual(
