@@ -27,7 +27,7 @@ export {
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';
 export type { ApiEvent, AttachEvent, DetachEvent, DiagnosticsEvents, LockEvent } from './observe/tracing.js';
-export { describeHolder } from './store/lock/lock-errors.js';
+export { describeHolder } from './store/lock-holder.js';
 export type { LockOptions } from './store/lock-options.js';
 export { SPLockedFile, type WithLockOptions } from './store/sp-locked-file.js';
 export { SPLockedFileError, type SPLockedFileErrorCode } from './store/sp-locked-file-error.js';
