@@ -1,239 +1,330 @@
-// The copy beside the file: how it is kept, and what restores nothing.
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   readFileSync,
-  rmdirSync,
-  rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import {
-  copy,
-  db,
-  fname,
-  interruptedWrite,
-  mend,
-  NotedDB,
-  tamper,
-  useRestorableFile,
-  writeAsPython,
-} from './restorable-file.js';
+import { isTornBy } from '../../src/store/journal.js';
+import { fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
 
-const path = useRestorableFile();
+const path = useLockedFile();
+const isRoot = process.getuid?.() === 0;
 
-describe('the copy', () => {
-  test('is pending until the file is touched, then being written, and complete after that', async () => {
+const journal = () => readFileSync(`${fname}.backup`, 'utf8');
+const onDisk = () => readFileSync(fname, 'utf8');
+/** As Python writes: without a flush, and without a journal. */
+const writeAsPython = (content: object) => writeFileSync(fname, JSON.stringify(content, undefined, 1));
+
+/** What a write leaves that is killed when the file has `written`, changed at `changed` (seconds since the mark). */
+function interrupt(content: string, written: string, changed = 0, mark = '\t'): void {
+  writeFileSync(`${fname}.backup`, `${content}${mark}`);
+  writeFileSync(fname, written);
+  utimesSync(`${fname}.backup`, 1e9, 1e9);
+  utimesSync(fname, 1e9, 1e9 + changed);
+}
+
+const flushes = () => {
+  const flushed: string[] = [];
+  tamper(({ name, path: where }) => {
+    if (name.endsWith('sync')) flushed.push(where);
+    return undefined;
+  });
+  return flushed;
+};
+
+describe('add()', () => {
+  test('marks the journal as under way before it touches the file, and as done after that', async () => {
     const seen: string[] = [];
     tamper(({ name, path: where }) => {
-      const isFlush = name === 'file.datasync' && where.endsWith('.backup');
-      if (isFlush || (name === 'file.truncate' && where === fname)) seen.push(copy());
+      const isFlush = name === 'datasync' && where.endsWith('.backup');
+      if (isFlush || (name === 'truncate' && where === fname)) seen.push(journal());
       return undefined;
     });
-    await db.add('a', 1);
-    expect(seen).toEqual(['{"a":1} ', '{"a":1}\t']);
-    expect(copy()).toBe('{"a":1}\n');
+    await make().add('a', 1);
+    expect(seen).toEqual(['{"a":1}\t', '{"a":1}\t']);
+    expect(journal()).toBe('{"a":1}\n');
   });
 
-  test('costs a change two flushes', async () => {
-    await db.add('a', 1);
-    const flushed: string[] = [];
-    tamper(({ name, path: where }) => {
-      if (name.endsWith('sync')) flushed.push(where);
-      return undefined;
-    });
-    await db.add('b', 2);
-    await new NotedDB(fname).add('c', 3);
+  test('flushes twice', async () => {
+    await make().add('a', 1);
+    const flushed = flushes();
+    await make().add('b', 2);
+    await make().add('c', 3);
     expect(flushed).toEqual([path('db.json.backup'), fname, path('db.json.backup'), fname]);
   });
 
-  test('is renewed by whoever reads what another program wrote, after that is on the disk', async () => {
-    await db.add('a', 1);
+  test('flushes what another program wrote before it tears the journal', async () => {
+    await make().add('a', 1);
     writeAsPython({ b: 2 });
-    const flushed: string[] = [];
+    const flushed = flushes();
+    await make().add('c', 3);
+    expect(flushed).toEqual([fname, path('db.json.backup'), fname]);
+  });
+
+  test('flushes the name of a new journal', async () => {
+    const flushed = flushes();
+    await make().add('a', 1);
+    expect(flushed).toEqual([path(), fname, path('db.json.backup'), fname]);
+  });
+
+  test('leaves nothing in the journal that was refused, when its flush fails', async () => {
+    await make().add('a', 1);
     tamper(({ name, path: where }) => {
-      if (name === 'file.datasync') flushed.push(where);
+      if (name === 'datasync' && where.endsWith('.backup')) throw systemError('EIO');
       return undefined;
     });
-    await db.get();
-    expect(flushed).toEqual([fname, path('db.json.backup')]);
-    expect(JSON.parse(copy())).toEqual({ b: 2 });
-    await db.get();
-    expect(flushed).toHaveLength(2);
-  });
-
-  test('that was left pending is complete as soon as the file is read', async () => {
-    interruptedWrite('{"a":1}', '{"a":1}');
-    await db.get();
-    expect(copy()).toBe('{"a":1}\n');
-  });
-
-  test('that cannot be renewed fails no reader', async () => {
-    await db.add('a', 1);
-    writeAsPython({ b: 2 });
-    tamper(({ name, path: where }) => {
-      if (name === 'file.write' && where.endsWith('.backup')) throw systemError('ENOSPC');
-      return undefined;
-    });
-    expect(await db.get()).toEqual({ b: 2 });
-    expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: ENOSPC/)]);
-  });
-
-  test('that this user may not write is removed, and made anew', async () => {
-    await db.add('a', 1);
-    let isFirst = true;
-    tamper(({ name, path: where, args }) => {
-      const isOpening = name === 'open' && where.endsWith('.backup') && args[2] === undefined;
-      if (isOpening && existsSync(where) && isFirst) {
-        isFirst = false;
-        throw systemError('EACCES');
-      }
-      return undefined;
-    });
-    await db.add('b', 2);
-    expect(copy()).toBe('{"a":1,"b":2}\n');
-    expect(db.warnings).toEqual([]);
-  });
-
-  test('holds nothing that was refused, when its flush fails', async () => {
-    await db.add('a', 1);
-    tamper(({ name, path: where }) => {
-      if (name === 'file.datasync' && where.endsWith('.backup')) throw systemError('EIO');
-      return undefined;
-    });
-    await expect(db.add('b', 2)).rejects.toThrow('it still has the old content');
-    mend();
-    expect(copy().trim()).toBe('{"a":1}');
+    await expect(make().add('b', 2)).rejects.toThrow('it still has the old content');
+    expect(journal()).toBe('{"a":1}\n');
   });
 });
 
-test.each([
-  ['with the kernel lock', 'auto'],
-  ['without it', 'off'],
-] as const)(
-  'a copy holds nothing that was refused, when the lock is lost before the file is written, %s',
-  async (_how, kernelLock) => {
-    let timer: NodeJS.Timeout | undefined;
-    await db.add('a', 1);
-    tamper(({ name, path: where }) => {
-      if (name === 'file.datasync' && where.endsWith('.backup')) {
-        // As a plain user of proper-lockfile, who found the lock directory stale and changes the file.
-        rmdirSync(`${fname}.lock`);
-        // It would get the same inode within the same tick of the clock, which no program does after the stale time.
-        mkdirSync(path('between'));
-        mkdirSync(`${fname}.lock`);
-        writeFileSync(fname, '{"theirs": 1}');
-        timer = setTimeout(() => rmdirSync(`${fname}.lock`), 100);
-      }
-      return undefined;
-    });
-    await expect(new NotedDB(fname, { kernelLock }).add('b', 2)).rejects.toMatchObject({
-      code: 'ECOMPROMISED',
-    });
-    clearTimeout(timer);
-    mend();
-    rmSync(`${fname}.lock`, { recursive: true, force: true });
-    writeFileSync(fname, '');
-    const found = await db.get().catch((error: Error) => error);
-    expect(found).not.toHaveProperty('b');
-  },
-);
-
-describe('a copy', () => {
+describe('get() and a torn file', () => {
   test.each([
-    ['that is torn too', '{"a":'],
-    ['without content', ''],
-    ['that is no JSON', '{"a":NaN}\n'],
-  ])('%s restores nothing', async (_what, content) => {
-    writeFileSync(path('db.json.backup'), content);
-    writeFileSync(fname, '{"a"');
-    await expect(db.get()).rejects.toMatchObject({
-      code: 'ECORRUPT',
-      message: expect.stringContaining('there is no copy that can be trusted'),
-    });
-    expect(readFileSync(fname, 'utf8')).toBe('{"a"');
-  });
-
-  test('without a mark, as an earlier version wrote it, may be old', async () => {
-    writeFileSync(path('db.json.backup'), '{"a":1}');
-    writeFileSync(fname, '');
+    ['empty', '{"a":1}', ''],
+    ['cut', '{"a":1}', '{"a":'],
+    ['with NUL bytes at the end', '{"a":1}', '{"a\0\0\0\0'],
+    ['all NUL bytes', '{"a":1}', '\0\0\0'],
+  ])('finishes a write of ours that left it %s, and warns', async (_what, content, written) => {
+    interrupt(content, written);
+    const db = make();
     expect(await db.get()).toEqual({ a: 1 });
-    expect(await db.note()).toBeDefined();
+    expect([onDisk(), journal()]).toEqual(['{"a":1}', '{"a":1}\n']);
+    expect(db.warnings).toEqual([
+      expect.stringMatching(/A write of .*db\.json was interrupted; it was finished from/),
+    ]);
   });
 
-  test('that not everyone may write who writes the file is not trusted', async () => {
-    interruptedWrite('{"a":1}', '');
-    chmodSync(fname, 0o660);
-    chmodSync(path('db.json.backup'), 0o640);
-    await expect(db.get()).rejects.toThrow(/not every user who can write it can write .*db\.json\.backup/);
+  test('jsload() finishes a number of ours, though its beginning is JSON', async () => {
+    interrupt('123', '12');
+    expect(await make().jsload()).toBe(123);
   });
 
-  test.runIf(process.getuid?.() === 0)('has the owner, group and mode of the file', async () => {
-    chownSync(fname, 12_345, 23_456);
-    chmodSync(fname, 0o660);
-    await db.add('a', 1);
-    const { uid, gid, mode } = await import('node:fs').then((fs) => fs.statSync(path('db.json.backup')));
-    expect([uid, gid, mode & 0o777]).toEqual([12_345, 23_456, 0o660]);
+  const refused = async (lock = {}) => {
+    const before = [onDisk(), existsSync(`${fname}.backup`) && journal()];
+    const db = make(lock);
+    await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+    await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECORRUPT' });
+    await expect(db.removeKeys(['a'])).rejects.toMatchObject({ code: 'ECORRUPT' });
+    expect([onDisk(), existsSync(`${fname}.backup`) && journal()]).toEqual(before);
+    expect(db.warnings).toEqual([]);
+  };
+
+  test.each([
+    ['no write was under way', () => interrupt('{"a":1}', '', 0, '\n')],
+    ['the file was not touched yet, by an earlier version', () => interrupt('{"a":1}', '', 0, ' ')],
+    ['the file is not the beginning of the journal', () => interrupt('{"a":1}', '{"b')],
+    ['the journal is not JSON', () => interrupt('{"a":', '{"a"')],
+    ['the journal is empty', () => writeFileSync(`${fname}.backup`, '')],
+    ['the file has more than the journal', () => interrupt('{"a":1}', '{"a":1}}')],
+    ['the file has the content and something behind it', () => interrupt('{"a":1}', '{"a":1}\0\0')],
+    ['there is no journal', () => undefined],
+    ['the file was changed a minute later, before the last boot', () => interrupt('{"a":1}', '', 61)],
+  ])('changes nothing when %s', async (_when, arrange) => {
+    writeFileSync(fname, '{"a');
+    arrange();
+    await refused();
   });
 
-  test('that cannot be read is an error that names it, not a reason to throw it away', async () => {
-    interruptedWrite('{"a":1}', '');
+  test('changes nothing when the file was changed more than 50 ms after the mark', async () => {
+    const now = Date.now() / 1000;
+    interrupt('{"a":1}', '');
+    utimesSync(`${fname}.backup`, now, now - 0.051);
+    utimesSync(fname, now, now);
+    await refused();
+    utimesSync(`${fname}.backup`, now, now - 0.049);
+    expect(await make().get()).toEqual({ a: 1 });
+  });
+
+  test('changes nothing without the kernel lock', async () => {
+    interrupt('{"a":1}', '');
+    await refused({ kernelLock: 'off' });
+    expect(await make().get()).toEqual({ a: 1 });
+  });
+
+  test('keeps what was acknowledged: ours is killed, then Python changes, then Python is killed', async () => {
+    await make().add('a', 1);
+    interrupt('{"a":1,"b":2}', '{"a":1}');
+    writeAsPython({ a: 1, theirs: true });
+    writeFileSync(fname, '');
+    await refused();
+    expect(journal()).toBe('{"a":1,"b":2}\t');
+  });
+
+  test('says where it is torn, how old the journal is, and what mends it', async () => {
+    interrupt('{"a":1}', '{\n "a": tru', 0, '\n');
+    await expect(make().get()).rejects.toThrow(
+      new RegExp(
+        `db\\.json ends before its JSON does, at line 2, column 10; nothing was changed\\. .*db\\.json\\.backup holds what a Node\\.js process wrote last, \\d+ s ago \\(2001-09-09T.*"storpool-attachdb repair --file ${fname}" mends it`,
+      ),
+    );
+  });
+
+  test('an unreadable journal is an error that names it', async () => {
+    interrupt('{"a":1}', '');
     tamper(({ name, path: where }) => {
       if (name === 'open' && where.endsWith('.backup')) throw systemError('EACCES');
       return undefined;
     });
-    const error = await db.get().catch((reason: Error) => reason);
-    expect(error).toMatchObject({ code: 'EACCES' });
-    expect((error as Error).message).toMatch(/its copy .*db\.json\.backup cannot be read/);
-    expect((error as Error).message).not.toContain('put {}');
-  });
-
-  test.each(['null', '[]'])(
-    'is not renewed with %s, which is not what the file must hold',
-    async (content) => {
-      await db.add('a', 1);
-      writeFileSync(fname, content);
-      await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
-      expect(copy()).toBe('{"a":1}\n');
-    },
-  );
-
-  test('that is a directory keeps nobody from writing, with a warning', async () => {
-    mkdirSync(path('db.json.backup'));
-    await db.add('a', 1);
-    expect(await db.get()).toEqual({ a: 1 });
-    expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: EISDIR/)]);
-  });
-
-  test('that is endless is none, and replaced', async () => {
-    writeFileSync(path('db.json.backup'), '');
-    truncateSync(path('db.json.backup'), 2 ** 31);
-    await db.add('a', 1);
-    expect(copy()).toBe('{"a":1}\n');
-  });
-
-  test('that is no file is none', async () => {
-    mkdirSync(path('db.json.backup'));
-    writeFileSync(fname, '{"a"');
-    await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+    await expect(make().get()).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.stringMatching(
+        /is torn, and .*db\.json\.backup cannot be used: EACCES.*Give .*\.backup the group/,
+      ),
+    });
   });
 });
 
-test.skipIf(process.getuid?.() !== 0)(
-  'a copy that cannot get the group of the file gives no other group access',
-  async () => {
-    chmodSync(fname, 0o664);
-    tamper(({ name }) => {
-      if (name === 'file.chown') throw systemError('EPERM');
+describe('get() and a whole file', () => {
+  test('touches neither the file nor a journal that is under way', async () => {
+    interrupt('{"a":1,"never":"written"}', '{"a":1}');
+    expect(await make().get()).toEqual({ a: 1 });
+    expect(journal()).toBe('{"a":1,"never":"written"}\t');
+    await make().add('b', 2);
+    expect(journal()).toBe('{"a":1,"b":2}\n');
+  });
+});
+
+test('jsdump() replaces torn content, and leaves the journal until the file is whole', async () => {
+  interrupt('{"only":"here"}', '{"a', 0, '\n');
+  await make().jsdump({ mended: true });
+  expect([onDisk(), journal()]).toEqual(['{"mended":true}', '{"only":"here"}\n']);
+});
+
+describe('isTornBy()', () => {
+  const marked = { content: Buffer.from('{"a":1}'), isUnderWay: true, mtimeNs: 1_000_000_000n };
+  const ms = 1_000_000n;
+  test.each([
+    [50n, 0n, true],
+    [51n, 0n, false],
+    [-1000n, 0n, true],
+    [60_000n, 100_000n, true],
+    [60_001n, 100_000n, false],
+    [40_000n, 30_000n, false],
+  ])('the file changed %d ms after the mark, the boot %d ms after it: %s', (changed, boot, expected) => {
+    const at = (time: bigint) => marked.mtimeNs + time * ms;
+    expect(isTornBy(marked, Buffer.from('{"a'), at(changed), at(boot))).toBe(expected);
+  });
+});
+
+describe('something else in the place of the journal', () => {
+  const things: [string, () => void][] = [
+    ['a FIFO', () => execFileSync('mkfifo', [path('db.json.backup')])],
+    ['a directory', () => mkdirSync(path('db.json.backup'))],
+    ['a link', () => symlinkSync(path('elsewhere'), path('db.json.backup'))],
+    [
+      'an endless file',
+      () => {
+        writeFileSync(path('db.json.backup'), '');
+        truncateSync(path('db.json.backup'), 2 ** 31);
+      },
+    ],
+  ];
+
+  test.each(things)(
+    '%s holds up no write, is not followed and not removed, with one warning',
+    async (_what, put) => {
+      writeFileSync(path('elsewhere'), 'theirs');
+      put();
+      const db = make();
+      await db.add('a', 1);
+      await db.add('b', 2);
+      expect(onDisk()).toBe('{"a":1,"b":2}');
+      expect(existsSync(path('db.json.backup'))).toBe(true);
+      expect(readFileSync(path('elsewhere'), 'utf8')).toBe('theirs');
+      expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: .*tears it$/)]);
+    },
+  );
+
+  test.each(things)('%s finishes no write', async (_what, put) => {
+    writeFileSync(path('elsewhere'), '{"a":1}\t');
+    put();
+    writeFileSync(fname, '');
+    await expect(make().get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+  });
+});
+
+describe('a journal that this user may not write', () => {
+  const denied = (flags: number) =>
+    tamper(({ name, path: where, args }) => {
+      if (name === 'open' && where.endsWith('.backup') && Number(args[1]) & flags)
+        throw systemError('EACCES');
       return undefined;
     });
-    chownSync(fname, 0, 12_345);
+  const O_RDWR = 2;
+
+  test('add() writes in place, with one warning, when no write is under way', async () => {
+    await make().add('a', 1);
+    denied(O_RDWR);
+    const db = make();
+    await db.add('b', 2);
+    await db.add('c', 3);
+    mend();
+    expect([onDisk(), journal()]).toEqual(['{"a":1,"b":2,"c":3}', '{"a":1}\n']);
+    expect(db.warnings).toEqual([
+      expect.stringMatching(/Cannot write .*\.backup: EACCES.*writable for this user's group/),
+    ]);
+  });
+
+  test('add() is refused when a write is under way: it would be finished over what is written', async () => {
+    interrupt('{"a":1,"b":2}', '{"a":1}');
+    denied(O_RDWR);
+    await expect(make().add('c', 3)).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.stringMatching(
+        /Cannot write .*db\.json without .*\.backup: .*it still has the old content/,
+      ),
+    });
+    expect(onDisk()).toBe('{"a":1}');
+  });
+
+  test('add() is refused when it cannot be read either', async () => {
+    await make().add('a', 1);
+    tamper(({ name, path: where }) => {
+      if (name === 'open' && where.endsWith('.backup')) throw systemError('EACCES');
+      return undefined;
+    });
+    await expect(make().add('b', 2)).rejects.toMatchObject({ code: 'EACCES' });
+    expect(onDisk()).toBe('{"a":1}');
+  });
+
+  test('add() writes in place where none can be made', async () => {
+    tamper(({ name, path: where, args }) => {
+      if (name === 'open' && where.endsWith('.backup') && args[2] !== undefined) throw systemError('EACCES');
+      return undefined;
+    });
+    const db = make();
     await db.add('a', 1);
+    expect(onDisk()).toBe('{"a":1}');
+    expect(db.warnings).toHaveLength(1);
+  });
+});
+
+describe.runIf(isRoot)('the owner, group and mode of the journal', () => {
+  test('are those of the file', async () => {
+    chownSync(fname, 12_345, 23_456);
+    chmodSync(fname, 0o660);
+    await make().add('a', 1);
+    const { uid, gid, mode } = statSync(path('db.json.backup'));
+    expect([uid, gid, mode & 0o777]).toEqual([12_345, 23_456, 0o660]);
+  });
+
+  test('give no other group access where the group of the file cannot be set', async () => {
+    chmodSync(fname, 0o664);
+    chownSync(fname, 0, 12_345);
+    tamper(({ name }) => {
+      if (name === 'chown') throw systemError('EPERM');
+      return undefined;
+    });
+    await make().add('a', 1);
     expect(statSync(`${fname}.backup`).mode & 0o777).toBe(0o604);
-  },
-);
+  });
+});

@@ -1,6 +1,6 @@
-import { disk, type OpenFile } from '../../../src/store/file/disk.js';
+import { disk } from '../../src/store/disk.js';
 
-/** One call that touches the disk: of the `disk` object, or of a file that it opened (`file.write`). */
+/** One call of the `disk` object. */
 export interface DiskCall {
   name: string;
   /** The file that it is about. */
@@ -17,34 +17,21 @@ type Call = (...args: readonly unknown[]) => unknown;
 export function tamperWithDisk(before: Tamper): () => void {
   const calls = disk as unknown as Record<string, Call>;
   const originals = { ...calls };
+  const paths = new Map<unknown, string>();
   for (const [name, original] of Object.entries(originals)) {
-    calls[name] = (...args) => {
-      const path = String(args[0]);
-      const result = original(...(before({ name, path, args }) ?? args));
-      return name === 'open' ? tamperedFile(result as OpenFile, path, before) : result;
+    const call: Call = (...args) => {
+      const path = paths.get(args[0]) ?? String(args[0]);
+      // A close that reports an error has closed all the same.
+      if (name === 'close') original(...args);
+      const changed = before({ name, path, args }) ?? args;
+      const result = name === 'close' ? undefined : original(...changed);
+      if (name === 'open') paths.set(result, path);
+      return result;
     };
+    // What waits fails later.
+    calls[name] = name.endsWith('sync') ? async (...args) => call(...args) : call;
   }
   return () => Object.assign(calls, originals);
-}
-
-function tamperedFile(file: OpenFile, path: string, before: Tamper): OpenFile {
-  return new Proxy(file, {
-    get(target, property) {
-      const member: unknown = Reflect.get(target, property, target);
-      if (typeof member !== 'function') return member;
-      const name = `file.${String(property)}`;
-      const call = (...args: unknown[]) => member.apply(target, before({ name, path, args }) ?? args);
-      if (property === 'close') {
-        // A close that reports an error has closed all the same.
-        return () => {
-          target.close();
-          before({ name, path, args: [] });
-        };
-      }
-      // What waits fails later.
-      return property.toString().endsWith('sync') ? async (...args: unknown[]) => call(...args) : call;
-    },
-  });
 }
 
 export const systemError = (code: string) =>
