@@ -2,7 +2,7 @@ import { isClientId, quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
-import { tell } from '../observe/tell.js';
+import { logSafely } from '../observe/log-safely.js';
 import type { LockOptions } from '../store/lock-options.js';
 import { AttachError } from './attach-error.js';
 import type { AttachmentState } from './plan.js';
@@ -112,8 +112,8 @@ function safeLogger(log: Logger | undefined): Logger {
     );
   }
   return {
-    warn: (message) => tell((words) => log.warn(words), message),
-    debug: (message) => tell((words) => log.debug?.(words), message),
+    warn: (message) => logSafely((words) => log.warn(words), message),
+    debug: (message) => logSafely((words) => log.debug?.(words), message),
   };
 }
 
