@@ -1,4 +1,5 @@
 import { MAX_TIMER } from '../async/sleep.js';
+import { problemOfOptions } from '../options/known-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const KERNEL_LOCK = ['auto', 'required', 'off'] as const;
@@ -35,6 +36,8 @@ export interface LockContext {
 
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. @internal */
 export function resolveLockOptions(options: LockOptions): LockContext['options'] {
+  const problem = problemOfOptions('lock', options, ['timeout', 'stale', 'kernelLock']);
+  if (problem !== undefined) throw new SPLockedFileError('EINVAL', problem);
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');
   if (!(stale >= 10_000 && stale <= MAX_TIMER)) {

@@ -1,6 +1,7 @@
 import { Deadline } from '../async/deadline.js';
 import { logSafely } from '../observe/log-safely.js';
 import { traced } from '../observe/tracing.js';
+import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 import { corrupt, formatContent, parseContent, readContent } from './content.js';
 import { acquire, type FileLock } from './file-lock.js';
 import { describeJournal, finishWrite, writeContent } from './journal.js';
@@ -97,8 +98,11 @@ export class SPLockedFile {
   /** As {@link withLock}, for our own methods: they receive the lock. @internal */
   protected async locked<T>(
     fn: (lock: FileLock) => T | Promise<T>,
-    { signal, timeout = this.#context.options.timeout }: WithLockOptions = {},
+    options: WithLockOptions = {},
   ): Promise<T> {
+    refuseUnknown('a call of the locked file', options, ['signal', 'timeout']);
+    const { signal, timeout = this.#context.options.timeout } = options;
+    refuseNoSignal(signal);
     signal?.throwIfAborted();
     const outer = currentHold(this);
     const lock = await (outer === undefined
