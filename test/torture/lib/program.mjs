@@ -20,6 +20,8 @@ export async function program({ name, about, options }, run) {
   const report = new Report(name);
   const start = performance.now();
   try {
+    // The calling module is evaluated to its end first.
+    await undefined;
     await run(given, report);
   } catch (error) {
     report.violation(`the program itself failed: ${error.stack}`);
