@@ -39,7 +39,10 @@ program(
 directory of a dead process or to finish a write first. The next process has the lock at once and finds what was acknowledged, at most
 the change that was under way besides, and nothing that was refused; what an error says of the content is true.`,
     options: {
-      faults: ['SIGKILL,ENOSPC,EIO,EDQUOT,EACCES,EIO+', 'what happens, at one call or (+) at all from there on'],
+      faults: [
+        'SIGKILL,ENOSPC,EIO,EDQUOT,EACCES,EIO+',
+        'what happens, at one call or (+) at all from there on',
+      ],
       every: [1, 'only at each of so many calls'],
       only: only(SCENES),
       locker: LOCKER,
@@ -130,7 +133,10 @@ function stateOf(found) {
 
 /** What an error may say of the content, and what the next access must then find. */
 const PROMISES = [
-  [/it still has the old content$|nothing was changed$|^Cannot lock |was lost: .* Nothing was written/u, ['old']],
+  [
+    /it still has the old content$|nothing was changed$|^Cannot lock |was lost: .* Nothing was written/u,
+    ['old'],
+  ],
   [/the next call finishes the write/u, ['new']],
   [/it is still torn/u, ['old']],
   [/it may be torn; "storpool-attachdb repair --file .*" mends it$/u, ['old', 'new', 'ECORRUPT']],
@@ -153,7 +159,8 @@ async function checkTornLater(db, file, check) {
   check(journalOf(file) === journal, 'the journal is changed beside a file that is torn');
 }
 
-const journalOf = (file) => (existsSync(`${file}.backup`) ? readFileSync(`${file}.backup`, 'utf8') : undefined);
+const journalOf = (file) =>
+  existsSync(`${file}.backup`) ? readFileSync(`${file}.backup`, 'utf8') : undefined;
 
 const isPythonAble = ({ file }) => !isTorn(file);
 

@@ -74,7 +74,9 @@ async function busy(scene) {
   const polls = await all(scene, names('python', loops), 'poll', () => [seconds]);
   const made = (await working).map((loop) => loop.made);
   for (const { waits } of polls) scene.check(waits?.length > 0, 'a Python service never had the lock');
-  const figures = polls.map(({ waits = [] }) => `${waits.length} times, at the worst after ${rounded(quantile(waits, 1))} ms`);
+  const figures = polls.map(
+    ({ waits = [] }) => `${waits.length} times, at the worst after ${rounded(quantile(waits, 1))} ms`,
+  );
   return { made: made.join(' '), 'Python had the lock': figures.join('; ') };
 }
 

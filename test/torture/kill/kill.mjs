@@ -94,7 +94,13 @@ async function killWriters(entries, kills, options, report) {
     report.check(isEnough(), `${entries} entries: no kill ever tore the file`);
   }
   report.check(median(waits) <= options.within, `${entries} entries: the median wait is ${median(waits)} ms`);
-  return { kills, changes: next, 'ms a change': rounded(median(times)), ...found, 'next lock ms': tail(waits) };
+  return {
+    kills,
+    changes: next,
+    'ms a change': rounded(median(times)),
+    ...found,
+    'next lock ms': tail(waits),
+  };
 }
 
 /** Timers know whole milliseconds only, and a change takes but a few. */

@@ -32,7 +32,9 @@ const commands = {
   },
 
   async work(name, pause) {
-    const [first] = await new Promise((resolve) => process.stdin.once('data', (data) => resolve([Number(data)])));
+    const [first] = await new Promise((resolve) =>
+      process.stdin.once('data', (data) => resolve([Number(data)])),
+    );
     process.stdin.destroy();
     for (let n = first; ; ) {
       const { key, value } = change(name, n);
