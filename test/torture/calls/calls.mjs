@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { request } from '../lib/changes.mjs';
-import { isTorn, leftBehind, QuietDB } from '../lib/file.mjs';
+import { isTorn, journalOf, leftBehind, QuietDB } from '../lib/file.mjs';
 import { LOCKER, program } from '../lib/program.mjs';
 import { only, playing } from '../lib/scene.mjs';
 import { run, service } from '../lib/services.mjs';
@@ -158,9 +158,6 @@ async function checkTornLater(db, file, check) {
   check(code === 'ECORRUPT', `torn later, it is ${code}`);
   check(journalOf(file) === journal, 'the journal is changed beside a file that is torn');
 }
-
-const journalOf = (file) =>
-  existsSync(`${file}.backup`) ? readFileSync(`${file}.backup`, 'utf8') : undefined;
 
 const isPythonAble = ({ file }) => !isTorn(file);
 

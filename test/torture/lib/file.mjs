@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
 import { SPLockedJSONDB } from 'storpool-spopenstack';
 
 /** What a killed holder left: `nothing`, or a lock directory that is `marked` as one of a holder of the kernel lock or is not. */
@@ -7,6 +7,10 @@ export function leftBehind(file) {
   if (stats === undefined) return 'nothing';
   return stats.mode & 0o1000 ? 'marked' : 'unmarked';
 }
+
+/** What is in the journal of a file, if there is one. */
+export const journalOf = (file) =>
+  existsSync(`${file}.backup`) ? readFileSync(`${file}.backup`, 'utf8') : undefined;
 
 /** Whether what a file holds is no JSON. */
 export function isTorn(file) {

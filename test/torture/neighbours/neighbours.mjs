@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'nod
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile, rounded } from '../../lib/stats.mjs';
 import { request } from '../lib/changes.mjs';
-import { QuietDB } from '../lib/file.mjs';
+import { journalOf, QuietDB } from '../lib/file.mjs';
 import { LOCKER, program } from '../lib/program.mjs';
 import { only, playing } from '../lib/scene.mjs';
 import { hasPython, run, service } from '../lib/services.mjs';
@@ -124,7 +124,7 @@ async function tornByPython(scene) {
     await sleep(60);
     const acknowledged = await run(service('python', locker, file, 'add', 3, 'theirs', 0));
     scene.check(acknowledged?.waits?.length === 3, 'Python could not make its changes');
-    const journal = readFileSync(`${file}.backup`, 'utf8');
+    const journal = journalOf(file);
     await run(service('python', locker, file, 'die', round % 4 < 2 ? 'empty' : 'half', 'dying'));
     const torn = readFileSync(file, 'utf8');
     for (const call of [() => db.get(), () => db.add('more', request('more', 1))]) {
@@ -133,7 +133,7 @@ async function tornByPython(scene) {
       scene.check(code === 'ECORRUPT' && isSaid, `round ${round}: ${code} ${message}`);
     }
     scene.check(readFileSync(file, 'utf8') === torn, `round ${round}: the torn file is changed`);
-    scene.check(readFileSync(`${file}.backup`, 'utf8') === journal, `round ${round}: the journal is changed`);
+    scene.check(journalOf(file) === journal, `round ${round}: the journal is changed`);
   }
   await db.jsdump({ mended: 1 });
   scene.check(scene.content.mended === 1, 'jsdump() could not mend it');
