@@ -43,7 +43,9 @@ function twoUsers(scene) {
 }
 
 async function twoNamespaces(scene) {
-  const { status, error, stderr } = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true'], { encoding: 'utf8' });
+  const { status, error, stderr } = spawnSync(UNSHARE[0], [...UNSHARE.slice(1), 'true'], {
+    encoding: 'utf8',
+  });
   if (status !== 0) return { skipped: error?.message ?? stderr.trim() };
   const inside = (name) => ({ name, wrapper: UNSHARE });
   return quarrel(scene, [inside('namespace A'), inside('namespace B')], ({ pid }) => pid === 1);
