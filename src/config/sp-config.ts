@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { debugOutput } from '../observe/debug.js';
+import { problemOfOptions } from '../options/known-options.js';
 import { DEFAULTS } from './defaults.js';
 import { SPConfigError } from './sp-config-error.js';
 import { parseStorPoolConf, type StorPoolConf } from './storpool-conf.js';
@@ -51,9 +52,7 @@ export class SPConfig {
 
   /** @throws {@link SPConfigError} when a file cannot be read or parsed, or a given value is not a string. */
   constructor(options: SPConfigOptions = {}) {
-    if (typeof options !== 'object' || options === null) {
-      throw new SPConfigError('the options of SPConfig must be an object, for example { section }');
-    }
+    checkOptions(options);
     const { overrideConfig } = options;
     this.#source = overrideConfig === undefined ? mainFile(options) : OVERRIDE;
     this.#settings = overrideConfig === undefined ? readSettings(options) : copyOverrides(overrideConfig);
@@ -66,6 +65,7 @@ export class SPConfig {
    * Reference: `SPConfig.get_all_sections()`.
    */
   static sections(options: SPConfigOptions = {}): string[] {
+    checkOptions(options);
     const names = readFiles(options).flatMap(({ sections }) => [...sections.keys()]);
     return [...new Set(names)].sort();
   }
@@ -136,6 +136,22 @@ export class SPConfig {
   [inspect.custom](): string {
     return `SPConfig ${inspect(this.toJSON())}`;
   }
+}
+
+const OPTIONS: readonly (keyof SPConfigOptions)[] = [
+  'section',
+  'missingOk',
+  'useEnv',
+  'env',
+  'file',
+  'dir',
+  OVERRIDE,
+];
+
+/** @throws {@link SPConfigError} that lists the options there are. */
+function checkOptions(options: SPConfigOptions): void {
+  const problem = problemOfOptions('SPConfig', options, OPTIONS);
+  if (problem !== undefined) throw new SPConfigError(problem);
 }
 
 /** A value and its {@link SPConfig.origin}. */

@@ -104,7 +104,15 @@ describe('what is asked of it', () => {
 
 test.each([null, 'node-1', 5])('%j is no object of options', (options) => {
   const error = thrownBy(() => new SPConfig(options as unknown as SPConfigOptions), SPConfigError);
-  expect(error.message).toBe('the options of SPConfig must be an object, for example { section }');
+  expect(error.message).toBe('the options of SPConfig are an object, for example { section }');
+});
+
+test('SPConfig refuses an option that it does not have', () => {
+  const message =
+    'SPConfig has no option "filename": it has section, missingOk, useEnv, env, file, dir, overrideConfig';
+  const misspelled = { filename: file } as SPConfigOptions;
+  expect(thrownBy(() => new SPConfig(misspelled), SPConfigError).message).toBe(message);
+  expect(thrownBy(() => SPConfig.sections(misspelled), SPConfigError).message).toBe(message);
 });
 
 describe('files', () => {
