@@ -104,7 +104,7 @@ test('what fails is published with its error', async () => {
   const error = await cluster.db.sync('a', 'os--v').catch((reason: unknown) => reason);
   expect(ended('storpool:api').at(-1)).toMatchObject({
     path: 'VolumesReassign',
-    status: 400,
+    status: 500,
     error,
     duration,
   });
