@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { accessSync, lstatSync, readlinkSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { attempt, codeOf } from './host.js';
@@ -24,13 +24,22 @@ export const fault = (message: string, remedy: string, more: Partial<Finding> = 
   return { ...plain, state: 'fault', message, remedy, ...more };
 };
 
-export const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
+/** The group of the services in the documentation, and in what an operator is told to type. */
+const GROUP = 'spopenstack';
 
-const MOST = 10;
+/** The command that gives something to the group of the services, which may have to be made first. */
+export const giveToGroup = (path: string) => `${makeGroup()}chgrp ${GROUP} ${path}`;
 
-/** A list that nobody has to scroll through. */
-export const listed = (names: readonly string[]) =>
-  names.slice(0, MOST).join(', ') + (names.length > MOST ? ` and ${names.length - MOST} more` : '');
+function makeGroup(): string {
+  const { status, error } = spawnSync('getent', ['group', GROUP]);
+  return error === undefined && status === 2 ? `groupadd --system ${GROUP}; ` : '';
+}
+
+/** The commands that make the cache and its directory. */
+export const creation = {
+  directory: (path: string) => `${makeGroup()}install -d -o root -g ${GROUP} -m 2770 ${path}`,
+  file: (path: string) => `echo '{}' >${path}; chmod 0660 ${path}; ${giveToGroup(path)}`,
+};
 
 /** A file or directory that the services of one group share. */
 export interface Place {
@@ -41,15 +50,14 @@ export interface Place {
 }
 
 /**
- * @param create - the command that makes it
  * @param within - the directory whose group it should have
  */
 export async function examinePlace(
   path: string,
   kind: 'file' | 'directory',
-  create: string,
   within?: Place['usable'],
 ): Promise<Place> {
+  const create = creation[kind](path);
   const user = await attempt(() => userInfo().username);
   // In a container an ID may have no name.
   const me = user instanceof Error ? `user ${process.getuid?.()}` : user;
@@ -80,16 +88,16 @@ export async function examinePlace(
   const findings: Finding[] = [];
   const add = (problem: string, remedy: string) => findings.push(fault(`${found}${problem}`, remedy));
   if (names.endsWith(':UNKNOWN')) {
-    const groupadd = `Create the group (groupadd -g ${gid} spopenstack)`;
-    add(`: this host has no group ${gid}`, `${groupadd}, or give the file to the group of the services`);
+    const give = `or give it to the group of the services: ${giveToGroup(path)}`;
+    add(`: this host has no group ${gid}`, `Make the group: groupadd -g ${gid} NAME; ${give}`);
   }
   if ((mode & (bits << 3)) !== bits << 3) {
-    const chgrp = gid === 0 ? `; chgrp spopenstack ${path}` : '';
+    const chgrp = gid === 0 ? `; ${giveToGroup(path)}` : '';
     add(': its group may not write it', `chmod g+${letters} ${path}${chgrp}`);
   } else if (denied !== undefined) {
     const remedy = process.getgroups?.().includes(gid)
       ? 'Is the file system mounted read-only, or is there an access list (getfacl)?'
-      : `usermod -aG ${group} ${me}, and start the service again; or chgrp the file`;
+      : `usermod -aG ${group} ${me}, and start the service again; or ${giveToGroup(path)}`;
     add(`: ${me} may not read and write it (${denied})`, remedy);
   }
   if (mode & 0o002) add(': everybody may write it', `chmod o-w ${path}`);
