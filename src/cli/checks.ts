@@ -14,7 +14,7 @@ import {
 } from './host.js';
 import { type Api, ApiConnectionError, ApiError, type Attachment, type HostStatus } from './library.js';
 import { duration, listed, plural, shellWord } from './terminal.js';
-import { deviceFindings, LOG_REMEDY, volumeFindings } from './volume-findings.js';
+import { deviceFinding, LOG_REMEDY, volumeFindings } from './volume-findings.js';
 
 /** A host, and what the checks find out about it. What is missing could not be looked at; an earlier check says why. */
 export interface Host {
@@ -40,22 +40,22 @@ const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 const configuration: Check = async ({ settings, clientId, api }) => {
   if (settings instanceof Error)
-    return fault(settings.message, 'Correct it, or name another file with --config');
+    return fault(settings.message, { remedy: 'Correct it, or name another file with --config' });
   const { config, files, originOf } = settings;
   const shown = Object.entries(config.toJSON()).filter(([key]) => SHOWN.test(key));
   const details = shown.map(([key, value]) => `${key}=${value} (${originOf(key)})`);
   const remedy = 'Look at the files and at their section for this host; --section NAME tries another';
   const faults = [clientId, api]
     .filter((one) => one instanceof Error)
-    .map(({ message }) => fault(message, remedy, { details }));
+    .map(({ message }) => fault(message, { remedy, details }));
   for (const file of files.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())) {
     if (originOf('SP_AUTH_TOKEN') === file && statSync(file).mode & 0o004) {
       const message = `${file} holds SP_AUTH_TOKEN, and everybody on this host may read it`;
-      faults.push(fault(message, `${giveToGroup(file)}; chmod u=rw,g=r,o= ${file}`));
+      faults.push(fault(message, { command: `${giveToGroup(file)}; chmod g+r,o= ${shellWord(file)}` }));
     }
     if (readFileSync(file).subarray(0, 3).equals(BYTE_ORDER_MARK)) {
       const message = `${file} begins with a byte order mark, which Python services take for a part of the first name`;
-      faults.push(fault(message, `sed -i '1s/^\\xef\\xbb\\xbf//' ${file}`));
+      faults.push(fault(message, { command: `sed -i '1s/^\\xef\\xbb\\xbf//' ${shellWord(file)}` }));
     }
   }
   return faults.length > 0 ? faults : ok('the client ID and the token are set', details);
@@ -77,14 +77,16 @@ const api: Check = async (host) => {
     host.api = list;
     const address = `${from('SP_API_HTTP_HOST')} and ${from('SP_API_HTTP_PORT')}`;
     if (list instanceof ApiConnectionError)
-      return fault(list.message, `Is the management service running there? The address is in ${address}`);
+      return fault(list.message, {
+        remedy: `Is the management service running there? The address is in ${address}`,
+      });
     const isRefused = list instanceof ApiError && /auth/iu.test(list.code);
-    return fault(list.message, isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY);
+    return fault(list.message, { remedy: isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY });
   }
   host.attachments = list;
   const answers = `${config.get('SP_API_HTTP_HOST')}:${config.get('SP_API_HTTP_PORT')} answers in ${took} ms`;
   if (took <= SLOW) return ok(`${answers}, and takes the token`);
-  return fault(answers, 'Look at the load of the management service, and at the network');
+  return fault(answers, { remedy: 'Look at the load of the management service, and at the network' });
 };
 
 const directory: Check = async (host) => {
@@ -114,9 +116,11 @@ const lock: Check = async ({ file, cache, signal }) => {
   }
   signal.throwIfAborted();
   if (codeOf(problem) !== 'ELOCKED')
-    return fault(problem.message, 'Without it, services do not see the locks of Python services');
+    return fault(problem.message, { remedy: 'Without it, services do not see the locks of Python services' });
   const message = `${fname} has been locked for more than ${duration(performance.now() - start)}: ${describeLock(fname)}`;
-  return fault(message, 'Look at that process: even if it is stopped or hangs, it keeps the lock');
+  return fault(message, {
+    remedy: 'Look at that process: even if it is stopped or hangs, it keeps the lock',
+  });
 };
 
 const cache: Check = async (host) => {
@@ -125,44 +129,47 @@ const cache: Check = async (host) => {
   if (file === undefined) return skipped('the file is not usable');
   const read = await attempt(() => look(host.cache, (db) => db.get({ signal }), signal));
   signal.throwIfAborted();
-  if (read instanceof Error)
-    return fault(
-      read.message,
-      codeOf(read) === 'ECORRUPT' ? 'storpool-attachdb repair' : adopt(fname, `${fname}.backup`),
-    );
+  if (read instanceof Error) {
+    const command =
+      codeOf(read) === 'ECORRUPT' ? host.cache.command('repair') : adopt(fname, `${fname}.backup`);
+    return fault(read.message, { command });
+  }
   host.entries = read.seen;
-  const faults = Object.entries(read.seen).flatMap(([id, entry]) => entryFault(id, entry, fname) ?? []);
+  const faults = Object.entries(read.seen).flatMap(([id, entry]) => entryFault(id, entry, host.cache) ?? []);
   const journal = side.find(({ path }) => path.endsWith('.backup'));
   if (journal !== undefined) faults.push(...(await journalFaults(fname, journal)));
   return faults.length > 0 ? faults : ok(plural(Object.keys(read.seen).length, 'request'));
 };
 
 const adopt = (fname: string, path: string) =>
-  `chown --reference=${fname} ${path}; chmod --reference=${fname} ${path}`;
+  ['chown', 'chmod'].map((tool) => `${tool} --reference=${shellWord(fname)} ${shellWord(path)}`).join('; ');
 
 async function journalFaults(fname: string, { path, isFile }: SideFile): Promise<Finding[]> {
-  if (!isFile)
-    return [
-      fault(
-        `${path} is not a regular file, so a write that is interrupted cannot be finished`,
-        `mv ${path} ${path}-moved`,
-      ),
-    ];
+  const cannot = 'a write that is interrupted cannot be finished';
+  if (!isFile) {
+    const command = `mv ${shellWord(path)} ${shellWord(path)}-moved`;
+    return [fault(`${path} is not a regular file, so ${cannot}`, { command })];
+  }
   const denied = await attempt(() => accessSync(path, constants.R_OK | constants.W_OK));
   return denied instanceof Error
-    ? [fault(`A write that is interrupted cannot be finished: ${denied.message}`, adopt(fname, path))]
+    ? [fault(`${denied.message}, so ${cannot}`, { command: adopt(fname, path) })]
     : [];
 }
 
-function entryFault(id: string, entry: unknown, fname: string): Finding | undefined {
-  const drop = `or drop it: storpool-attachdb forget ${shellWord(id)}`;
+function entryFault(
+  id: string,
+  entry: unknown,
+  { db: { fname }, command: type }: Cache,
+): Finding | undefined {
+  const command = type('forget', id);
   const problem = problemOf(id, entry, `in ${fname}`);
-  if (problem !== null) return fault(problem, `Correct it with the services stopped, ${drop}`);
+  if (problem !== null)
+    return fault(problem, { remedy: 'Correct it with the services stopped, or drop it', command });
   const { id: own } = entry as { id?: unknown };
   if (own === id) return undefined;
   const message = `Request ${id} in ${fname} has ${own === undefined ? 'no id' : `the id ${JSON.stringify(own)}`}`;
-  const correct = `add "id": ${JSON.stringify(id)} with the services stopped`;
-  return fault(message, `Python services fail on it: ${correct}, ${drop}`);
+  const remedy = `Python services fail on it: add "id": ${JSON.stringify(id)} with the services stopped, or drop it`;
+  return fault(message, { remedy, command });
 }
 
 /** What earlier versions made beside the cache. */
@@ -182,7 +189,7 @@ const leftovers: Check = async (host) => {
   const message = `${plural(earlier.length, 'file')} left by an earlier version: ${names}`;
   const torns = earlier.some(({ path }) => path.includes('.torn'));
   const remedy = `No version needs ${earlier.length === 1 ? 'it' : 'them'} any more${torns ? '; what is torn may hold requests that the cache lacks' : ''}; --fix removes ${earlier.length === 1 ? 'it' : 'them'}`;
-  return fault(message, remedy, { details: kept, fix: removal(earlier, host) });
+  return fault(message, { remedy, details: kept, fix: removal(earlier, host) });
 };
 
 /** Removes what is still as it was shown. */
@@ -207,7 +214,7 @@ const volumes: Check = async (host) => {
   if (status instanceof Error) return skipped(status.message);
   host.status = status.seen;
   const findings = volumeFindings(status.seen, {
-    db: cache.db,
+    cache,
     attachments: host.attachments,
     originOf: settings.originOf,
     signal,
@@ -220,7 +227,7 @@ const volumes: Check = async (host) => {
 
 const devices: Check = async ({ status, api, cache }) => {
   if (status === undefined || api instanceof Error) return skipped('it is not known what is attached');
-  return deviceFindings(status, dirname(cache.db.devicePath('-')));
+  return deviceFinding(status, dirname(cache.db.devicePath('-')));
 };
 
 const AHEAD = 5000;
@@ -232,7 +239,7 @@ const clock: Check = async ({ side, file, directory }) => {
   if (ahead.length === 0) return ok(new Date(now).toISOString());
   const most = Math.max(...ahead.map(({ mtimeMs }) => mtimeMs)) - now;
   const message = `${ahead.map(({ path }) => path).join(', ')}: changed ${duration(most)} in the future`;
-  return fault(message, 'Was the clock of this host set back? Let NTP or chrony keep it');
+  return fault(message, { remedy: 'Was the clock of this host set back? Let NTP or chrony keep it' });
 };
 
 /** In this order: what an earlier one finds may be the reason for what a later one cannot look at. */

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { attempt, forOperators, makeApi, openCache, problemOf, readSettings } from './host.js';
-import type { AttachDB, VolumeStatus } from './library.js';
-import { sinceOf } from './status.js';
-import { asJson, duration, harmless, isAgreed, type Terminal, wrap } from './terminal.js';
+import type { AttachDB, HostStatus } from './library.js';
+import { isComplete, sinceOf } from './status.js';
+import { asJson, duration, harmless, isAgreed, listed, type Terminal, wrap } from './terminal.js';
 import { checkUnattended, type Options, UsageError } from './usage.js';
 import { type Users, usersOf } from './users.js';
 
@@ -15,8 +15,8 @@ export interface Going {
   since: string | null;
   /** The requests that need the volume and stay. */
   neededBy: string[];
-  /** What this host has of the volume; `null`: nothing, or not known. */
-  has: 'rw' | 'ro' | null;
+  /** Whether this host has the volume; `null`: not known. */
+  attached: boolean | null;
   /** Who has its device open; `null` without a device. */
   users: Users | null;
   /** Why it cannot be detached. */
@@ -62,13 +62,13 @@ async function letGo(options: Options, terminal: Terminal, way: Way): Promise<nu
   const print = (line: string) => json || terminal.write(`${wrap(harmless(line), terminal.columns, 2)}\n`);
   const ids = [...new Set(options.args)];
   const entries = await db.get({ signal });
-  const { volumes, problems } = await db.status({ signal });
-  const all = ids.map((id) => goingOf(id, ids, entries, volumes));
+  const status = await db.status({ signal });
+  const all = ids.map((id) => goingOf(id, ids, entries, status));
   for (const going of all)
     print(
       `${going.request}: ${going.known ? way.say(going) : `not in ${db.fname}, so there is nothing to do.`}`,
     );
-  for (const problem of problems) print(forOperators(problem));
+  for (const problem of status.problems) print(forOperators(problem));
 
   const known = all.filter((going) => going.known);
   if (known.length > 0 && !options['dry-run'] && (await isAgreed(options, terminal))) {
@@ -111,10 +111,10 @@ function goingOf(
   request: string,
   ids: readonly string[],
   entries: Readonly<Record<string, unknown>>,
-  volumes: readonly VolumeStatus[],
+  status: HostStatus,
 ): Going {
   const known = Object.hasOwn(entries, request);
-  const row = volumes.find(({ requests }) => requests.includes(request));
+  const row = status.volumes.find(({ requests }) => requests.includes(request));
   const later = ids.slice(ids.indexOf(request) + 1);
   const device = row?.device ?? null;
   return {
@@ -126,40 +126,31 @@ function goingOf(
     neededBy: (row?.requests ?? []).filter(
       (id) => id !== request && (later.includes(id) || !ids.includes(id)),
     ),
-    has: row?.has ?? null,
+    attached: (row?.has ?? null) !== null || (isComplete(status) ? false : null),
     users: device === null ? null : usersOf(device),
     problem: known ? problemOf(request, entries[request], 'in the cache') : null,
     outcome: null,
   };
 }
 
-function sayDetach(going: Going): string {
-  const { neededBy, has, problem } = going;
+function sayDetach({ volume, since, neededBy, attached, problem, users }: Going): string {
   if (problem !== null) return `cannot be detached. ${problem}; "storpool-attachdb forget" drops it.`;
+  const age = since === null ? '' : `, which is ${duration(Date.now() - Date.parse(since))} old`;
   if (neededBy.length > 0)
-    return `drop it; ${volumeOf(going)} stays attached, because ${neededBy.join(', ')} needs it.`;
-  return `detach ${volumeOf(going)}${has === null ? ', if it is attached' : ''}. ${useOf(going)}`;
+    return `drop it${age}. ${volume} stays attached, because ${listed(neededBy)} needs it.`;
+  if (attached === false) return `drop it${age}. ${volume} is not attached to this host.`;
+  const open =
+    users === null
+      ? 'Its device is not there.'
+      : users.open === null
+        ? 'Whether its device is open this user cannot tell; root can.'
+        : `Its device is ${users.open ? `open: ${listed(users.by)}` : 'not open on this host'}.`;
+  return `detach ${volume}${attached ? '' : ', if it is attached'}, and drop it${age}. ${open}`;
 }
 
-function sayForget(going: Going): string {
-  const { neededBy, volume } = going;
+function sayForget({ volume, neededBy, attached }: Going): string {
   if (volume === null) return 'drop it; it names no volume.';
-  const others =
-    neededBy.length > 0
-      ? `${neededBy.join(', ')} needs it, too.`
-      : 'No other request needs it, so this library will never detach it.';
-  return `drop it, and leave ${volumeOf(going)} as it is. ${others}`;
-}
-
-function volumeOf({ volume, since, has }: Going): string {
-  const age = since === null ? '' : `, wanted for ${duration(Date.now() - Date.parse(since))}`;
-  return `${volume} (${has === null ? 'not seen attached' : `attached ${has}`}${age})`;
-}
-
-function useOf({ users }: Going): string {
-  if (users === null) return 'Its device is not there.';
-  if (users.open === true) return `Its device is open: ${users.by.join(', ')}.`;
-  return users.open === false
-    ? 'Its device is not open on this host.'
-    : 'Nobody is seen to have its device open, but this user may not look at every process: try root.';
+  if (neededBy.length > 0) return `drop it; ${listed(neededBy)} needs ${volume}, too.`;
+  if (attached === false) return `drop it; ${volume} is not attached to this host.`;
+  return `drop it; ${volume} stays ${attached ? 'attached' : 'as it is'}, and this library will never detach it.`;
 }

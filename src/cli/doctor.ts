@@ -64,12 +64,14 @@ function render({ file, findings, fixes }: Awaited<ReturnType<typeof examine>>, 
   const paint = painter(terminal);
   const fitted = (words: string) => wrap(harmless(words), terminal.columns, INDENT);
   const below = (words: string) => `${' '.repeat(INDENT)}${fitted(words)}`;
-  const lines = findings.flatMap(({ check, state, message, details, remedy }, at) => {
+  const lines = findings.flatMap(({ check, state, message, details, remedy, command }, at) => {
     const name = (findings[at - 1]?.check === check ? '' : check).padEnd(WIDTH);
     return [
       `${paint('bold', name)}  ${paint(COLOURS[state], WORDS[state].padEnd(7))}${fitted(message)}`,
       ...details.map((words) => paint('dim', below(words))),
       ...(remedy === null ? [] : [paint('yellow', below(`→ ${remedy}`))]),
+      // In one line, however long it is: so it can be copied.
+      ...(command === null ? [] : [paint('yellow', `${' '.repeat(INDENT)}$ ${harmless(command)}`)]),
     ];
   });
   const faults = findings.filter(({ state }) => state === 'fault').length;

@@ -20,7 +20,7 @@ import {
   SPConfig,
   SPLockedFileError,
 } from './library.js';
-import { duration, harmless, type Terminal } from './terminal.js';
+import { duration, harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
@@ -74,7 +74,16 @@ export function openCache(
       deviceDir: options['device-dir'],
       lock: { timeout, ...lock },
     });
-  return { db: open(options.file), open };
+  return { db: open(options.file), open, command: (...words: string[]) => commandLine(words, options) };
+}
+
+/** What to type to run another command on the same host. */
+function commandLine(words: string[], options: Options): string {
+  const same = (['config', 'section', 'file', 'device-dir'] as const).flatMap((name) => {
+    const value = options[name];
+    return value === undefined ? [] : [`--${name}`, value];
+  });
+  return ['storpool-attachdb', ...words, ...same].map(shellWord).join(' ');
 }
 
 export type Cache = ReturnType<typeof openCache>;

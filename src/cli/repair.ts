@@ -187,7 +187,7 @@ function render(report: ReturnType<typeof reportOf>, { wide }: Options, terminal
     ...(unexplained.length > 0
       ? [
           line(
-            `${plural(unexplained.length, 'attached volume')} without a known request: it stays attached, and this library never detaches it. If it is in use, let its service attach it again, which makes the request.`,
+            `${plural(unexplained.length, 'volume')} attached without a known request, which this library never detaches. If one is in use, let its service attach it again, which makes the request.`,
             'yellow',
           ),
         ]

@@ -3,7 +3,7 @@ import { codeOf } from './host.js';
 
 /** Who has a device open. */
 export interface Users {
-  /** `null`: nobody is seen, but there are processes that this user may not look at. */
+  /** `null`: nobody is seen, but not everything can be looked at. */
   open: boolean | null;
   by: string[];
 }
@@ -12,6 +12,8 @@ export interface Users {
 export function usersOf(device: string): Users {
   const stats = statSync(device);
   const by: string[] = [];
+  // Everybody has /dev/null open, which stands for the devices of a fake.
+  if (stats.isCharacterDevice()) return { open: null, by };
   let isHidden = false;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/u.test(name))) {
     try {
