@@ -68,7 +68,7 @@ async function letGo(options: Options, terminal: Terminal, way: Way): Promise<nu
     print(
       `${going.request}: ${going.known ? way.say(going) : `not in ${db.fname}, so there is nothing to do.`}`,
     );
-  for (const problem of status.problems) print(forOperators(problem));
+  if (!isComplete(status)) print(forOperators(status.problems.at(-1) ?? ''));
 
   const known = all.filter((going) => going.known);
   if (known.length > 0 && !options['dry-run'] && (await isAgreed(options, terminal))) {

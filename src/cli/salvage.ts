@@ -13,7 +13,7 @@ const KEY = new RegExp(`(${STRING})[ \\t\\n\\r]*:[ \\t\\n\\r]*`, 'ys');
 const TOKEN = new RegExp(String.raw`[ \t\n\r,:]+|[{[]|[}\]]|${STRING}|[-+.\w]+`, 'ys');
 const START = /[ \t\n\r]*\{[ \t\n\r]*/y;
 const BETWEEN = /[ \t\n\r]*,[ \t\n\r]*/y;
-/** Behind a number that is not cut. */
+/** Behind a value without brackets, which may be cut or a key. */
 const BEHIND = /[ \t\n\r]*[,}]/y;
 /** What says nothing: NUL bytes come from a power cut. */
 const NOTHING = /^[\s{},\0]*$/u;
@@ -43,7 +43,7 @@ function scan(input: string, requestsOnly: boolean): Salvage & { isDoubtful: boo
   while (at < input.length) {
     const entry = entryAt(input, at);
     const isRequest = isRequestLike(entry?.value);
-    if (entry === undefined || (!isRequest && (isBroken || requestsOnly))) {
+    if (entry === undefined || holdsRequest(entry.value) || (!isRequest && (isBroken || requestsOnly))) {
       isBroken = true;
       const next = input.indexOf('"', at + 1);
       at = next < 0 ? input.length : next;
@@ -98,7 +98,7 @@ function endOfValue(input: string, from: number): number | undefined {
     const first = input[at] as string;
     if ('{['.includes(first)) depth++;
     else if ('}]'.includes(first)) depth--;
-    else if (depth === 0 && first !== '"' && endOf(BEHIND, input, end) === undefined) return undefined;
+    else if (depth === 0 && endOf(BEHIND, input, end) === undefined) return undefined;
     at = end;
   } while (depth > 0);
   return at;
@@ -112,3 +112,10 @@ function endOf(pattern: RegExp, input: string, at: number): number | undefined {
 const utf8 = (latin1: string) => Buffer.from(latin1, 'latin1').toString();
 
 const isRequestLike = (value: unknown) => typeof (value as { volume?: unknown } | null)?.volume === 'string';
+
+/** Whether it is half of an entry that has swallowed others. */
+const holdsRequest = (value: unknown, levels = 3): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  levels > 0 &&
+  Object.values(value).some((member) => isRequestLike(member) || holdsRequest(member, levels - 1));

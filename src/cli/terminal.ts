@@ -94,7 +94,9 @@ export function layOut(rows: readonly (readonly string[])[], layout: Layout): st
     });
     const rest = below.map((column) => row[column]).filter(Boolean);
     if (rest.length === 0) return cells.join(GAP);
-    const lines = wrap(rest.join(GAP), width, BELOW.length).split('\n');
+    const lines = wrap(rest.join(GAP), width, BELOW.length)
+      .split('\n')
+      .filter((line) => line.trim());
     return [cells.join(GAP), ...lines.map((line) => BELOW + paint(line.trim(), at, below[0] ?? 0))].join(
       '\n',
     );
