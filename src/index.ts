@@ -8,8 +8,17 @@ export type * from './api/types.js';
 export { AttachDB } from './attach/attach-db.js';
 export { AttachError, type AttachErrorCode } from './attach/attach-error.js';
 export { type DeviceWaitOptions, waitForDevices } from './attach/devices.js';
-export type { AttachDBApi, AttachDBOptions, Logger, Named, SyncOptions } from './attach/options.js';
-export type { AttachmentState, DetachPlan, SyncPlan, WantedVolume } from './attach/plan.js';
+export type { AttachmentState } from './attach/identity.js';
+export type {
+  AttachDBApi,
+  AttachDBOptions,
+  CallOptions,
+  DetachOptions,
+  Force,
+  Logger,
+  Named,
+} from './attach/options.js';
+export type { DetachPlan, SyncPlan, WantedVolume } from './attach/plan.js';
 export type {
   Attached,
   AttachedVolume,
@@ -24,10 +33,11 @@ export {
   checkRequest,
   type Rights,
 } from './attach/request.js';
+export { type HostStatus, VERDICTS, type Verdict, type VolumeStatus } from './attach/status.js';
 export { SPConfig, type SPConfigOptions } from './config/sp-config.js';
 export { SPConfigError, type SPConfigErrorOptions } from './config/sp-config-error.js';
 export type { ApiEvent, AttachEvent, DetachEvent, DiagnosticsEvents, LockEvent } from './observe/tracing.js';
-export { describeHolder } from './store/lock/lock-errors.js';
+export { describeHolder } from './store/lock-holder.js';
 export type { LockOptions } from './store/lock-options.js';
 export { SPLockedFile, type WithLockOptions } from './store/sp-locked-file.js';
 export { SPLockedFileError, type SPLockedFileErrorCode } from './store/sp-locked-file-error.js';

@@ -15,8 +15,8 @@ import {
   type SyncReport,
   type Task,
   type Volume,
+  type VolumeDataStatus,
   type VolumeSpace,
-  type VolumeStatus,
 } from '../src/index.js';
 
 const log = { warn: (_message: string) => undefined };
@@ -79,7 +79,7 @@ test('results are typed', () => {
   expectTypeOf<Attachment['rights']>().toEqualTypeOf<'rw' | 'ro'>();
   expectTypeOf(api.volumesSpace()).resolves.toEqualTypeOf<VolumeSpace[]>();
   expectTypeOf(api.volumesSpace({ allClusters: true })).resolves.toEqualTypeOf<AllClusters<VolumeSpace[]>>();
-  expectTypeOf(api.volumesGetStatus()).resolves.toEqualTypeOf<Record<string, VolumeStatus>>();
+  expectTypeOf(api.volumesGetStatus()).resolves.toEqualTypeOf<Record<string, VolumeDataStatus>>();
   expectTypeOf(api.tasksList()).resolves.toEqualTypeOf<Task[]>();
   expectTypeOf(api.call('GET', 'x')).resolves.toBeUnknown();
 });

@@ -183,7 +183,7 @@ export class Api {
   }
 
   /** The state of all volumes and snapshots, by name. */
-  volumesGetStatus(options?: ApiCallOptions): Promise<Record<string, Types.VolumeStatus>> {
+  volumesGetStatus(options?: ApiCallOptions): Promise<Record<string, Types.VolumeDataStatus>> {
     return this.#run('volumesGetStatus', { options });
   }
 
@@ -263,17 +263,17 @@ export class Api {
    * @returns the `data` of the reply, unchecked
    */
   async call(method: 'GET' | 'POST', path: string, options: ApiRawCallOptions = {}): Promise<unknown> {
-    checkCallOptions(options);
+    checkCallOptions('call()', options, ['json', 'multiCluster']);
     return this.#service.call(method, path, options);
   }
 
   /** One of the declared calls. */
   async #run<T>(call: keyof typeof CALLS, { name, json, options = {} }: Arguments): Promise<T> {
-    checkCallOptions(options);
+    const { method, listOf, options: more, ...spec }: ApiCall = CALLS[call];
+    checkCallOptions(`${call}()`, options, more);
     if (json !== undefined && (typeof json !== 'object' || json === null)) {
       throw new ApiArgumentError(`${call}: the argument is ${quote(json)}, not an object`);
     }
-    const { method, listOf, ...spec }: ApiCall = CALLS[call];
     const allClusters = 'allClusters' in options && options.allClusters;
     const path = (allClusters ? 'MultiCluster/AllClusters/' : '') + pathOf(spec, name);
     const multiCluster = spec.multiCluster && !allClusters;

@@ -10,6 +10,8 @@ export interface ApiCall {
   multiCluster?: boolean;
   /** The result is a list of objects that have this string member. */
   listOf?: 'name' | 'volume';
+  /** The options that it has besides those that all calls have. */
+  options?: readonly string[];
 }
 
 /** The calls that the open-source integrations make, by the names of the reference. */
@@ -25,7 +27,13 @@ export const CALLS = {
   volumeCreate: { method: 'POST', path: 'VolumeCreate', multiCluster: true },
   volumeUpdate: { method: 'POST', path: 'VolumeUpdate', name: 'volume', multiCluster: true },
   volumeRevert: { method: 'POST', path: 'VolumeRevert', name: 'volume', multiCluster: true },
-  volumeDelete: { method: 'POST', path: 'VolumeDelete', name: 'volume', multiCluster: true },
+  volumeDelete: {
+    method: 'POST',
+    path: 'VolumeDelete',
+    name: 'volume',
+    multiCluster: true,
+    options: ['onAttached'],
+  },
   snapshotCreate: { method: 'POST', path: 'VolumeSnapshot', name: 'volume', multiCluster: true },
   snapshotDelete: { method: 'POST', path: 'SnapshotDelete', name: 'snapshot', multiCluster: true },
   snapshotUpdate: { method: 'POST', path: 'SnapshotUpdate', name: 'snapshot' },
@@ -35,8 +43,19 @@ export const CALLS = {
   iSCSIConfigChange: { method: 'POST', path: 'iSCSIConfig' },
   volumesGroupSnapshot: { method: 'POST', path: 'VolumesGroupSnapshot', multiCluster: true },
   volumeTemplateDescribe: { method: 'GET', path: 'VolumeTemplateDescribe', name: 'template' },
-  volumeTemplatesStatus: { method: 'GET', path: 'VolumeTemplatesStatus', listOf: 'name' },
-  volumesSpace: { method: 'GET', path: 'VolumesSpace', multiCluster: true, listOf: 'name' },
+  volumeTemplatesStatus: {
+    method: 'GET',
+    path: 'VolumeTemplatesStatus',
+    listOf: 'name',
+    options: ['allClusters'],
+  },
+  volumesSpace: {
+    method: 'GET',
+    path: 'VolumesSpace',
+    multiCluster: true,
+    listOf: 'name',
+    options: ['allClusters'],
+  },
   volumesGetStatus: { method: 'GET', path: 'VolumesGetStatus', multiCluster: true },
   volumesAndSnapshotsList: { method: 'GET', path: 'VolumesAndSnapshotsList' },
   volumeDescribe: { method: 'GET', path: 'VolumeDescribe', name: 'volume', multiCluster: true },

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { SPConfig } from '../config/sp-config.js';
 import { SPConfigError } from '../config/sp-config-error.js';
+import { problemOfOptions, problemOfSignal } from '../options/known-options.js';
 import { ApiArgumentError } from './errors/api-argument-error.js';
 import { quote } from './names.js';
 
@@ -38,6 +39,19 @@ export interface ApiOptions {
   maxReplySize?: number | undefined;
 }
 
+/** @internal */
+export const API_OPTIONS: readonly (keyof ApiOptions)[] = [
+  'auth',
+  'host',
+  'port',
+  'timeout',
+  'transientRetries',
+  'transientSleep',
+  'source',
+  'multiCluster',
+  'maxReplySize',
+];
+
 /** The options that every call takes as its last argument. */
 export interface ApiCallOptions {
   /** The remote cluster that is to carry out the call. Default: this cluster. */
@@ -65,10 +79,8 @@ export interface ApiRawCallOptions extends ApiCallOptions {
 }
 
 /** A client's options with their defaults. @throws {@link ApiArgumentError} @internal */
-export function checkOptions(options: ApiOptions) {
-  if (typeof options !== 'object' || options === null) {
-    throw new ApiArgumentError('the options of an Api are an object with its token: { auth }');
-  }
+export function resolveApiOptions(options: ApiOptions) {
+  refuse(problemOfOptions('an Api', options, API_OPTIONS));
   return {
     host: checkHost(options.host ?? '127.0.0.1'),
     port: checkPort(options.port ?? 81),
@@ -104,16 +116,21 @@ export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
   };
 }
 
-/** JavaScript callers may pass anything, for example the signal itself. @internal */
-export function checkCallOptions(options: ApiCallOptions): void {
-  if (typeof options !== 'object' || options === null || 'aborted' in options) {
-    throw new ApiArgumentError('the options of a call are an object, for example { signal }');
-  }
+/**
+ * JavaScript callers may pass anything, for example the signal itself.
+ *
+ * @param more - the options that this call has besides those that all have
+ * @internal
+ */
+export function checkCallOptions(call: string, options: ApiCallOptions, more: readonly string[] = []): void {
+  refuse(problemOfOptions(call, options, ['signal', 'transientRetries', 'clusterName', ...more]));
   const { signal, transientRetries } = options;
-  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
-    throw new ApiArgumentError(`signal is ${quote(signal)}: give an AbortSignal`);
-  }
+  refuse(problemOfSignal(signal));
   if (transientRetries !== undefined) checkNumber('transientRetries', transientRetries, 0);
+}
+
+function refuse(problem: string | undefined): void {
+  if (problem !== undefined) throw new ApiArgumentError(problem);
 }
 
 function checkHost(host: string): string {

@@ -1,7 +1,7 @@
 import { debugOutput } from '../observe/debug.js';
 import { type ApiEvent, traced } from '../observe/tracing.js';
 import { ApiArgumentError } from './errors/api-argument-error.js';
-import { type ApiOptions, type ApiRawCallOptions, checkOptions } from './options.js';
+import { type ApiOptions, type ApiRawCallOptions, resolveApiOptions } from './options.js';
 import { readReply } from './reply.js';
 import { requestPath, toJson } from './request.js';
 import { withRetries } from './retry.js';
@@ -11,11 +11,11 @@ const debug = debugOutput('storpool:api');
 
 /** The management service: its address, and how requests are sent and retried. */
 export class Service {
-  readonly #options: ReturnType<typeof checkOptions>;
+  readonly #options: ReturnType<typeof resolveApiOptions>;
 
   /** @throws {@link ApiArgumentError} */
   constructor(options: ApiOptions) {
-    this.#options = checkOptions(options);
+    this.#options = resolveApiOptions(options);
   }
 
   /** Makes one call. @returns the `data` of the reply */

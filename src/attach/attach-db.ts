@@ -1,26 +1,29 @@
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
 import { type AttachEvent, type DetachEvent, traced } from '../observe/tracing.js';
+import type { FileLock } from '../store/file-lock.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
+import { attachOnce } from './attach.js';
 import { AttachError } from './attach-error.js';
-import {
-  AttachProgress,
-  type Attempt,
-  attachOnce,
-  DetachProgress,
-  detachOnce,
-  planSync,
-  SyncProgress,
-  syncOnce,
-} from './carry-out.js';
-import { Cluster, KnownAttachments } from './cluster.js';
+import { type Attempt, inAttempts, type Outcome } from './attempts.js';
+import { Cluster, type ClusterOptions } from './cluster.js';
+import { type DetachMemory, detachOnce } from './detach.js';
 import { Devices } from './devices.js';
-import { type AttachDBOptions, checkOptions, clientIdOf, type SyncOptions } from './options.js';
-import { checkAttachable, type SyncPlan, syncCall, wantedBy } from './plan.js';
+import {
+  type AttachDBOptions,
+  type CallOptions,
+  checkCallOptions,
+  checkDetachOptions,
+  clientIdOf,
+  type DetachOptions,
+  resolveAttachOptions,
+} from './options.js';
+import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
 import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
 import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
-import { inAttempts, type StillOpen } from './retry.js';
+import { type HostStatus, hostStatus } from './status.js';
+import { newSyncMemory, planSync, syncCall, syncOnce } from './sync.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
@@ -31,16 +34,15 @@ import { inAttempts, type StillOpen } from './retry.js';
  * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
-  readonly #options: ReturnType<typeof checkOptions>;
+  readonly #options: ReturnType<typeof resolveAttachOptions>;
   readonly #devices: Devices;
-  readonly #known = new WeakMap<object, KnownAttachments>();
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
   /** @throws TypeError when the logger is missing or an option is invalid; {@link SPLockedFileError} `EINVAL` for an option of the lock. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
-    this.#options = checkOptions(options);
+    this.#options = resolveAttachOptions(options);
     this.#devices = new Devices(this.#options.deviceDir, this.#options.deviceTimeout);
   }
 
@@ -67,7 +69,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   api(): Api {
     // Whoever injects an object with fewer calls knows which ones it has.
     if (this.#options.api !== undefined) return this.#options.api as Api;
-    this.#api ??= Api.fromConfig(this.config());
+    this.#api ??= Api.fromConfig(this.config(), this.#options.apiOptions);
     return this.#api;
   }
 
@@ -126,17 +128,18 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     request: AttachRequest | AttachRequestFields,
     options?: WithLockOptions,
   ): Promise<void> {
-    await super.add(reqId, completeRequest(reqId, request, 'to be added', this.#options.log), options);
+    await super.add(reqId, completeRequest(reqId, request, 'to be added'), options);
   }
 
   /**
    * Adds a request to the cache, attaches its volume to this host and waits for the device. It leaves other cached
    * requests alone.
    *
-   * It holds the lock for the cache and the cluster, but not while it waits. After `ENOVOLUME`, nothing is
-   * left to undo. After any other error, `detach(reqId)` undoes what it has done. If the request was cached before the
-   * call, `detach(reqId)` also undoes the earlier call: then somebody may be using the volume, and only a repeated
-   * `attach()` is safe.
+   * It asks the cluster before it writes: what fails before that leaves nothing to undo. After any other error but
+   * `ENOVOLUME`, `detach(reqId)` undoes what it has done. If the request was cached before the call, `detach(reqId)`
+   * also undoes the earlier call: then somebody may be using the volume, and only a repeated `attach()` is safe.
+   *
+   * The request gets the members `since` (when this call began) and `global_id`.
    *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
    *
@@ -145,34 +148,42 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * `ENODEVICE` when the device does not appear within `deviceTimeout`; the volume is then attached and the request
    * is cached.
    * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume without the prefix, and for a request ID that is cached for
-   * another volume) and `ENOCLIENTID`, before anything is done. Also {@link SPLockedFileError},
-   * {@link SPConfigError} and what the API throws.
+   * another volume) and `ENOCLIENTID`, before anything is done. `ETIMEDOUT` when the API does not answer. Also
+   * {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
   async attach(
     reqId: string,
     request: AttachRequest | AttachRequestFields,
-    { signal }: SyncOptions = {},
+    options: CallOptions = {},
   ): Promise<Attached> {
+    const { signal } = checkCallOptions('attach()', options);
     signal?.throwIfAborted();
-    const complete = completeRequest(reqId, request, 'to be attached', this.#options.log);
+    const complete = completeRequest(reqId, request, 'to be attached');
+    complete.since = new Date().toISOString();
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
-    const { volume, snapshot, rights } = wanted;
-    const context: AttachEvent = { reqId, volume, snapshot, rights, clientId: this.clientId() };
+    const { snapshot, rights } = wanted;
+    const context: AttachEvent = {
+      reqId,
+      volume: wanted.volume,
+      snapshot,
+      rights,
+      clientId: this.clientId(),
+    };
     return traced('storpool:attach', context, async () => {
-      const progress = new AttachProgress();
-      const { alreadyAttached } = await this.#attempts(
-        `attach(${reqId})`,
-        (attempt) => attachOnce(reqId, complete, progress, attempt),
-        signal,
-      );
-      const device = this.devicePath(volume);
+      const memory = { sent: false };
+      const once = (attempt: Attempt) => attachOnce(reqId, complete, memory, attempt);
+      const { volume, globalId, alreadyAttached } = await this.#attempts(`attach(${reqId})`, once, signal);
       const found = await this.#devices.find([volume], signal);
-      if (found.has(volume)) return { volume, snapshot, rights, device, alreadyAttached };
-      const remedy = alreadyAttached
-        ? 'It was attached before this call, so it may be in use'
-        : `detach(${JSON.stringify(reqId)}) undoes the attachment`;
-      throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
+      if (!found.has(volume)) {
+        const remedy = alreadyAttached
+          ? 'It was attached before this call, so it may be in use'
+          : `detach(${JSON.stringify(reqId)}) undoes the attachment`;
+        throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
+      }
+      const deviceById = globalId ? this.#devices.pathById(globalId) : null;
+      const device = this.devicePath(volume);
+      return { volume, snapshot, rights, device, globalId: globalId ?? null, deviceById, alreadyAttached };
     });
   }
 
@@ -181,28 +192,28 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * the lock. A volume that other cached requests need stays attached.
    *
    * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
-   * last attempt is forced. After an error, the request is still in the cache.
+   * last attempt is forced, if `force` allows it. After an error, the request is still in the cache.
    *
-   * Calls for the same request must not overlap: `detach()` undoes an `attach()` that comes during its pauses.
+   * A volume is found by the global ID of the request, if it has one: it may have another name by now.
+   *
+   * If somebody calls `attach()` for the same request while it waits, it stops (`renewed`).
    *
    * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
    * reference had before 3.0.
    *
    * @returns what became of the volume. An unknown request is not an error, because a driver may disconnect twice.
-   * @throws {@link AttachError} `ENOCLIENTID`, `EBADREQUEST`; {@link SPLockedFileError}, {@link SPConfigError} and what
-   * the API throws.
+   * @throws {@link AttachError} `EBUSY` when the volume is open and `force` is `never`, `ENOCLIENTID`, `EBADREQUEST`,
+   * `ETIMEDOUT`; {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
-  async detach(reqId: string, { signal }: SyncOptions = {}): Promise<Detached> {
+  async detach(reqId: string, options: DetachOptions = {}): Promise<Detached> {
+    const { signal, force = this.#options.force } = checkDetachOptions('detach()', options);
     signal?.throwIfAborted();
     checkReqId(reqId);
     const context: DetachEvent = { reqId, clientId: this.clientId() };
     return traced('storpool:detach', context, async () => {
-      const progress = new DetachProgress();
-      const detached = await this.#attempts(
-        `detach(${reqId})`,
-        (attempt) => detachOnce(reqId, progress, attempt),
-        signal,
-      );
+      const memory: DetachMemory = {};
+      const once = (attempt: Attempt) => detachOnce(reqId, force, memory, attempt);
+      const detached = await this.#attempts(`detach(${reqId})`, once, signal);
       Object.assign(context, detached);
       return detached;
     });
@@ -215,8 +226,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * A request for a volume that the cluster does not have is not an error: it leaves the cache, and is listed in
    * `staleRequests` of the report. `own` says what became of the caller's own request.
    *
-   * While the volume to detach is open, and after a transient failure of the API, it plans anew and retries, without
-   * the lock in between. Inside `withLock()`, it keeps that lock during the pauses.
+   * While the volume to detach is open, and after a transient failure of the API, it retries, without the lock in
+   * between. Inside `withLock()`, it keeps that lock during the pauses. Where attaching takes long, it releases the lock
+   * from time to time.
    *
    * Between `sync(reqId, volume)` and `remove(reqId)`, the request is still cached, and a `sync()` of another
    * service may attach the volume again. `detach()` does both in one hold of the lock.
@@ -228,15 +240,13 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    * An error stops the call; what was done before it stays done.
    */
-  async sync(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncReport> {
+  async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
+    const { signal, force = this.#options.force } = checkDetachOptions('sync()', options);
     signal?.throwIfAborted();
     const call = syncCall(reqId, detached);
-    const progress = new SyncProgress();
-    const outcome = await this.#attempts(
-      `sync(${reqId})`,
-      (attempt) => syncOnce(call, progress, attempt, this.#options.forceShared),
-      signal,
-    );
+    const memory = newSyncMemory();
+    const once = (attempt: Attempt) => syncOnce(call, force, memory, attempt);
+    const outcome = await this.#attempts(`sync(${reqId})`, once, signal);
     return reportOf(outcome, this.#devices, this.#options.log, signal);
   }
 
@@ -245,50 +255,65 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    *
    * @throws what `sync()` throws before it changes anything.
    */
-  async plan(reqId: string, detached?: string | null, { signal }: SyncOptions = {}): Promise<SyncPlan> {
+  async plan(reqId: string, detached?: string | null, options: CallOptions = {}): Promise<SyncPlan> {
+    const { signal } = checkCallOptions('plan()', options);
+    signal?.throwIfAborted();
     const call = syncCall(reqId, detached);
-    const { plan } = await this.#attempts(`plan(${reqId})`, (attempt) => planSync(call, attempt), signal);
-    return plan;
+    const once = (attempt: Attempt) => planSync(call, newSyncMemory(), attempt);
+    return this.#attempts(`plan(${reqId})`, once, signal);
+  }
+
+  /**
+   * What the cache wants, what is attached to this host, and which devices are there, volume by volume. It changes
+   * nothing, and asks the API once, without the lock.
+   *
+   * If the API does not answer within `apiTimeout` or refuses, there are rows all the same, and its error is in
+   * `problems`.
+   *
+   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, and {@link SPLockedFileError} when the cache cannot
+   * be read.
+   */
+  async status(options: CallOptions = {}): Promise<HostStatus> {
+    const { signal } = checkCallOptions('status()', options);
+    const cluster = new Cluster({ ...this.#clusterOptions(signal), lock: undefined });
+    try {
+      const entries = await this.locked((lock) => this.readEntries(lock), { signal });
+      return await hostStatus(this.fname, entries, cluster, this.#devices, signal);
+    } finally {
+      cluster.end();
+    }
   }
 
   protected override warn(message: string): void {
     this.#options.log.warn(message);
   }
 
-  /** Each attempt takes the lock, and reads the cache and the attachments again. */
-  #attempts<T>(
-    what: string,
-    run: (attempt: Attempt) => Promise<T | StillOpen>,
+  /** Makes attempts until one succeeds. Each takes the lock, and gets the entries of the cache as they are then. */
+  async #attempts<T>(
+    call: string,
+    once: (attempt: Attempt) => Promise<Outcome<T>>,
     signal: AbortSignal | undefined,
   ): Promise<T> {
+    const { log, policy } = this.#options;
+    const options = this.#clusterOptions(signal);
+    const underLock = async (lock: FileLock, isLast: boolean) => {
+      const cluster = new Cluster({ ...options, lock });
+      try {
+        const entries = await this.readEntries(lock);
+        const save = () => this.writeEntries(lock, entries);
+        return await once({ cache: { fname: this.fname, entries, save }, cluster, log, isLast });
+      } finally {
+        cluster.end();
+      }
+    };
+    const attempt = (isLast: boolean) => this.locked((lock) => underLock(lock, isLast), { signal });
+    return inAttempts(call, attempt, policy, log, signal);
+  }
+
+  /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError} */
+  #clusterOptions(signal: AbortSignal | undefined): Omit<ClusterOptions, 'lock'> {
     const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
-    const api = this.#options.api ?? this.api();
-    const options = {
-      ...(this.#options.api === undefined && { transientRetries: 0 }),
-      ...(signal && { signal }),
-    };
-    const cache = {
-      fname: this.fname,
-      put: (reqId: string, request: AttachRequest) => super.add(reqId, request),
-      drop: (reqIds: readonly string[]) => this.removeKeys(reqIds),
-    };
-    const underLock = (isLast: boolean, leave: (reason: unknown) => void) =>
-      this.withSharedLock(
-        async (hold) => {
-          const known = this.#known.get(hold) ?? new KnownAttachments();
-          this.#known.set(hold, known);
-          const cluster = new Cluster(api, host, known, () => this.checkLock(), options, leave);
-          // This may restore the file from a copy that may be old.
-          const entries = await this.getShared();
-          const careful = this.restoredNote !== undefined;
-          return run({ cache: { ...cache, entries }, cluster, log: this.#options.log, isLast, careful });
-        },
-        { signal, purpose: what },
-      );
-    const attempt = (isLast: boolean) =>
-      new Promise<T | StillOpen>((resolve, reject) => underLock(isLast, reject).then(resolve, reject));
-    const warnWaiting = (error: Error) =>
-      this.#options.log.warn(`${what} is waiting for the API and retries for up to 31 s: ${error.message}`);
-    return inAttempts(attempt, this.#options.policy, warnWaiting, signal);
+    const isOwnClient = this.#options.api === undefined;
+    return { api: this.api(), isOwnClient, host, timeout: this.#options.apiTimeout, signal };
   }
 }

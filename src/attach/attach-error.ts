@@ -7,6 +7,8 @@
  * - `EBADREQUEST`: a request is invalid, or the name of its volume lacks the prefix.
  * - `ENOVOLUME`: the cluster does not have the volume or snapshot.
  * - `ENODEVICE`: the volume is attached, but its device did not appear in time.
+ * - `EBUSY`: the volume is open, and may not be detached by force. The `cause` is the answer of the API.
+ * - `ETIMEDOUT`: the API did not answer within `apiTimeout`. What was sent may have been carried out.
  */
 export type AttachErrorCode =
   | 'EUNKNOWNREQUEST'
@@ -14,10 +16,12 @@ export type AttachErrorCode =
   | 'ESNAPSHOTRW'
   | 'EBADREQUEST'
   | 'ENOVOLUME'
-  | 'ENODEVICE';
+  | 'ENODEVICE'
+  | 'EBUSY'
+  | 'ETIMEDOUT';
 
 /**
- * A request that cannot be carried out. Nothing was attached or detached, except after `ENODEVICE`.
+ * A call that cannot be carried out. Nothing was attached or detached, except perhaps after `ENODEVICE` and `ETIMEDOUT`.
  *
  * Reference: the bare exceptions that `AttachDB.sync()` raises.
  */

@@ -1,146 +1,236 @@
 import { Api } from '../api/api.js';
-import { quote } from '../api/names.js';
+import { ApiError } from '../api/errors/api-error.js';
+import { isName, type NameKind, quote } from '../api/names.js';
 import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import { onAbort, untilAborted } from '../async/abort.js';
-import { existing, type ListCall } from './existing.js';
-import type { AttachDBApi } from './options.js';
-import { type AttachmentState, type Host, isOurs, type WantedVolume } from './plan.js';
+import { startTimer } from '../async/sleep.js';
+import type { FileLock } from '../store/file-lock.js';
+import { AttachError } from './attach-error.js';
+import { type AttachmentState, type Host, type Identity, isOnThisHost, isSame } from './identity.js';
+import type { AttachDBApi, Named } from './options.js';
 
-/** Milliseconds after which the attachments are read again, because other programs may change them too. */
-const MAX_AGE = 1000;
+/**
+ * The most volumes, or snapshots, to read one by one; for more, the whole list is read. The
+ * list is faster from about 16 names with 1,000 volumes, and from about 250 names with 20,000: 64 costs a small
+ * cluster a few milliseconds, and saves a large one megabytes.
+ */
+const MOST_BY_NAME = 64;
+/** How many to read at a time, because each takes a connection to a service that also serves other hosts. */
+const SIDE_BY_SIDE = 16;
 
-/** The attachments of this host, read once for all calls that share a hold of the lock. */
-export class KnownAttachments {
-  #known: readonly AttachmentState[] = [];
-  #readAt = Number.NEGATIVE_INFINITY;
+/** The calls that list one object by its name, and all of them. */
+const LISTS = {
+  volume: { one: 'volumeList', all: 'volumesList' },
+  snapshot: { one: 'snapshotList', all: 'snapshotsList' },
+} as const;
 
-  async read(
-    list: () => Promise<readonly AttachmentState[]>,
-    host: Host,
-  ): Promise<readonly AttachmentState[]> {
-    const now = performance.now();
-    if (now - this.#readAt > MAX_AGE) {
-      this.#known = (await list()).filter(isOurs(host));
-      this.#readAt = now;
-    }
-    return this.#known;
-  }
+/** A call of the API, to be made with the options that every call gets. */
+type Call<T> = (...options: [ApiCallOptions?]) => Promise<T>;
 
-  /** Sends a change, and applies it to what is known. If that fails, it is not known what is attached. */
-  async change(entry: ReassignEntry, send: () => Promise<unknown>): Promise<void> {
-    const readAt = this.#readAt;
-    this.#readAt = Number.NEGATIVE_INFINITY;
-    await send();
-    this.#known = changed(this.#known, entry);
-    this.#readAt = readAt;
-  }
+/** How {@link Cluster} asks the API. */
+export interface ClusterOptions {
+  api: AttachDBApi;
+  /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
+  isOwnClient: boolean;
+  host: Host;
+  /** Milliseconds for all calls together. */
+  timeout: number;
+  signal: AbortSignal | undefined;
+  /** What must be held for changes. */
+  lock: FileLock | undefined;
 }
 
-/** The calls that one attempt makes to the cluster. */
+/** The questions and changes that one attempt asks of the API, within the time that the lock may be held for them. */
 export class Cluster {
   readonly host: Host;
   readonly #api: AttachDBApi;
-  readonly #known: KnownAttachments;
-  readonly #checkLock: () => Promise<void>;
-  readonly #options: ApiCallOptions;
-  readonly #leave: (reason: unknown) => void;
+  readonly #isOwnClient: boolean;
+  readonly #timeout: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #lock: FileLock | undefined;
+  /** Ends what is asked: when the time is up, or the caller's signal is aborted. */
+  readonly #questions = new AbortController();
+  /** Ends the wait for what is changed: when the time is up. */
+  readonly #changes = new AbortController();
+  readonly #timeIsUp: AttachError;
+  readonly #stopListening: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #startedAt: number | undefined;
+  #hasChanged = false;
+
+  constructor({ api, isOwnClient, host, timeout, signal, lock }: ClusterOptions) {
+    this.#api = api;
+    this.#isOwnClient = isOwnClient;
+    this.host = host;
+    this.#timeout = timeout;
+    this.#signal = signal;
+    this.#lock = lock;
+    this.#timeIsUp = new AttachError('ETIMEDOUT', `The API did not answer within ${timeout} ms`);
+    if (signal?.aborted) this.#questions.abort(signal.reason);
+    this.#stopListening = onAbort(signal, () => this.#questions.abort(signal?.reason));
+  }
+
+  /** Nothing is asked after this. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#stopListening();
+  }
 
   /**
-   * @param checkLock - throws when the lock is no longer held: then nothing may be changed
-   * @param options - for each call; left out if empty, because mocks compare arguments
-   * @param leave - called when the signal is aborted while a change is under way: the caller need not wait for it
+   * Whether the next change should be left to another hold of the lock. Each hold makes at least one, and starts none
+   * with less than half of its time, so that only a service that is too slow for any hold runs out of it.
    */
-  constructor(
-    api: AttachDBApi,
-    host: Host,
-    known: KnownAttachments,
-    checkLock: () => Promise<void>,
-    options: ApiCallOptions,
-    leave: (reason: unknown) => void,
-  ) {
-    this.#api = api;
-    this.host = host;
-    this.#known = known;
-    this.#checkLock = checkLock;
-    this.#options = options;
-    this.#leave = leave;
+  get isShortOfTime(): boolean {
+    const used = performance.now() - (this.#startedAt ?? performance.now());
+    return this.#hasChanged && used > this.#timeout / 2;
   }
 
-  /** This host's attachments of volumes and snapshots of this OpenStack. */
-  attachments(): Promise<readonly AttachmentState[]> {
-    return this.#known.read(
-      () => this.#list('attachmentsList', (...options) => this.#api.attachmentsList(...options)),
-      this.host,
-    );
+  /** This host's attachments. */
+  async attachments(): Promise<AttachmentState[]> {
+    const all = await this.#list('attachmentsList', (...options) => this.#api.attachmentsList(...options));
+    return all.filter((attachment) => isOnThisHost(this.host, attachment));
   }
 
-  /** Which of these volumes and snapshots the cluster has. */
-  existing(wanted: readonly WantedVolume[]): Promise<(one: WantedVolume) => boolean> {
-    return existing(this.#api, wanted, (name, call) => this.#list(name, call));
+  /**
+   * Looks for volumes and snapshots in the cluster, side by side: by name, and by global ID where the name is gone, or
+   * another one's.
+   *
+   * @returns those that it has, under the names that they have now
+   */
+  async find<W extends Identity>(wanted: readonly W[]): Promise<Map<W, Identity>> {
+    const volumes = wanted.filter(({ snapshot }) => !snapshot);
+    const snapshots = wanted.filter(({ snapshot }) => snapshot);
+    const found = await Promise.all([
+      this.#findAmong('volume', volumes),
+      this.#findAmong('snapshot', snapshots),
+    ]);
+    return new Map(found.flatMap((part) => [...part]));
   }
 
-  attach({ volume, snapshot, rights }: Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'>): Promise<void> {
+  attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<void> {
     const clients = [this.host.clientId];
     if (snapshot) return this.#reassign({ snapshot: volume, ro: clients });
     return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
-  detach({ volume, snapshot }: { volume: string; snapshot: boolean }, force: boolean): Promise<void> {
+  /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
+  detach({ volume, snapshot }: Identity, force: boolean): Promise<void> {
     const change = { detach: [this.host.clientId], force };
-    return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change });
+    return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change }, !force);
   }
 
-  async #reassign(entry: ReassignEntry): Promise<void> {
-    await this.#checkLock();
-    this.#options.signal?.throwIfAborted();
-    await this.#known.change(entry, () =>
-      this.#change((...options) => this.#api.volumesReassign([entry], ...options)),
-    );
+  async #reassign(entry: ReassignEntry, isBounded = true): Promise<void> {
+    this.#lock?.check();
+    this.#signal?.throwIfAborted();
+    const options: ApiCallOptions = this.#isOwnClient
+      ? { transientRetries: 0, ...(isBounded && { signal: this.#changes.signal }) }
+      : // A request that has been sent is carried out, so an Api waits for the answer. A mock sees the signal.
+        { ...(this.#signal && !(this.#api instanceof Api) && { signal: this.#signal }) };
+    const send: Call<unknown> = (...given) => this.#api.volumesReassign([entry], ...given);
+    await this.#call('volumesReassign', send, options, isBounded ? this.#changes.signal : undefined);
+    this.#hasChanged = true;
   }
 
-  /**
-   * The service carries out what it was sent, also when nobody waits for the answer. So the answer is waited for under
-   * the lock, signal or not: who has the lock next must not go by what was before.
-   */
-  async #change<T>(call: (...options: [ApiCallOptions?]) => Promise<T>): Promise<T> {
-    const { signal, ...options } = this.#options;
-    // An api that somebody else wrote may never answer.
-    if (signal === undefined || !(this.#api instanceof Api)) return this.#call(call);
-    const stopListening = onAbort(signal, () => this.#leave(signal.reason));
-    try {
-      return await call(options);
-    } finally {
-      stopListening();
+  async #findAmong<W extends Identity>(kind: NameKind, wanted: readonly W[]): Promise<Map<W, Identity>> {
+    const found = new Map<W, Identity>();
+    const match = (objects: readonly Named[]) => {
+      const byName = new Map(objects.map((object) => [object.name, object]));
+      const byId = new Map(objects.map((object) => [object.globalId, object]));
+      for (const volume of wanted) {
+        const object = (volume.globalId && byId.get(volume.globalId)) || byName.get(volume.volume);
+        if (object === undefined) continue;
+        const { name, globalId } = object;
+        const identity = { volume: name, snapshot: kind === 'snapshot', globalId };
+        if (isSame(volume, identity)) found.set(volume, identity);
+      }
+    };
+    const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
+    const { one, all } = LISTS[kind];
+    const readOne = this.#api[one]?.bind(this.#api);
+    if (readOne === undefined || names.length > MOST_BY_NAME) {
+      if (names.length > 0) match(await this.#list(all, (...options) => this.#api[all](...options)));
+      return found;
     }
+    const read = (some: readonly string[]) =>
+      readEach(some, (name) => this.#list(one, (...options) => readOne(name, ...options)));
+    match(await read(names));
+    const renamed = wanted.filter((volume) => !found.has(volume)).flatMap(({ globalId }) => globalId ?? []);
+    match(await read(renamed.map((globalId) => `~${globalId}`)));
+    return found;
   }
 
-  /** @throws TypeError for a mock that lacks the call, or returns something else */
-  async #list<T>(name: keyof AttachDBApi, call: ListCall<T>): Promise<readonly T[]> {
+  /** Asks something. @throws TypeError for a mock that lacks the call, or returns something else */
+  async #list<T>(name: keyof AttachDBApi, call: Call<readonly T[]>): Promise<readonly T[]> {
     if (typeof this.#api[name] !== 'function') {
       throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
     }
-    const list: unknown = await this.#call(call);
+    const { signal } = this.#questions;
+    const options: ApiCallOptions = this.#isOwnClient
+      ? { transientRetries: 0, signal }
+      : { ...(this.#signal && { signal: this.#signal }) };
+    const list: unknown = await this.#call(name, call, options, signal);
     if (Array.isArray(list)) return list;
     throw new TypeError(
       `api.${name}() resolved to ${quote(list)}, not to a list: give the mock a result for this call`,
     );
   }
 
-  /** An injected api may not listen to the signal. */
-  #call<T>(call: (...options: [ApiCallOptions?]) => Promise<T>): Promise<T> {
-    const options: [ApiCallOptions?] = Object.keys(this.#options).length === 0 ? [] : [this.#options];
-    return untilAborted(() => call(...options), this.#options.signal);
+  /**
+   * Makes a call, and waits for its answer until `end`. An api that somebody else wrote need not listen to a signal, and
+   * gets no options where there are none, because mocks compare arguments.
+   */
+  async #call<T>(
+    name: keyof AttachDBApi,
+    call: Call<T>,
+    options: ApiCallOptions,
+    end: AbortSignal | undefined,
+  ): Promise<T> {
+    this.#startedAt ??= performance.now();
+    this.#timer ??= startTimer(this.#timeout, () => {
+      this.#questions.abort(this.#timeIsUp);
+      this.#changes.abort(this.#timeIsUp);
+    });
+    try {
+      return await untilAborted(() => (Object.keys(options).length === 0 ? call() : call(options)), end);
+    } catch (error) {
+      if (error !== this.#timeIsUp) throw error;
+      throw new AttachError(
+        'ETIMEDOUT',
+        `The API did not answer ${name} within ${this.#timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
+      );
+    }
   }
 }
 
-/** The attachments after a reassignment as this library sends it: for one client, in one direction. */
-function changed(known: readonly AttachmentState[], entry: ReassignEntry): readonly AttachmentState[] {
-  const volume = entry.volume ?? entry.snapshot;
-  const snapshot = entry.snapshot !== undefined;
-  const client = entry.rw?.[0] ?? entry.ro?.[0];
-  const others = known.filter((one) => one.volume !== volume || one.snapshot !== snapshot);
-  return client === undefined
-    ? others
-    : [...others, { volume, snapshot, client: Number(client), rights: entry.rw ? 'rw' : 'ro' }];
+/** Reads side by side, {@link SIDE_BY_SIDE} at a time, until one fails. */
+async function readEach(
+  names: readonly string[],
+  read: (name: string) => Promise<readonly Named[]>,
+): Promise<Named[]> {
+  const found: Named[] = [];
+  const left = new Set(names).values();
+  let failed = false;
+  const readOn = async () => {
+    for (const name of left) {
+      if (failed) return;
+      found.push(...(await unlessMissing(read(name))));
+    }
+  };
+  const stop = (error: unknown) => {
+    failed = true;
+    throw error;
+  };
+  const many = Math.min(SIDE_BY_SIDE, names.length);
+  await Promise.all(Array.from({ length: many }, () => readOn().catch(stop)));
+  return found;
+}
+
+async function unlessMissing(read: Promise<readonly Named[]>): Promise<readonly Named[]> {
+  try {
+    return await read;
+  } catch (error) {
+    if (error instanceof ApiError && error.code === 'objectDoesNotExist') return [];
+    throw error;
+  }
 }

@@ -1,12 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { onAbort } from '../async/abort.js';
-import { startTimer } from '../async/sleep.js';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { sleep, startTimer } from '../async/sleep.js';
+import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 
-/** Milliseconds between listings while some caller has waited for less than {@link FREQUENT_FOR}. */
+/** Milliseconds between looks for a wait that has lasted for less than {@link FREQUENT_FOR}. */
 const FREQUENT = 10;
 const FREQUENT_FOR = 2000;
-/** Milliseconds between later listings. */
+/** Milliseconds between later looks. */
 const RARE = 50;
 
 /** The options of {@link waitForDevices}. */
@@ -17,59 +17,9 @@ export interface DeviceWaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** One call that waits for devices. */
-interface Wait {
-  readonly missing: Set<string>;
-  /** Milliseconds, counted by our own timer, so that fake timers need not replace a clock. */
-  waited: number;
-  onComplete(): void;
-}
-
-/** Lists one directory for all calls in this process that wait for devices there, with one timer. */
-class DirectoryPoll {
-  readonly #dir: string;
-  readonly #waits = new Set<Wait>();
-  #timer: NodeJS.Timeout | undefined;
-
-  constructor(dir: string) {
-    this.#dir = dir;
-  }
-
-  add(wait: Wait): void {
-    this.#waits.add(wait);
-    this.look();
-  }
-
-  delete(wait: Wait): void {
-    this.#waits.delete(wait);
-    if (this.#waits.size > 0) return;
-    clearTimeout(this.#timer);
-    polls.delete(this.#dir);
-  }
-
-  look(): void {
-    clearTimeout(this.#timer);
-    const listed = list(this.#dir);
-    for (const wait of this.#waits) {
-      for (const name of wait.missing) {
-        // A link whose device does not exist yet does not count.
-        if (listed?.has(name) !== false && existsSync(join(this.#dir, name))) wait.missing.delete(name);
-      }
-      if (wait.missing.size === 0) wait.onComplete();
-    }
-    if (this.#waits.size === 0) return;
-    const pause = [...this.#waits].some(({ waited }) => waited < FREQUENT_FOR) ? FREQUENT : RARE;
-    this.#timer = setTimeout(() => {
-      for (const wait of this.#waits) wait.waited += pause;
-      this.look();
-    }, pause);
-  }
-}
-
-const polls = new Map<string, DirectoryPoll>();
-
 /**
- * Waits until all devices are in the directory, or the timeout expires.
+ * Waits until all devices are in the directory, or the timeout expires. A link whose device does not exist yet does not
+ * count.
  *
  * @returns the names of the devices that are there
  * @throws the signal's reason when it is aborted
@@ -77,48 +27,32 @@ const polls = new Map<string, DirectoryPoll>();
 export async function waitForDevices(
   dir: string,
   names: readonly string[],
-  { timeout, signal }: DeviceWaitOptions,
+  options: DeviceWaitOptions,
 ): Promise<Set<string>> {
+  refuseUnknown('waitForDevices()', options, ['timeout', 'signal']);
+  const { timeout, signal } = options;
+  refuseNoSignal(signal);
   signal?.throwIfAborted();
   const missing = new Set(names);
-  if (missing.size > 0) await untilComplete(dir, missing, timeout, signal);
-  return new Set(names.filter((name) => !missing.has(name)));
-}
-
-function untilComplete(
-  dir: string,
-  missing: Set<string>,
-  timeout: number,
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const poll = polls.get(dir) ?? new DirectoryPoll(dir);
-  polls.set(dir, poll);
-  return new Promise((resolve, reject) => {
-    const end = (settle: () => void) => {
-      clearTimeout(deadline);
-      stopListening();
-      poll.delete(wait);
-      settle();
-    };
-    const wait = { missing, waited: 0, onComplete: () => end(resolve) };
-    const deadline = startTimer(timeout, () => {
-      // A device that appeared just before the timeout counts.
-      poll.look();
-      if (missing.size > 0) end(resolve);
-    });
-    const stopListening = onAbort(signal, () => end(() => reject(signal?.reason)));
-    poll.add(wait);
-    if (timeout <= 0 && missing.size > 0) end(resolve);
+  const look = () => {
+    for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
+  };
+  let isOver = timeout <= 0;
+  const timer = startTimer(timeout, () => {
+    isOver = true;
   });
-}
-
-/** The entries of the directory, or `undefined` if it cannot be listed: its entries may exist nevertheless. */
-function list(dir: string): ReadonlySet<string> | undefined {
   try {
-    return new Set(readdirSync(dir));
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Set() : undefined;
+    look();
+    // Counted, so that fake timers need not replace a clock.
+    for (let waited = 0; missing.size > 0 && !isOver; look()) {
+      const pause = Math.min(waited < FREQUENT_FOR ? FREQUENT : RARE, timeout - waited);
+      await sleep(pause, signal);
+      waited += pause;
+    }
+  } finally {
+    clearTimeout(timer);
   }
+  return new Set(names.filter((name) => !missing.has(name)));
 }
 
 /** The devices of this host. @internal */
@@ -134,6 +68,15 @@ export class Devices {
 
   path(volume: string): string {
     return join(this.#dir, volume);
+  }
+
+  /** The path that does not change when the volume gets another name. */
+  pathById(globalId: string): string {
+    return join(`${resolve(this.#dir)}-byid`, globalId);
+  }
+
+  isThere(volume: string): boolean {
+    return existsSync(this.path(volume));
   }
 
   /** Waits as {@link waitForDevices} does. */

@@ -1,11 +1,12 @@
 import { isClientId, quote } from '../api/names.js';
-import type { ApiCallOptions } from '../api/options.js';
+import { API_OPTIONS, type ApiCallOptions, type ApiOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
-import { tell } from '../observe/tell.js';
+import { logSafely } from '../observe/log-safely.js';
+import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 import type { LockOptions } from '../store/lock-options.js';
 import { AttachError } from './attach-error.js';
-import type { AttachmentState } from './plan.js';
+import type { AttachmentState } from './identity.js';
 
 /** Receives what {@link AttachDB} tells an operator, for example `console`. */
 export interface Logger {
@@ -15,10 +16,12 @@ export interface Logger {
   debug?(message: string): void;
 }
 
-/** A volume or snapshot of which only the name matters. */
+/** A volume or snapshot of which only the name and the global ID matter. */
 export interface Named {
   /** Its name. */
   name: string;
+  /** Its global ID, without `~`. A mock may leave it out. */
+  globalId?: string | undefined;
 }
 
 /**
@@ -41,6 +44,9 @@ export interface AttachDBApi {
   volumesReassign(entries: readonly ReassignEntry[], options?: ApiCallOptions): Promise<unknown>;
 }
 
+/** When an open volume may be detached by force, which takes it away from the program that uses it. */
+export type Force = 'never' | 'unshared' | 'always';
+
 /** The options of an {@link AttachDB}. Only `log` is required. Times are in milliseconds. */
 export interface AttachDBOptions {
   /** Receives what an operator should know, for example `console`. */
@@ -52,55 +58,130 @@ export interface AttachDBOptions {
   /** Where to read the settings, or the settings themselves. Default: the configuration of this host. */
   config?: SPConfigOptions | SPConfig | undefined;
   /**
-   * The API client: a mock in tests, or an `Api` with its own options, for example
-   * `Api.fromConfig(config, { timeout: 30_000 })`. It keeps its own retries, which then happen while the lock is
-   * held. Default: an `Api` made from the configuration, whose calls are retried without the lock.
+   * The API client, for example a mock in tests. It keeps its own retries, which then happen while the lock is held.
+   * Default: an `Api` made from the configuration, whose calls are retried without the lock.
    */
   api?: AttachDBApi | undefined;
+  /**
+   * Options of the client that is made from the configuration; not together with `api`. `transientRetries` and
+   * `transientSleep` are also those of `attach()`, `detach()`, `sync()` and `plan()`, which pause without the lock.
+   */
+  apiOptions?: Partial<ApiOptions> | undefined;
+  /**
+   * How long `attach()`, `detach()`, `sync()` and `plan()` may wait for the API while they hold the lock, in all.
+   * After that they release it, and try again as after a transient failure; with an `api` of your own, they throw
+   * `ETIMEDOUT`. Only a forced detach is waited for longer. Default: `8_000`, because Python services wait ten
+   * seconds for the lock.
+   */
+  apiTimeout?: number | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
   deviceDir?: string | undefined;
   /** How long to wait for a device. Default: `10_000`. */
   deviceTimeout?: number | undefined;
-  /** How often to retry detaching a volume that is open; the last attempt is forced. Default: `10`. */
+  /**
+   * How often to retry detaching a volume that is open; the last attempt is forced, if `force` allows it. With `0`,
+   * the first attempt is forced. Default: `10`.
+   */
   detachRetries?: number | undefined;
   /** The pause between these attempts, during which the lock is free. Default: `200`. */
   detachRetryDelay?: number | undefined;
   /**
-   * Whether `sync()` may detach a volume by force that another cached request still needs, as the reference
-   * does. Default: `false`; the volume stays attached, with a warning.
+   * Whether the last attempt to detach an open volume is forced.
+   *
+   * - `unshared`: unless another cached request needs the volume; it then stays attached, with a warning.
+   * - `always`: `sync()` forces even then, as the reference does.
+   * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached.
+   *
+   * Default: `unshared`.
    */
-  forceShared?: boolean | undefined;
+  force?: Force | undefined;
   /** How the cache is locked. */
   lock?: LockOptions | undefined;
 }
 
-/** The options of {@link AttachDB.sync}, {@link AttachDB.attach}, {@link AttachDB.detach} and {@link AttachDB.plan}. */
-export interface SyncOptions {
+const OPTIONS: readonly (keyof AttachDBOptions)[] = [
+  'log',
+  'fname',
+  'overrideConfig',
+  'config',
+  'api',
+  'apiOptions',
+  'apiTimeout',
+  'deviceDir',
+  'deviceTimeout',
+  'detachRetries',
+  'detachRetryDelay',
+  'force',
+  'lock',
+];
+
+/** The options of {@link AttachDB.attach}, {@link AttachDB.plan} and {@link AttachDB.status}. */
+export interface CallOptions {
   /**
-   * Ends all waits and requests at once; the call then throws the signal's reason. If that is an `Error` without a
-   * `cause` and the call was waiting for a retry, its `cause` becomes the failure before it.
+   * Ends the call at once; it then throws the signal's reason. If that is an `Error` without a `cause` and the call
+   * was waiting for a retry, its `cause` becomes the failure before it.
    *
-   * A change that has been sent is still carried out: the lock is kept until the service has replied.
+   * A change that has been sent is still carried out: the lock is kept until the service has replied, or
+   * `apiTimeout` is used up.
    */
   signal?: AbortSignal | undefined;
 }
 
+/** The options of {@link AttachDB.detach} and {@link AttachDB.sync}. */
+export interface DetachOptions extends CallOptions {
+  /** Whether this call may detach an open volume by force. Default: as {@link AttachDBOptions.force}. */
+  force?: Force | undefined;
+}
+
+/**
+ * Checks the options of a call, its last argument.
+ *
+ * @throws TypeError that says what to write
+ *
+ * @internal
+ */
+export function checkCallOptions(call: string, options: CallOptions): CallOptions {
+  refuseUnknown(call, options, ['signal']);
+  refuseNoSignal(options.signal);
+  return options;
+}
+
+/** As {@link checkCallOptions}. @internal */
+export function checkDetachOptions(call: string, options: DetachOptions): DetachOptions {
+  refuseUnknown(call, options, ['signal', 'force']);
+  refuseNoSignal(options.signal);
+  if (options.force !== undefined) checkForce(options.force);
+  return options;
+}
+
 /** The options with their defaults. @throws TypeError when the logger is missing or an option is invalid. @internal */
-export function checkOptions(options: AttachDBOptions) {
-  const { log, api, deviceDir = '/dev/storpool', forceShared = false } = options ?? {};
+export function resolveAttachOptions(options: AttachDBOptions) {
+  const { log, api, apiOptions = {}, deviceDir = '/dev/storpool' } = options ?? {};
+  const safeLog = safeLogger(log);
+  refuseUnknown('AttachDB', options, OPTIONS);
+  refuseUnknown('apiOptions', apiOptions, API_OPTIONS);
+  if (api !== undefined && options.apiOptions !== undefined) {
+    throw new TypeError(
+      'apiOptions are those of the client that AttachDB makes: give them, or api, not both',
+    );
+  }
+  const { transientRetries = 5, transientSleep = (retry: number) => 1000 * 2 ** retry } = apiOptions;
   return {
-    log: safeLogger(log),
+    log: safeLog,
     config: configSource(options),
     api,
+    apiOptions,
+    apiTimeout: checkCount('apiTimeout', options.apiTimeout ?? 8000),
     deviceDir,
     deviceTimeout: checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
     policy: {
       openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
       openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
       // An injected api has its own policy.
-      transientRetries: api === undefined ? 5 : 0,
+      transientRetries: api === undefined ? transientRetries : 0,
+      transientDelay: transientSleep,
     },
-    forceShared,
+    force: checkForce(options.force ?? 'unshared'),
   };
 }
 
@@ -112,8 +193,8 @@ function safeLogger(log: Logger | undefined): Logger {
     );
   }
   return {
-    warn: (message) => tell((words) => log.warn(words), message),
-    debug: (message) => tell((words) => log.debug?.(words), message),
+    warn: (message) => logSafely((line) => log.warn(line), message),
+    debug: (message) => logSafely((line) => log.debug?.(line), message),
   };
 }
 
@@ -121,6 +202,12 @@ function safeLogger(log: Logger | undefined): Logger {
 function checkCount(name: string, value: number): number {
   if (typeof value === 'number' && value >= 0) return value;
   throw new TypeError(`${name} is ${quote(value)}: give a number of at least 0`);
+}
+
+/** @throws TypeError naming the choices. */
+function checkForce(force: Force): Force {
+  if (['never', 'unshared', 'always'].includes(force)) return force;
+  throw new TypeError(`force is ${quote(force)}: give 'never', 'unshared' or 'always'`);
 }
 
 /** A copy of what is given as an object, because it may change later. */

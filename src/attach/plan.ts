@@ -1,24 +1,13 @@
 import { AttachError } from './attach-error.js';
-import { type AttachRequest, checkReqId, type Rights } from './request.js';
+import { type AttachmentState, attachmentOf, type Identity, isAttached, isSame } from './identity.js';
+import { type AttachRequest, identityOf, type Rights } from './request.js';
 
 /** The cached requests by their IDs. @internal */
 export type Requests = ReadonlyMap<string, AttachRequest>;
 
-/** The part of an attachment that a plan needs. */
-export interface AttachmentState {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** The ID of the client that has it. */
-  client: number;
-  /** The rights, as the API spells them. */
-  rights: 'rw' | 'ro';
-}
-
 /** A volume or snapshot that should be attached to this host. */
 export interface WantedVolume {
-  /** The name of the volume or snapshot. */
+  /** The name of the volume or snapshot; the one that it has now, if the cluster was asked. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
@@ -26,6 +15,8 @@ export interface WantedVolume {
   rights: Rights;
   /** The IDs of the requests for it. */
   requests: string[];
+  /** Its global ID, without `~`, where it is known. */
+  globalId?: string | undefined;
 }
 
 /** A volume or snapshot to detach. */
@@ -34,31 +25,17 @@ export interface DetachPlan {
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The IDs of the other requests that need it. If there are any, it is not detached by force, except with `forceShared`. */
+  /** The IDs of the other requests that need it. If there are any, only `force: 'always'` detaches it by force. */
   neededBy: string[];
-}
-
-/** This host, and the prefix of the names of volumes of this OpenStack installation. @internal */
-export interface Host {
-  clientId: number;
-  prefix: string;
+  /** Its global ID, without `~`, where it is known. */
+  globalId?: string | undefined;
 }
 
 /** The call `sync(reqId, detached)`. @internal */
 export interface SyncCall {
   reqId: string;
+  /** The name of the volume to detach. */
   detached: string | null;
-  /** The cache may be old: attach nothing for other requests. */
-  careful?: boolean;
-}
-
-/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. @internal */
-export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
-  checkReqId(reqId);
-  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
-  throw new TypeError(
-    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
-  );
 }
 
 /** What the cache and the attachments tell, before it is known which volumes exist. @internal */
@@ -98,29 +75,40 @@ export const planForUnknown = (): SyncPlan => ({
  * Nothing else is ever detached or given lower rights, because services in several containers share
  * a host, and not all of them share the cache.
  *
- * @param ours - the attachments of this host
+ * @param own - the request that the call is for; it may have left the cache since the call began
+ * @param ours - the attachments of this host, of volumes with the prefix
  *
  * @internal
  */
-export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], call: SyncCall): SyncNeeds {
-  const kept = [...requests].filter(([id, request]) => !isGivenUp(call, id, request));
-  const wanted = wantedVolumes(call.careful ? kept.filter(([id]) => id === call.reqId) : kept);
-  const isAttached = attachedAmong(ours);
-  const own = requests.get(call.reqId);
-  const isSnapshot = own?.volume === call.detached && Boolean(own?.volsnap);
-  // As in the reference, the name decides where nothing else does.
-  const target =
-    attachmentOf(call.detached, isSnapshot, ours) ?? attachmentOf(call.detached, !isSnapshot, ours);
+export function syncNeeds(
+  requests: Requests,
+  own: AttachRequest,
+  ours: readonly AttachmentState[],
+  call: SyncCall,
+): SyncNeeds {
+  const target = call.detached === null ? undefined : targetOf(call.detached, own, ours);
+  const kept = new Map(requests);
+  if (isGivenUp(call, own, target)) kept.delete(call.reqId);
+  const wanted = mergeSame(
+    [...kept].map(([id, request]) => {
+      const volume = wantedBy(id, request);
+      const attachment = attachmentOf(volume, ours);
+      return attachment === undefined ? volume : { ...volume, ...nameAndId(attachment) };
+    }),
+  );
   return {
-    missing: wanted.filter((one) => !isAttached(one)),
-    alreadyAttached: wanted.filter(isAttached),
-    detach: target === undefined ? null : detachPlan(target, kept),
+    missing: wanted.filter((volume) => !isAttached(volume, ours)),
+    alreadyAttached: wanted.filter((volume) => isAttached(volume, ours)),
+    detach: target
+      ? { ...nameAndId(target), snapshot: target.snapshot, neededBy: needing(target, kept) }
+      : null,
   };
 }
 
 /**
  * The plan, once it is known which of the missing volumes the cluster has.
  *
+ * @param found - these, under the names that they have now
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
  *
  * @internal
@@ -128,15 +116,17 @@ export function syncNeeds(requests: Requests, ours: readonly AttachmentState[], 
 export function syncPlan(
   requests: Requests,
   { missing, alreadyAttached, detach }: SyncNeeds,
-  call: SyncCall,
-  exists: (wanted: WantedVolume) => boolean,
+  found: ReadonlyMap<WantedVolume, Identity>,
 ): SyncPlan {
-  const attach = missing.filter(exists);
-  for (const one of attach) checkRights(one);
-  const stale = new Set(missing.filter((one) => !exists(one)).map(({ volume }) => volume));
-  const staleRequests = [...requests]
-    .filter(([id, request]) => stale.has(request.volume) && !isGivenUp(call, id, request))
-    .map(([id]) => id);
+  const attach = mergeSame(
+    missing.flatMap((volume) => {
+      const object = found.get(volume);
+      return object === undefined ? [] : [{ ...volume, ...nameAndId(object) }];
+    }),
+  );
+  for (const volume of attach) checkRights(volume);
+  const stale = new Set(missing.filter((volume) => !found.has(volume)).flatMap((volume) => volume.requests));
+  const staleRequests = [...requests.keys()].filter((id) => stale.has(id));
   return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
 }
 
@@ -165,70 +155,48 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
   );
 }
 
-/**
- * Whether an attachment belongs to this host and this OpenStack installation. An API may spell the client in digits.
- *
- * @internal
- */
-export const isOurs =
-  ({ clientId, prefix }: Host) =>
-  ({ volume, client }: AttachmentState) =>
-    Number(client) === clientId && volume.startsWith(prefix);
-
-/** Whether an attachment is that of a volume, or of a snapshot of the same name. A mock may leave that out. */
-const isOfKind = ({ snapshot }: Partial<AttachmentState>, wanted: boolean) =>
-  snapshot === undefined || snapshot === wanted;
-
-/** Whether this host has a volume or snapshot with at least the rights that are wanted. @internal */
-export function attachedAmong(ours: readonly AttachmentState[]) {
-  const byName = new Map<string, AttachmentState[]>();
-  for (const one of ours) byName.set(one.volume, [...(byName.get(one.volume) ?? []), one]);
-  return ({ volume, snapshot, rights }: Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'>) =>
-    (byName.get(volume) ?? []).some(
-      (one) => isOfKind(one, snapshot) && (rights === 1 || one.rights === 'rw'),
-    );
-}
-
-/** The attachment of that volume, or of that snapshot. @internal */
-export const attachmentOf = (
-  name: string | null,
-  snapshot: boolean,
-  ours: readonly AttachmentState[],
-): AttachmentState | undefined => ours.find((one) => one.volume === name && isOfKind(one, snapshot));
+/** Whether the call's own request is for the volume that the call detaches. @internal */
+export const isGivenUp = (
+  { detached }: SyncCall,
+  own: AttachRequest,
+  target: Identity | undefined,
+): boolean => own.volume === detached || (target !== undefined && isSame(identityOf(own), target));
 
 /** What one request wants. @internal */
-export const wantedBy = (reqId: string, { volume, rights, volsnap }: AttachRequest): WantedVolume => ({
-  volume,
-  snapshot: Boolean(volsnap),
-  rights,
-  requests: [reqId],
-});
-
-/** Whether an entry is the caller's own request for the volume that it gives up. */
-const isGivenUp = ({ reqId, detached }: SyncCall, id: string, { volume }: AttachRequest) =>
-  id === reqId && volume === detached;
-
-/** Each volume once, in the order of the first requests, with the highest rights that are asked for. */
-function wantedVolumes(requests: Iterable<[string, AttachRequest]>): WantedVolume[] {
-  const wanted = new Map<string, WantedVolume>();
-  for (const [id, request] of requests) {
-    const one = wanted.get(request.volume);
-    if (one === undefined) {
-      wanted.set(request.volume, wantedBy(id, request));
-      continue;
-    }
-    const { snapshot, rights } = wantedBy(id, request);
-    if (one.rights < rights) Object.assign(one, { snapshot, rights });
-    one.requests.push(id);
-  }
-  return [...wanted.values()];
+export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
+  const { volume, snapshot = false, globalId } = identityOf(request);
+  return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
 }
 
-const detachPlan = (
-  { volume, snapshot }: AttachmentState,
-  kept: readonly [string, AttachRequest][],
-): DetachPlan => ({
-  volume,
-  snapshot,
-  neededBy: kept.filter(([, request]) => request.volume === volume).map(([id]) => id),
-});
+/** The IDs of the entries of the cache, valid requests or not, that are for a volume or snapshot. @internal */
+export const needing = (volume: Identity, entries: ReadonlyMap<string, unknown>): string[] =>
+  [...entries].filter(([, entry]) => isSame(identityOf(entry), volume)).map(([id]) => id);
+
+/** The attachment that is to be detached. */
+function targetOf(
+  detached: string,
+  own: AttachRequest,
+  ours: readonly AttachmentState[],
+): AttachmentState | undefined {
+  const meant = own.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
+  const target = attachmentOf(meant, ours);
+  // As in the reference, the name decides where nothing else does.
+  return target || meant.globalId ? target : attachmentOf({ volume: detached }, ours);
+}
+
+/** Each volume once, in the order of the first requests, with the highest rights that are asked for. */
+function mergeSame(wanted: readonly WantedVolume[]): WantedVolume[] {
+  const merged = new Map<string, WantedVolume>();
+  for (const volume of wanted) {
+    const key = volume.globalId ? `~${volume.globalId}` : `${volume.snapshot}/${volume.volume}`;
+    const first = merged.get(key);
+    if (first === undefined) merged.set(key, { ...volume, requests: [...volume.requests] });
+    else {
+      first.requests.push(...volume.requests);
+      if (first.rights < volume.rights) first.rights = volume.rights;
+    }
+  }
+  return [...merged.values()];
+}
+
+const nameAndId = ({ volume, globalId }: Identity) => ({ volume, ...(globalId && { globalId }) });

@@ -15,7 +15,7 @@ export interface AttachedVolume {
   device: string | null;
 }
 
-/** A volume that stayed attached, because it is open and may not be detached by force. */
+/** A volume that stayed attached, because it is open, and others need it. */
 export interface KeptVolume {
   /** The name of the volume or snapshot. */
   volume: string;
@@ -64,8 +64,15 @@ export interface Attached {
   snapshot: boolean;
   /** The rights that the request asks for: 1 is read-only, 2 is read/write. */
   rights: Rights;
-  /** The path of its device, which has appeared. */
+  /** The path of its device, which has appeared. It ends in the name. */
   device: string;
+  /** The global ID of the volume or snapshot, without `~`; `null` if the cluster does not tell it. */
+  globalId: string | null;
+  /**
+   * The path of its device that ends in the global ID, and stays when the volume gets another name: in
+   * `/dev/storpool-byid`, or beside a `deviceDir` of your own. `null` without a global ID. It is not waited for.
+   */
+  deviceById: string | null;
   /** Whether it was attached before, with at least these rights. */
   alreadyAttached: boolean;
 }
@@ -77,13 +84,15 @@ export interface Detached {
   /**
    * - `detached`: the volume is detached.
    * - `forced`: the volume is detached by force, because no attempt was left.
+   * - `renewed`: somebody has attached again under this request ID while the call was waiting for an open volume: the
+   * request and the volume stay as they are.
    * - `shared`: the volume stays attached, because other cached requests need it.
    * - `notAttached`: the volume was not attached to this host, or its name lacks the prefix.
    * - `unknownRequest`: the request is not in the cache, and nothing was done.
    *
-   * Except for `unknownRequest`, the request has left the cache.
+   * Except for `unknownRequest` and `renewed`, the request has left the cache.
    */
-  outcome: 'detached' | 'forced' | 'shared' | 'notAttached' | 'unknownRequest';
+  outcome: 'detached' | 'forced' | 'shared' | 'renewed' | 'notAttached' | 'unknownRequest';
   /** The IDs of the other requests that need the volume. */
   neededBy: string[];
 }

@@ -1,5 +1,5 @@
-import { warnOnce } from '../observe/warn-once.js';
 import { AttachError } from './attach-error.js';
+import type { Identity } from './identity.js';
 
 /** 1 is read-only, 2 is read/write, as in the cache file. */
 export type Rights = 1 | 2;
@@ -18,6 +18,13 @@ export interface AttachRequestFields {
   volsnap?: boolean;
   /** A note that the drivers keep for themselves. */
   remove_on_detach?: boolean;
+  /** When `attach()` was last called for it, for example `2030-01-31T12:00:00.000Z`. `attach()` writes it. */
+  since?: string;
+  /**
+   * The global ID of the volume or snapshot, without `~`. `attach()` writes it if the cluster has global IDs. It
+   * decides which volume is meant when the volume has got another name.
+   */
+  global_id?: string;
 }
 
 /** One request in the attachment cache. */
@@ -35,6 +42,9 @@ export interface AttachRequest extends AttachRequestFields {
 export function checkRequest(reqId: string, request: unknown, where: string): AttachRequest {
   const bad = (problem: string) =>
     new AttachError('EBADREQUEST', `Request ${reqId} ${where} ${problem}; correct it or remove it`);
+  if (typeof request === 'string') {
+    throw bad(`is a string instead of an object: { volume: ${JSON.stringify(request)}, rights: 2 }`);
+  }
   if (typeof request !== 'object' || request === null || Array.isArray(request)) {
     throw bad('is not an object');
   }
@@ -50,34 +60,26 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
 const TYPE = 'storpool-spopenstack';
 
 /**
- * A request as it goes into the cache: with the `id` and the `type` that the Python services read from each entry.
- * Warns once of a member that is probably misspelled.
+ * A request as the cache should hold it: with what the Python services read from each entry.
  *
- * @param what - what it is for, in messages
+ * @param where - for the message, for example `to be added`
  * @throws {@link AttachError} `EBADREQUEST`
  *
  * @internal
  */
 export function completeRequest(
   reqId: string,
-  given: unknown,
-  what: string,
-  log: { warn(message: string): void },
+  given: AttachRequest | AttachRequestFields,
+  where: string,
 ): AttachRequest {
   checkReqId(reqId);
-  const request = checkRequest(reqId, given, what);
+  const request = checkRequest(reqId, given, where);
   const { id = reqId, type = TYPE } = request;
-  if (id !== reqId) {
-    throw new AttachError(
-      'EBADREQUEST',
-      `Request ${reqId} ${what} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
-    );
-  }
-  for (const [name, meant] of misspelledMembers(request)) {
-    const message = `Request ${reqId} ${what} has the unknown member ${name}: did you mean ${meant}?`;
-    warnOnce((text) => log.warn(text), `member ${name}`, message);
-  }
-  return { ...request, id, type };
+  if (id === reqId) return { ...request, id, type };
+  throw new AttachError(
+    'EBADREQUEST',
+    `Request ${reqId} ${where} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
+  );
 }
 
 /**
@@ -90,37 +92,16 @@ export function checkReqId(reqId: unknown): void {
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
 }
 
-const MEMBERS = ['volume', 'rights', 'id', 'type', 'volsnap', 'remove_on_detach'];
-
-/** The members of a request that look like a known one misspelled, for example `volsnp`. @internal */
-export function misspelledMembers(request: AttachRequest): [given: string, meant: string][] {
-  return Object.keys(request).flatMap((given) => {
-    const meant = MEMBERS.includes(given) ? undefined : MEMBERS.find((member) => isNear(given, member));
-    return meant === undefined ? [] : [[given, meant] as [string, string]];
-  });
+/**
+ * The volume or snapshot that an entry of the cache is for, even if the entry is not a valid request.
+ *
+ * @internal
+ */
+export function identityOf(entry: unknown): Identity {
+  const { volume, volsnap, global_id } = (entry ?? {}) as Partial<Record<string, unknown>>;
+  return {
+    volume: typeof volume === 'string' ? volume : '',
+    snapshot: Boolean(volsnap),
+    globalId: typeof global_id === 'string' ? global_id.replace(/^~/u, '') : undefined,
+  };
 }
-
-/** Whether two names differ only in case and separators, or in one letter. */
-function isNear(given: string, member: string): boolean {
-  const [a, b] = [given, member].map((name) => name.toLowerCase().replaceAll(/[_-]/gu, '')) as [
-    string,
-    string,
-  ];
-  if (a === b) return true;
-  // Too many names are one letter away from a short one.
-  if (b.length < 5 || Math.abs(a.length - b.length) > 1) return false;
-  let start = 0;
-  while (start < a.length && a[start] === b[start]) start++;
-  const [restA, restB] = [a.slice(start), b.slice(start)];
-  return restA.slice(1) === restB.slice(1) || restA.slice(1) === restB || restA === restB.slice(1);
-}
-
-/** The volume that an entry of the cache is for, even if the entry is not a valid request. @internal */
-export function volumeOf(entry: unknown): string | undefined {
-  const { volume } = (entry ?? {}) as { volume?: unknown };
-  return typeof volume === 'string' ? volume : undefined;
-}
-
-/** Whether an entry of the cache names a snapshot. @internal */
-export const isSnapshot = (entry: unknown): boolean =>
-  Boolean((entry as { volsnap?: unknown } | null)?.volsnap);

@@ -1,12 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { onAbort } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { tell } from '../observe/tell.js';
+import { logSafely } from '../observe/log-safely.js';
 import { checkDepth, copyOf, examine, formatContent } from './file/content.js';
 import { keepBackupYoung, overwriteBroken, readContent, writeSafely } from './file/crash-safe-write.js';
 import { readRestoredNote, readWhole, restoredPath } from './file/restore.js';
+import type { FileLock as HeldLock } from './file-lock.js';
 import { lockTimedOut, withFileLock } from './lock/acquire.js';
-import type { FileLock } from './lock/file-lock.js';
+import { checkNow, type FileLock } from './lock/file-lock.js';
 import { currentHold, type Hold, runInHold } from './lock/reentrancy.js';
 import { type Job, SharedHold } from './lock/shared-hold.js';
 import { type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
@@ -47,7 +48,7 @@ export class SPLockedFile {
     this.#context = {
       fname,
       options: resolveLockOptions(lock),
-      warn: (message) => tell((words) => this.warn(words), message),
+      warn: (message) => logSafely((words) => this.warn(words), message),
     };
   }
 
@@ -197,6 +198,19 @@ export class SPLockedFile {
   /** What `FILE.restored` says of a file that may be an old one, once it has been loaded inside this hold. */
   protected get restoredNote(): string | undefined {
     return currentHold(this)?.lock.restoredNote;
+  }
+
+  /** As {@link withLock}; the function gets the lock. @internal */
+  protected locked<T>(fn: (lock: HeldLock) => T | Promise<T>, options?: WithLockOptions): Promise<T> {
+    return this.withLock(() => {
+      const { lock } = currentHold(this) as Hold;
+      return fn({ check: () => checkNow(lock) });
+    }, options);
+  }
+
+  /** Whether this asynchronous context is inside a hold of this object. @internal */
+  protected get isLocked(): boolean {
+    return currentHold(this) !== undefined;
   }
 
   /** Receives warnings that an operator should see and no caller can act on. */

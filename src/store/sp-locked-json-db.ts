@@ -1,4 +1,5 @@
 import { checkDepth, copyOf, corrupt, toJson } from './file/content.js';
+import type { FileLock } from './file-lock.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
 /** @returns whether it made a difference */
@@ -71,6 +72,16 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
       for (const key of gone) data.delete(key);
       return data.size < size;
     }, options);
+  }
+
+  /** All values by key, read anew: the caller may change the map. @internal */
+  protected async readEntries(_lock: FileLock): Promise<Map<string, V>> {
+    return new Map(Object.entries(await this.getShared()));
+  }
+
+  /** Writes all values, if that makes a difference. @internal */
+  protected async writeEntries(_lock: FileLock, entries: ReadonlyMap<string, V>): Promise<void> {
+    await this.dumpShared(Object.fromEntries(entries));
   }
 
   #change(change: Change<V>, options?: WithLockOptions): Promise<void> {

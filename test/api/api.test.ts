@@ -154,12 +154,44 @@ describe('abort', () => {
 describe('mistakes of plain JavaScript', () => {
   const { signal } = new AbortController();
   const api = () => service.client() as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-  const OPTIONS = 'the options of a call are an object, for example { signal }';
 
   test.each<[string, string, unknown[], string]>([
-    ['the signal for the options', 'volumesList', [signal], OPTIONS],
-    ['null for the options', 'volumesList', [null], OPTIONS],
-    ['a string for the options', 'call', ['GET', 'X', 'json'], OPTIONS],
+    [
+      'the signal for the options',
+      'volumesList',
+      [signal],
+      'the options of volumesList() are a signal: give { signal }',
+    ],
+    [
+      'null for the options',
+      'volumesList',
+      [null],
+      'the options of volumesList() are an object, for example { signal }',
+    ],
+    [
+      'a string for the options',
+      'call',
+      ['GET', 'X', 'json'],
+      'the options of call() are an object, for example { signal }',
+    ],
+    [
+      'a misspelled option',
+      'volumesList',
+      [{ clustername: 'x' }],
+      'volumesList() has no option "clustername": it has signal, transientRetries, clusterName',
+    ],
+    [
+      'an option of another call',
+      'volumesList',
+      [{ allClusters: true }],
+      'volumesList() has no option "allClusters": it has signal, transientRetries, clusterName',
+    ],
+    [
+      'a controller for a signal',
+      'volumesList',
+      [{ signal: new AbortController() }],
+      'signal is an AbortController: give its signal, { signal: controller.signal }',
+    ],
     ['no signal', 'volumesList', [{ signal: 'x' }], 'signal is "x": give an AbortSignal'],
     ['a name for an argument', 'volumeCreate', ['v'], 'volumeCreate: the argument is "v", not an object'],
     [
@@ -185,7 +217,7 @@ describe('mistakes of plain JavaScript', () => {
   test.each([undefined, null, 'token'])('a client made of %j', (options) => {
     const make = () => new Api(options as unknown as ApiOptions);
     expect(thrownBy(make, ApiArgumentError).message).toBe(
-      'the options of an Api are an object with its token: { auth }',
+      'the options of an Api are an object, for example { auth }',
     );
   });
 });

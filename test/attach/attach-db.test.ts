@@ -156,14 +156,14 @@ describe('requests', () => {
     [{ volume: 'v', rights: 'rw' }, 'has the rights "rw"'],
     [{ volume: 'v', rights: 3 }, 'has the rights 3'],
     [null, 'is not an object'],
-    ['v', 'is not an object'],
+    ['os--v', 'is a string instead of an object: { volume: "os--v", rights: 2 }'],
     [[], 'is not an object'],
   ])('%j is refused', async (wrong, problem) => {
     const db = make({ api: mockApi() });
     await expect(db.add('a', wrong as unknown as AttachRequest)).rejects.toMatchObject({
       name: 'AttachError',
       code: 'EBADREQUEST',
-      message: `Request a to be added ${problem}${problem.includes('rights') ? ' instead of 1 (read-only) or 2 (read/write)' : ''}; correct it or remove it`,
+      message: `Request a to be added ${problem}${problem.includes('has the rights') ? ' instead of 1 (read-only) or 2 (read/write)' : ''}; correct it or remove it`,
     });
     expect(cache()).toEqual({});
     await new SPLockedJSONDB(fname()).add('b', wrong);

@@ -110,9 +110,9 @@ describe('a volume that other requests need', () => {
     expect(Object.keys(cache())).toEqual(['b', 'c']);
   });
 
-  test('also with forceShared', async () => {
+  test("also with force: 'always'", async () => {
     writeCache({ a: request('os--v'), b: request('os--v') });
-    const db = make({ api: mockApi(), forceShared: true });
+    const db = make({ api: mockApi(), force: 'always' });
     expect(await db.detach('a')).toMatchObject({ outcome: 'shared' });
   });
 
@@ -282,8 +282,10 @@ test('a request that is given to another volume meanwhile does not lose that one
     throw isOpen();
   });
   const db = make({ api, detachRetries: 1, detachRetryDelay: 1 });
-  expect(await db.detach('a')).toMatchObject({ outcome: 'unknownRequest' });
+  expect(await db.detach('a')).toMatchObject({ volume: 'os--v', outcome: 'renewed' });
   expect(api.volumesReassign).toHaveBeenCalledOnce();
-  expect(log.warn).toHaveBeenCalledExactlyOnceWith('Request a is now for os--y: os--v is left alone');
+  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+    'Request a was made anew while detach() was waiting: os--v is left alone',
+  );
   expect(cache()).toHaveProperty('a');
 });

@@ -89,7 +89,8 @@ describe('a signal', () => {
         setTimeout(abort, 1);
         return answer();
       });
-      const db = make({ api });
+      // With a change that is not answered, the lock is kept until then, or until the time is up.
+      const db = make({ api, apiTimeout: 100 });
       await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
       // The lock is free again.
       await make({ api: mockApi(), lock: { timeout: 1000 } }).remove('a');
@@ -200,6 +201,6 @@ describe('an API that does not answer for the moment', () => {
     const lists = vi.spyOn(db.api(), 'attachmentsList');
     writeCache({ a: request('os--v') });
     await db.plan('a');
-    expect(lists.mock.calls).toEqual([[{ transientRetries: 0 }]]);
+    expect(lists.mock.calls).toEqual([[{ transientRetries: 0, signal: expect.any(AbortSignal) }]]);
   });
 });

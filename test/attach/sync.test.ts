@@ -17,15 +17,6 @@ test('whoever detaches does not wait for the device of what stays attached', asy
   expect(await db.sync('a', 'os--w')).toMatchObject({ detached: 'os--w', attached: [] });
 });
 
-test('a sync() that restores the file from a copy that may be old attaches for its own request only', async () => {
-  const db = make({ api: mockApi() });
-  await db.add('own', request('os--own'));
-  await db.add('given-up', request('os--given-up'));
-  writeFileSync(fname(), '');
-  const { attached } = await db.sync('own');
-  expect(attached.map(({ volume }) => volume)).toEqual(['os--own']);
-});
-
 describe('plan()', () => {
   test('shows what sync() would do, and changes nothing', async () => {
     const api = mockApi();
@@ -159,8 +150,8 @@ describe('a volume that others need (difference 4)', () => {
     );
   });
 
-  test('is detached by force with forceShared, as the reference does', async () => {
-    const { api, db } = await shared({ forceShared: true, detachRetries: 1 });
+  test('is detached by force with force: always, as the reference does', async () => {
+    const { api, db } = await shared({ force: 'always', detachRetries: 1 });
     api.volumesReassign.mockRejectedValueOnce(isOpen());
     expect(await db.sync('a', 'os--v')).toMatchObject({ detached: 'os--v', forced: true, kept: null });
     expect(api.volumesReassign.mock.lastCall).toEqual([[{ volume: 'os--v', detach: [1], force: true }]]);

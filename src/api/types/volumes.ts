@@ -197,7 +197,7 @@ export interface SpaceUsed {
 export interface VolumeSpace extends Volume, SpaceUsed {}
 
 /** The state of a volume or snapshot, as `volumesGetStatus()` returns it. */
-export interface VolumeStatus
+export interface VolumeDataStatus
   extends Pick<VolumeSummaryBase, 'name' | 'size' | 'replication' | 'tags' | 'clusterName' | 'clusterId'> {
   /** Whether it is a snapshot. */
   snapshot?: boolean;

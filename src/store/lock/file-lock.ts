@@ -6,7 +6,7 @@ import { disk, diskError, ifThere, type OpenFile } from '../file/disk.js';
 import type { LockContext } from '../lock-options.js';
 import { SPLockedFileError } from '../sp-locked-file-error.js';
 import { lockDirectoryOf } from './holder-record.js';
-import { AbandonedLock, type LockDirectory } from './lock-directory.js';
+import { AbandonedLock, isReplaced, type LockDirectory } from './lock-directory.js';
 
 const debug = debugOutput('storpool:lock');
 
@@ -165,4 +165,10 @@ export function isAt(path: string, file: OpenFile): boolean {
   const ours = file.stat();
   const there = ifThere(() => disk.stat(path));
   return there !== undefined && ours.ino === there.ino && ours.dev === there.dev;
+}
+
+/** @throws {@link SPLockedFileError} `ECOMPROMISED` if the file or the lock directory is another one. */
+export function checkNow(lock: FileLock): void {
+  if (!isAt(lock.path, lock.file)) throw lock.markCompromised('another program put a new file in its place');
+  if (isReplaced(lock.path)) throw lock.markCompromised('its lock directory was taken over');
 }

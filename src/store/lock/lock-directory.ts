@@ -227,3 +227,10 @@ function somethingIn(directory: string): string | undefined {
     return undefined;
   }
 }
+
+/** Whether the lock directory that we made for a file was replaced by another one. */
+export function isReplaced(path: string): boolean {
+  const directory = lockDirectoryOf(path);
+  const there = ifThere(() => disk.stat(directory));
+  return owned.has(directory) && (there === undefined || !isOurs(directory, there));
+}

@@ -1,20 +1,27 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { inAttempts, StillOpen } from '../../src/attach/retry.js';
-import { ApiConnectionError, ApiError } from '../../src/index.js';
+import { GOES_ON, inAttempts, StillOpen } from '../../src/attach/attempts.js';
+import { ApiConnectionError, ApiError, AttachError } from '../../src/index.js';
 import { isOpen } from '../lib/attach-db.js';
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-const POLICY = { openRetries: 3, openDelay: 200, transientRetries: 5 };
-const open = new StillOpen('v', isOpen());
+const POLICY = {
+  openRetries: 3,
+  openDelay: 200,
+  transientRetries: 5,
+  transientDelay: (retry: number) => 1000 * 2 ** retry,
+};
+const open = new StillOpen(isOpen());
 const transient = new ApiError(503, { error: { name: 'busy', descr: 'later', transient: true } });
 const refused = new ApiConnectionError('ECONNREFUSED', 'nobody there');
+const timedOut = new AttachError('ETIMEDOUT', 'no answer');
+const log = { warn: vi.fn() };
+beforeEach(() => void log.warn.mockClear());
 
 /** Makes attempts that come to these things, one after the other; an Error is thrown. */
 async function run(outcomes: unknown[], policy = {}, signal?: AbortSignal) {
   const made: { at: number; isLast: boolean }[] = [];
-  const waits: Error[] = [];
   const start = Date.now();
   const attempt = async (isLast: boolean) => {
     const outcome = outcomes[made.length];
@@ -22,14 +29,20 @@ async function run(outcomes: unknown[], policy = {}, signal?: AbortSignal) {
     if (outcome instanceof Error) throw outcome;
     return outcome;
   };
-  const result = inAttempts(attempt, { ...POLICY, ...policy }, (error) => waits.push(error), signal);
+  const result = inAttempts('call(a)', attempt, { ...POLICY, ...policy }, log, signal);
   const outcome = result.catch((error: unknown) => ({ error }));
   await vi.runAllTimersAsync();
-  return { made, waits, outcome: await outcome };
+  return { made, outcome: await outcome };
 }
 
 test('an attempt that succeeds is the only one', async () => {
-  expect(await run(['done'])).toEqual({ made: [{ at: 0, isLast: false }], waits: [], outcome: 'done' });
+  expect(await run(['done'])).toEqual({ made: [{ at: 0, isLast: false }], outcome: 'done' });
+});
+
+test('an attempt that has more to do is followed at once by another', async () => {
+  const { made } = await run([GOES_ON, GOES_ON, 'done']);
+  expect(made.map(({ at }) => at)).toEqual([0, 0, 0]);
+  expect(log.warn).not.toHaveBeenCalled();
 });
 
 describe('a volume that is open', () => {
@@ -45,12 +58,17 @@ describe('a volume that is open', () => {
 });
 
 describe('a transient failure', () => {
-  test.each([transient, refused])('%s is tried again after 1, 2, 4, 8 and 16 seconds', async (error) => {
-    const { made, waits, outcome } = await run([error, error, error, error, error, 'done']);
-    expect(made.map(({ at }) => at)).toEqual([0, 1000, 3000, 7000, 15_000, 31_000]);
-    expect(waits).toEqual([error]);
-    expect(outcome).toBe('done');
-  });
+  test.each([transient, refused, timedOut])(
+    '%s is tried again after 1, 2, 4, 8 and 16 seconds',
+    async (error) => {
+      const { made, outcome } = await run([error, error, error, error, error, 'done']);
+      expect(made.map(({ at }) => at)).toEqual([0, 1000, 3000, 7000, 15_000, 31_000]);
+      expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+        `call(a) is waiting for the API, and tries again: ${error.message}`,
+      );
+      expect(outcome).toBe('done');
+    },
+  );
 
   test('is raised after that', async () => {
     const { made, outcome } = await run(Array(9).fill(transient));
@@ -115,7 +133,9 @@ describe('a signal', () => {
         controller.abort(reason);
         throw reason;
       };
-      const outcome = inAttempts(attempt, POLICY, () => undefined, controller.signal).catch((error) => error);
+      const outcome = inAttempts('call(a)', attempt, POLICY, log, controller.signal).catch(
+        (error: unknown) => error,
+      );
       await vi.runAllTimersAsync();
       return outcome;
     };

@@ -1,5 +1,5 @@
 /** Tells an operator something. A logger that fails must not fail a call whose work is done. */
-export function tell(write: (message: string) => void, message: string): void {
+export function logSafely(write: (message: string) => void, message: string): void {
   try {
     write(message);
   } catch (error) {

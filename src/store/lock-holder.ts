@@ -1,0 +1,1 @@
+export { describeHolder } from './lock/lock-errors.js';
