@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type Api, ApiConnectionError, ApiError, type Attachment, type HostStatus } from '../index.js';
 import { examinePlace, type Finding, fault, giveToGroup, ok, type Place, skipped } from './findings.js';
 import {
   attempt,
@@ -12,7 +13,6 @@ import {
   type SideFile,
   sideFiles,
 } from './host.js';
-import { type Api, ApiConnectionError, ApiError, type Attachment, type HostStatus } from './library.js';
 import { duration, listed, plural, shellWord } from './terminal.js';
 import { deviceFinding, LOG_REMEDY, volumeFindings } from './volume-findings.js';
 

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { AttachDB, VolumeStatus } from '../index.js';
 import { attempt, forOperators, makeApi, openCache, problemOf, readSettings } from './host.js';
-import type { AttachDB, HostStatus } from './library.js';
-import { isComplete, sinceOf } from './status.js';
+import { apiProblem, sinceOf } from './status.js';
 import { asJson, duration, harmless, isAgreed, listed, type Terminal, wrap } from './terminal.js';
 import { checkUnattended, type Options, UsageError } from './usage.js';
 import { type Users, usersOf } from './users.js';
@@ -63,12 +63,13 @@ async function letGo(options: Options, terminal: Terminal, way: Way): Promise<nu
   const ids = [...new Set(options.args)];
   const entries = await db.get({ signal });
   const status = await db.status({ signal });
-  const all = ids.map((id) => goingOf(id, ids, entries, status));
+  const unanswered = apiProblem(status.problems, entries, db);
+  const all = ids.map((id) => goingOf(id, ids, entries, status.volumes, unanswered === undefined));
   for (const going of all)
     print(
       `${going.request}: ${going.known ? way.say(going) : `not in ${db.fname}, so there is nothing to do.`}`,
     );
-  if (!isComplete(status)) print(forOperators(status.problems.at(-1) ?? ''));
+  if (unanswered !== undefined) print(forOperators(unanswered));
 
   const known = all.filter((going) => going.known);
   if (known.length > 0 && !options['dry-run'] && (await isAgreed(options, terminal))) {
@@ -111,10 +112,11 @@ function goingOf(
   request: string,
   ids: readonly string[],
   entries: Readonly<Record<string, unknown>>,
-  status: HostStatus,
+  volumes: readonly VolumeStatus[],
+  isAnswered: boolean,
 ): Going {
   const known = Object.hasOwn(entries, request);
-  const row = status.volumes.find(({ requests }) => requests.includes(request));
+  const row = volumes.find(({ requests }) => requests.includes(request));
   const later = ids.slice(ids.indexOf(request) + 1);
   const device = row?.device ?? null;
   return {
@@ -126,7 +128,7 @@ function goingOf(
     neededBy: (row?.requests ?? []).filter(
       (id) => id !== request && (later.includes(id) || !ids.includes(id)),
     ),
-    attached: (row?.has ?? null) !== null || (isComplete(status) ? false : null),
+    attached: (row?.has ?? null) !== null || (isAnswered ? false : null),
     users: device === null ? null : usersOf(device),
     problem: known ? problemOf(request, entries[request], 'in the cache') : null,
     outcome: null,

@@ -1,7 +1,7 @@
+import { SPConfig } from '../index.js';
 import { CHECKS, type Host } from './checks.js';
 import type { Finding } from './findings.js';
 import { attempt, forOperators, makeApi, openCache, readSettings } from './host.js';
-import { SPConfig } from './library.js';
 import { asJson, harmless, isAgreed, painter, plural, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 

@@ -19,7 +19,7 @@ import {
   type LockOptions,
   SPConfig,
   SPLockedFileError,
-} from './library.js';
+} from '../index.js';
 import { duration, harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 

@@ -1,5 +1,5 @@
+import type { AttachDB, SyncPlan } from '../index.js';
 import { look, makeApi, openCache, readSettings } from './host.js';
-import type { AttachDB, SyncPlan } from './library.js';
 import { asJson, harmless, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 

@@ -11,14 +11,8 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { type AttachDB, type Attachment, type AttachRequest, SPConfig, SPLockedFileError } from '../index.js';
 import { attempt, codeOf, forOperators, makeApi, openCache, problemOf, readSettings } from './host.js';
-import {
-  type AttachDB,
-  type Attachment,
-  type AttachRequest,
-  SPConfig,
-  SPLockedFileError,
-} from './library.js';
 import { salvage } from './salvage.js';
 import { sinceOf } from './status.js';
 import {

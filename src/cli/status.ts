@@ -1,7 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
-import { attempt, type Cache, forOperators, look, makeApi, openCache, readSettings } from './host.js';
-import { type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from './library.js';
-import { asJson, duration, harmless, layOut, painter, plural, type Terminal, wrap } from './terminal.js';
+import { type AttachDB, type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
+import {
+  attempt,
+  type Cache,
+  forOperators,
+  look,
+  makeApi,
+  openCache,
+  problemOf,
+  readSettings,
+} from './host.js';
+import {
+  asJson,
+  duration,
+  harmless,
+  layOut,
+  MOST,
+  painter,
+  plural,
+  type Terminal,
+  wrap,
+} from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
 /** What `status --json` prints; guide/operating.md describes it. */
@@ -14,7 +33,7 @@ export async function status(options: Options, terminal: Terminal): Promise<numb
   if (options.watch) return watch(cache, options, terminal);
   const found = await statusOf(cache, terminal.signal);
   terminal.write(options.json ? asJson(found) : render(found, options, terminal));
-  if (!found.complete) return 3;
+  if (found.unanswered !== null) return 3;
   return found.ok ? 0 : 1;
 }
 
@@ -29,9 +48,9 @@ async function watch(cache: Cache, options: Options, terminal: Terminal): Promis
     const found = await attempt(() => statusOf(cache, signal));
     if (signal.aborted) break;
     const now = Date.now();
-    const isWhole = !(found instanceof Error) && found.complete;
+    const isWhole = !(found instanceof Error) && found.unanswered === null;
     if (isWhole || (last === undefined && !(found instanceof Error))) last = { found, at: now };
-    const problem = found instanceof Error ? forOperators(found.message) : found.problems.at(-1);
+    const problem = found instanceof Error ? forOperators(found.message) : found.unanswered;
     const isOld = last !== undefined && last.found !== found;
     const age =
       isOld && last
@@ -55,14 +74,15 @@ export const isFinding = ({ verdict, wants }: VolumeStatus) =>
   verdict !== VERDICTS.unknown &&
   !(verdict === VERDICTS.otherPrefix && wants === null);
 
-/** Whether the API has told what is attached: the only problem beside those of entries that are no requests. */
-export const isComplete = ({
-  volumes,
-  problems,
-}: {
-  volumes: readonly VolumeStatus[];
-  problems: readonly string[];
-}) => problems.length <= volumes.filter(({ verdict }) => verdict === VERDICTS.notARequest).length;
+/** What the API did not tell, or why: what is no problem of an entry. */
+export const apiProblem = (
+  problems: readonly string[],
+  entries: Readonly<Record<string, unknown>>,
+  { fname }: AttachDB,
+): string | undefined => {
+  const known = new Set(Object.entries(entries).map(([id, entry]) => problemOf(id, entry, `in ${fname}`)));
+  return problems.find((problem) => !known.has(problem));
+};
 
 async function statusOf(cache: Cache, signal: AbortSignal) {
   const { db } = cache;
@@ -77,10 +97,9 @@ async function statusOf(cache: Cache, signal: AbortSignal) {
     .sort((a, b) => Number(b.finding) - Number(a.finding));
   const summary: Partial<Record<Verdict, number>> = {};
   for (const { verdict } of volumes) summary[verdict] = (summary[verdict] ?? 0) + 1;
-  const complete = isComplete(seen.host);
+  const unanswered = apiProblem(problems, seen.entries, db) ?? null;
   return {
-    ok: complete && volumes.every(({ finding }) => !finding),
-    complete,
+    ok: unanswered === null && volumes.every(({ finding }) => !finding),
     file: db.fname,
     clientId: client,
     prefix,
@@ -90,7 +109,8 @@ async function statusOf(cache: Cache, signal: AbortSignal) {
       requests.map((request) => ({ request, volume, since: sinceOf(seen.entries[request]) })),
     ),
     summary,
-    problems: problems.map(forOperators),
+    unanswered: unanswered && forOperators(unanswered),
+    problems: problems.filter((problem) => problem !== unanswered),
   };
 }
 
@@ -109,15 +129,20 @@ export function render(
   terminal: Pick<Terminal, 'columns' | 'colour'>,
   height = Number.POSITIVE_INFINITY,
 ): string {
-  const { volumes, summary, lock, problems } = found;
+  const { volumes, summary, lock, problems, unanswered } = found;
   const paint = painter(terminal);
   const width = wide ? Number.POSITIVE_INFINITY : terminal.columns;
-  const counts = Object.entries(summary).map(([verdict, many]) => `${many} ${verdict.replace(/:.*/u, '')}`);
+  const counts = Object.entries(summary).map(
+    ([verdict, many]) =>
+      `${many} ${verdict === VERDICTS.unknown ? 'not known' : verdict.replace(/:.*/u, '')}`,
+  );
   const count = plural(volumes.length, 'volume');
   const below = [
     counts.length === 0 ? count : `${count}: ${counts.join('; ')}`,
     lock.free ? 'Lock: free' : `Lock: not taken, so this may show half of a change. ${lock.problem}`,
-    ...atMost(problems),
+    ...problems.slice(0, MOST),
+    ...(problems.length > MOST ? [`… and ${problems.length - MOST} more`] : []),
+    ...(unanswered === null ? [] : [unanswered]),
   ].map((line) => wrap(harmless(line), width));
 
   const rows = byRequest ? requestRows(found) : volumes.map((row) => ({ row, cells: volumeCells(row) }));
@@ -141,14 +166,6 @@ export function render(
   const table = [head, ...shown, ...(rest > 0 ? [paint('dim', `… and ${rest} more`)] : []), ''];
   return `${[...(rows.length > 0 ? table : []), ...below].join('\n')}\n`;
 }
-
-const MOST = 10;
-
-/** The first and, since that may be what the API says, the last. */
-const atMost = (problems: string[]) =>
-  problems.length <= MOST
-    ? problems
-    : [...problems.slice(0, MOST - 2), `… and ${problems.length - MOST + 1} more`, ...problems.slice(-1)];
 
 type Row = Status['volumes'][number];
 

@@ -93,13 +93,12 @@ export function layOut(rows: readonly (readonly string[])[], layout: Layout): st
       return paint(column === last ? cell : cell.padEnd(widths[column] ?? 0), at, column);
     });
     const rest = below.map((column) => row[column]).filter(Boolean);
-    if (rest.length === 0) return cells.join(GAP);
+    const line = cells.join(GAP).trimEnd();
+    if (rest.length === 0) return line;
     const lines = wrap(rest.join(GAP), width, BELOW.length)
       .split('\n')
       .filter((line) => line.trim());
-    return [cells.join(GAP), ...lines.map((line) => BELOW + paint(line.trim(), at, below[0] ?? 0))].join(
-      '\n',
-    );
+    return [line, ...lines.map((line) => BELOW + paint(line.trim(), at, below[0] ?? 0))].join('\n');
   });
 }
 

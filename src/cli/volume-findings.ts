@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { type Attachment, type HostStatus, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
 import { type Finding, fault, ok } from './findings.js';
 import type { Cache } from './host.js';
-import { type Attachment, type HostStatus, VERDICTS, type Verdict, type VolumeStatus } from './library.js';
 import { isFinding } from './status.js';
 import { listed, MOST, plural, shellWord } from './terminal.js';
 
@@ -27,12 +27,17 @@ export function volumeFindings(status: HostStatus, scene: Scene): Finding[] {
     if (rows.length === 0) return [];
     return fault(`${plural(rows.length, 'volume')} ${words}: ${inWords(rows)}`, more(rows));
   };
+  const question = clientQuestion(status, scene);
   return [
-    clientQuestion(status, scene),
-    found(VERDICTS.notAttached, 'wanted, but not attached', (rows) => ({
-      remedy: `The next attach() or sync() of a service attaches what is wanted. ${FORGET}`,
-      command: forget(rows, scene),
-    })),
+    question,
+    found(VERDICTS.notAttached, 'wanted, but not attached', (rows) =>
+      question.length > 0
+        ? { remedy: 'Answer the question of the client ID first' }
+        : {
+            remedy: `The next attach() or sync() of a service attaches what is wanted. ${FORGET}`,
+            command: forget(rows, scene),
+          },
+    ),
     found(VERDICTS.readOnly, 'attached read-only, but wanted read/write', (rows) => ({
       remedy: `The next attach() or sync() of a service changes that. ${FORGET}`,
       command: forget(rows, scene),

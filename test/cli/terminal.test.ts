@@ -16,7 +16,7 @@ describe('layOut()', () => {
     expect(lines(52)).toEqual([
       'NAME              HAS  VERDICT       IDS',
       '0123456789abcdef  rw   not attached  one, two, three',
-      'x                 -    ok            ',
+      'x                 -    ok',
     ]);
   });
 
