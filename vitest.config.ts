@@ -4,9 +4,9 @@ import { defineConfig } from 'vitest/config';
 const REPLACING_MODULES = [
   'test/attach/devices.test.ts',
   'test/config/usual-places.test.ts',
-  'test/store/lock/acquire.test.ts',
-  'test/store/lock/fairness.test.ts',
-  'test/store/lock/kernel-lock.test.ts',
+  'test/store/file-lock.test.ts',
+  'test/store/kernel-lock.test.ts',
+  'test/store/lock-directory.test.ts',
 ];
 
 export default defineConfig({

@@ -1,5 +1,219 @@
-/** The part of a lock that its holder uses. */
+import { dirname } from 'node:path';
+import { Deadline } from '../async/deadline.js';
+import { yieldToEventLoop } from '../async/event-loop.js';
+import { sleep } from '../async/sleep.js';
+import { debugOutput } from '../observe/debug.js';
+import { warnOnce } from '../observe/warn-once.js';
+import { closeSafely, codeOf, type Descriptor, disk, diskError, ifThere, isDenied, isFull } from './disk.js';
+import { KernelLockUnavailable, tryKernelLock } from './kernel-lock.js';
+import { type LockDirectory, lockDirectoryOf, tryLockDirectory } from './lock-directory.js';
+import { lockTimedOut } from './lock-holder.js';
+import type { LockContext } from './lock-options.js';
+import { FileQueue } from './queue.js';
+import { SPLockedFileError } from './sp-locked-file-error.js';
+
+const debug = debugOutput('storpool:lock');
+
+/** Milliseconds between attempts, at first and at most. Shortened at random, so that waiters do not stay in step. */
+const FIRST_PAUSE = 1;
+const LONGEST_PAUSE = 25;
+
+/** An open file that we have locked: with the kernel lock, the lock directory, or both. */
 export interface FileLock {
-  /** @throws {@link SPLockedFileError} `ECOMPROMISED` when the lock was lost. */
+  /** The canonical path. */
+  readonly path: string;
+  readonly file: Descriptor;
+  readonly hasKernelLock: boolean;
+  /**
+   * Makes sure that the lock is still whole, before anything is changed under it.
+   *
+   * @throws {@link SPLockedFileError} `ECOMPROMISED`
+   */
   check(): void;
+  /** Never fails, because what was done under the lock is done. */
+  release(): Promise<void>;
+}
+
+/** The callers in this process that want a file, by its canonical path. */
+const queues = new Map<string, FileQueue>();
+/** The files on which the kernel lock has worked. From then on, a lock without it is refused. */
+const kernelLockWorks = new Set<string>();
+
+/**
+ * Waits until a file is locked: first for the other callers of this process, then for other processes.
+ *
+ * @param timeout - milliseconds
+ * @throws {@link SPLockedFileError} `ELOCKED` after the timeout, or the system's code; the signal's reason.
+ */
+export async function acquire(
+  context: LockContext,
+  timeout: number,
+  signal?: AbortSignal,
+): Promise<FileLock> {
+  const { fname } = context;
+  const deadline = new Deadline(timeout, signal);
+  let isQueued = true;
+  try {
+    const path = disk.realpath(fname);
+    const queue = queues.get(path) ?? new FileQueue();
+    queues.set(path, queue);
+    await queue.enter(deadline.signal);
+    isQueued = false;
+    try {
+      for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+        const lock = await tryBoth(context, path, queue);
+        if (lock !== undefined) return lock;
+        await sleep(pause * (1 - Math.random() / 2), deadline.signal);
+      }
+    } catch (error) {
+      queue.leave();
+      throw error;
+    }
+  } catch (error) {
+    if (deadline.isOver) throw lockTimedOut(fname, timeout, isQueued);
+    throw deadline.signal.aborted ? deadline.signal.reason : cannotLock(fname, error);
+  } finally {
+    deadline.clear();
+  }
+}
+
+/** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
+async function tryBoth(context: LockContext, path: string, queue: FileQueue): Promise<FileLock | undefined> {
+  const file = disk.open(path, 'r+');
+  let isLocked = false;
+  try {
+    if (!disk.fstat(file).isFile()) {
+      const message = 'it is no regular file: move it away, and put the file in its place';
+      throw Object.assign(new Error(message), { code: 'EINVAL' });
+    }
+    const kernelLock = await tryKernel(context, path, file);
+    if (kernelLock === 'taken') return undefined;
+    // Another file may have been put there while we waited for this one.
+    if (!isAt(path, file)) return undefined;
+    const hasKernelLock = kernelLock === 'ours';
+    const directory = await tryDirectory(context, path, hasKernelLock);
+    if (directory === 'taken') return undefined;
+    isLocked = true;
+    return held(context, path, file, hasKernelLock, directory, queue);
+  } finally {
+    if (!isLocked) closeSafely(file);
+  }
+}
+
+async function tryKernel(
+  { fname, options, warn }: LockContext,
+  path: string,
+  file: Descriptor,
+): Promise<'ours' | 'taken' | 'unavailable'> {
+  if (options.kernelLock === 'off') return 'unavailable';
+  try {
+    if (!(await tryKernelLock(file))) return 'taken';
+    kernelLockWorks.add(path);
+    return 'ours';
+  } catch (cause) {
+    if (!(cause instanceof KernelLockUnavailable)) throw cause;
+    const remedy = 'install the npm package koffi or the flock program of util-linux';
+    const hasWorked = kernelLockWorks.has(path);
+    if (options.kernelLock === 'required' || hasWorked) {
+      const why = hasWorked ? 'which has worked before' : 'which is required';
+      const message = `Cannot take the kernel lock on ${fname}, ${why}: ${cause.message}; ${remedy}`;
+      throw new SPLockedFileError('ENOTSUP', message, { cause });
+    }
+    const message = `Cannot take the kernel lock on ${fname}: ${cause.message}. The lock directory alone does not keep Python services out: ${remedy}`;
+    warnOnce(warn, `kernel lock ${fname}`, message);
+    return 'unavailable';
+  }
+}
+
+/** Something else is in the place of the lock directory. */
+const OBSTACLE = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'];
+
+/** @returns `undefined` if no lock directory can be made, but the kernel lock is enough */
+async function tryDirectory(
+  { fname, options, warn }: LockContext,
+  path: string,
+  hasKernelLock: boolean,
+): Promise<LockDirectory | 'taken' | undefined> {
+  try {
+    return (await tryLockDirectory(path, hasKernelLock, options.stale)) ?? 'taken';
+  } catch (error) {
+    const isObstructed = OBSTACLE.includes(codeOf(error) ?? '');
+    if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
+    const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
+    const remedy = isObstructed ? 'remove what is there' : room;
+    const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${remedy}`;
+    warnOnce(warn, `lock directory ${fname}`, message);
+    return undefined;
+  }
+}
+
+/** Whether the open file is still the one at that path. */
+function isAt(path: string, file: Descriptor): boolean {
+  const ours = disk.fstat(file);
+  const there = ifThere(() => disk.stat(path));
+  return there !== undefined && ours.ino === there.ino && ours.dev === there.dev;
+}
+
+const held = (
+  { fname, warn }: LockContext,
+  path: string,
+  file: Descriptor,
+  hasKernelLock: boolean,
+  directory: LockDirectory | undefined,
+  queue: FileQueue,
+): FileLock => ({
+  path,
+  file,
+  hasKernelLock,
+  check() {
+    try {
+      if (!isAt(path, file)) throw new Error('another program put a new file in its place');
+      directory?.check();
+    } catch (cause) {
+      if (![undefined, 'ECOMPROMISED'].includes(codeOf(cause))) {
+        throw diskError(cause, `Cannot check the lock on ${fname}`, 'nothing was changed');
+      }
+      const message = `The lock on ${fname} was lost: ${(cause as Error).message}. Nothing was written; run the whole operation again`;
+      throw new SPLockedFileError('ECOMPROMISED', message, { cause });
+    }
+  },
+  async release() {
+    try {
+      await directory?.release();
+    } catch (error) {
+      warn(`Cannot remove ${lockDirectoryOf(path)}, so others may have to wait: ${(error as Error).message}`);
+    }
+    // Code that was started inside the hold may keep this object for a long time, and with it a chain of others.
+    directory = undefined;
+    closeSafely(file);
+    debug('%s: unlocked', fname);
+    // Otherwise, calls in a loop would let no timer run.
+    await yieldToEventLoop();
+    queue.leave();
+  },
+});
+
+/** The error of a call that could not lock a file, with a remedy. */
+function cannotLock(fname: string, error: unknown): unknown {
+  const code = codeOf(error);
+  if (code === undefined || error instanceof SPLockedFileError || !(error instanceof Error)) return error;
+  const remedy = code === 'ENOENT' ? remedyForMissing(fname) : (REMEDIES[code] ?? '');
+  return new SPLockedFileError(code, `Cannot lock ${fname}: ${error.message}${remedy}`, { cause: error });
+}
+
+const DENIED =
+  '. Let this user be in the group of the file and of its directory, and let both be writable for it';
+const REMEDIES: Partial<Record<string, string>> = {
+  EISDIR: '. Move it away, and put the file in its place',
+  EACCES: DENIED,
+  EPERM: DENIED,
+};
+
+function remedyForMissing(fname: string): string {
+  if (!disk.exists(dirname(fname))) {
+    return `. Create the directory ${dirname(fname)}, mode 0770 and the group of the OpenStack services, and the file in it`;
+  }
+  const isLink = ifThere(() => disk.lstat(fname)) !== undefined;
+  if (isLink) return '. It is a link that leads nowhere: correct it, or put the file in its place';
+  return '. Create it with the content {}, mode 0660 and the group of the OpenStack services';
 }

@@ -1,4 +1,5 @@
 import { MAX_TIMER } from '../async/sleep.js';
+import { problemOfOptions } from '../options/known-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const KERNEL_LOCK = ['auto', 'required', 'off'] as const;
@@ -24,22 +25,19 @@ export interface LockOptions {
   kernelLock?: (typeof KERNEL_LOCK)[number] | undefined;
 }
 
-/** The same, with the defaults filled in. @internal */
-export type ResolvedLockOptions = { [K in keyof LockOptions]-?: NonNullable<LockOptions[K]> };
-
 /** What a lock needs to know of the file and its user. @internal */
 export interface LockContext {
   /** The path as the user gave it, for messages. */
   fname: string;
-  options: ResolvedLockOptions;
-  /** What the lock is for; those who wait for it see this. */
-  purpose?: string | undefined;
+  options: { [K in keyof LockOptions]-?: NonNullable<LockOptions[K]> };
   /** Warns an operator. */
   warn(message: string): void;
 }
 
 /** @throws {@link SPLockedFileError} `EINVAL` naming the option. @internal */
-export function resolveLockOptions(options: LockOptions): ResolvedLockOptions {
+export function resolveLockOptions(options: LockOptions): LockContext['options'] {
+  const problem = problemOfOptions('lock', options, ['timeout', 'stale', 'kernelLock']);
+  if (problem !== undefined) throw new SPLockedFileError('EINVAL', problem);
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
   if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');
   if (!(stale >= 10_000 && stale <= MAX_TIMER)) {

@@ -1,9 +1,6 @@
-import { checkDepth, copyOf, corrupt, toJson } from './file/content.js';
+import { corrupt, formatContent } from './content.js';
 import type { FileLock } from './file-lock.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
-
-/** @returns whether it made a difference */
-type Change<V> = (data: Map<string, V>) => boolean;
 
 /**
  * Values by key, in a JSON file that several processes share.
@@ -28,8 +25,8 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    *
    * @throws {@link SPLockedFileError} `ECORRUPT` when the file does not hold a JSON object.
    */
-  async get(options?: WithLockOptions): Promise<Record<string, V>> {
-    return this.withLock(async () => copyOf(await this.getShared(), this.fname), options);
+  get(options?: WithLockOptions): Promise<Record<string, V>> {
+    return this.locked(async (lock) => Object.fromEntries(await this.readEntries(lock)), options);
   }
 
   /**
@@ -40,13 +37,11 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws TypeError for a value that JSON cannot hold; then nothing is written.
    */
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
-    // A copy, because the caller may change the value.
-    const text = toJson(value, `the value of ${key}`);
-    checkDepth(value, `The value of ${key}`);
-    const copy = JSON.parse(text) as V;
-    await this.#change((data) => {
-      data.set(key, copy);
-      return true;
+    // A copy, because the caller may change the value while this waits for the lock.
+    const copy = JSON.parse(formatContent(value, `the value of ${key}`).toString()) as V;
+    await this.locked(async (lock) => {
+      const entries = await this.readEntries(lock);
+      await this.writeEntries(lock, entries.set(key, copy));
     }, options);
   }
 
@@ -66,42 +61,26 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    */
   async removeKeys(keys: Iterable<string>, options?: WithLockOptions): Promise<void> {
     const gone = new Set(keys);
-    if (gone.size === 0) return;
-    await this.#change((data) => {
-      const { size } = data;
-      for (const key of gone) data.delete(key);
-      return data.size < size;
+    await this.locked(async (lock) => {
+      const entries = await this.readEntries(lock);
+      const { size } = entries;
+      for (const key of gone) entries.delete(key);
+      if (entries.size < size) await this.writeEntries(lock, entries);
     }, options);
   }
 
-  /** All values by key, read anew: the caller may change the map. @internal */
-  protected async readEntries(_lock: FileLock): Promise<Map<string, V>> {
-    return new Map(Object.entries(await this.getShared()));
+  /** The entries as they are now. @internal */
+  protected async readEntries(lock: FileLock): Promise<Map<string, V>> {
+    const value = await this.load(lock);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+      return new Map(Object.entries(value));
+    }
+    const problem = `holds ${Array.isArray(value) ? 'a list' : String(value)}, not a JSON object`;
+    throw corrupt(this.fname, problem, 'Write {} into it if nothing is attached to this host');
   }
 
-  /** Writes all values, if that makes a difference. @internal */
-  protected async writeEntries(_lock: FileLock, entries: ReadonlyMap<string, V>): Promise<void> {
-    await this.dumpShared(Object.fromEntries(entries));
-  }
-
-  #change(change: Change<V>, options?: WithLockOptions): Promise<void> {
-    return this.withSharedItems(this.#makeChanges, change, options);
-  }
-
-  /** One write for all changes that wait at the same time. */
-  readonly #makeChanges = async (changes: Change<V>[]): Promise<void> => {
-    const data = new Map(Object.entries(await this.getShared()));
-    const made = changes.filter((change) => change(data));
-    // fromEntries() and not an assignment, which for __proto__ would set something else.
-    if (made.length > 0) await this.dumpShared(Object.fromEntries(data));
-  };
-
-  /** Like {@link get}, but the caller must not change it. */
-  protected async getShared(): Promise<Readonly<Record<string, V>>> {
-    const check = (data: unknown) => {
-      if (typeof data === 'object' && data !== null && !Array.isArray(data)) return;
-      throw corrupt(this.fname, `holds ${Array.isArray(data) ? 'a list' : String(data)}, not a JSON object`);
-    };
-    return (await this.loadShared(undefined, check)) as Record<string, V>;
+  /** Replaces all entries in one write, if that makes a difference. @internal */
+  protected writeEntries(lock: FileLock, entries: ReadonlyMap<string, V>): Promise<void> {
+    return this.dump(lock, Object.fromEntries(entries));
   }
 }

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { ApiError, AttachDB, type AttachDBApi, type AttachRequest } from '../../src/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
-import { systemError, tamperWithDisk } from '../store/file/tampered-disk.js';
+import { systemError, tamperWithDisk } from '../store/tampered-disk.js';
 
 const path = useTempDir();
 const unhandled: unknown[] = [];

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { ApiError } from '../../src/index.js';
 import { request, useAttachDB, workingApi } from '../lib/attach-db.js';
-import { systemError, tamperWithDisk } from '../store/file/tampered-disk.js';
+import { systemError, tamperWithDisk } from '../store/tampered-disk.js';
 
 const { make, cache, device, writeCache } = useAttachDB();
 

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
-import { SPLockedJSONDB } from '../../../src/index.js';
-import { useTempDir } from '../../lib/temp-dir.js';
+import { SPLockedJSONDB } from '../../src/index.js';
+import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 let mounted = false;

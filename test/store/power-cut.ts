@@ -7,10 +7,7 @@ export type State = ReadonlyMap<string, Buffer>;
 
 /** A change that is made in memory and reaches the disk at some time, or never. */
 type Change = { kind: 'truncate'; size: number } | { kind: 'write'; bytes: Buffer; at: number };
-type NameChange =
-  | { kind: 'link'; name: string; inode: Inode }
-  | { kind: 'unlink'; name: string }
-  | { kind: 'rename'; name: string; to: string; inode: Inode };
+type NameChange = { name: string; inode: Inode };
 
 interface Inode {
   onDisk: Buffer;
@@ -47,34 +44,24 @@ export class DiskModel {
           this.#open.set(file, made);
         }
         break;
-      case 'file.write': {
-        const [bytes, from, length, at] = args as [Buffer, number, number, number];
-        inode?.pending.push({ kind: 'write', bytes: Buffer.from(bytes.subarray(from, from + length)), at });
+      case 'write': {
+        const [, bytes, from, at] = args as [number, Buffer, number, number];
+        inode?.pending.push({ kind: 'write', bytes: Buffer.from(bytes.subarray(from)), at });
         break;
       }
-      case 'file.truncate':
-        inode?.pending.push({ kind: 'truncate', size: Number(args[0]) });
+      case 'truncate':
+        inode?.pending.push({ kind: 'truncate', size: Number(args[1]) });
         break;
-      case 'file.datasync':
+      case 'datasync':
         if (inode) {
           inode.onDisk = inode.pending.reduce(changed, inode.onDisk);
           inode.pending = [];
         }
         break;
-      case 'file.sync':
-        for (const change of this.#pendingNames) renamed(this.#names, change);
+      case 'sync':
+        for (const { name, inode } of this.#pendingNames) this.#names.set(name, inode);
         this.#pendingNames = [];
         break;
-      case 'unlink':
-        this.#unlink(file);
-        break;
-      case 'rename': {
-        const to = basename(String(args[1]));
-        if (inode) this.#current.set(to, inode);
-        this.#current.delete(file);
-        if (inode) this.#pendingNames.push({ kind: 'rename', name: file, to, inode });
-        break;
-      }
     }
   }
 
@@ -83,7 +70,7 @@ export class DiskModel {
     const states = new Map<string, State>();
     for (const names of subsets(this.#pendingNames)) {
       const there = new Map(this.#names);
-      for (const change of names) renamed(there, change);
+      for (const { name, inode } of names) there.set(name, inode);
       let combined: State[] = [new Map()];
       for (const [name, inode] of there) {
         const contents = possibleContents(inode);
@@ -96,12 +83,7 @@ export class DiskModel {
 
   #link(name: string, inode: Inode): void {
     this.#current.set(name, inode);
-    this.#pendingNames.push({ kind: 'link', name, inode });
-  }
-
-  #unlink(name: string): void {
-    this.#current.delete(name);
-    this.#pendingNames.push({ kind: 'unlink', name });
+    this.#pendingNames.push({ name, inode });
   }
 }
 
@@ -111,12 +93,6 @@ function changed(content: Buffer, change: Change): Buffer {
   const longer = Buffer.concat([content, Buffer.alloc(Math.max(0, end - content.length))]);
   change.bytes.copy(longer, change.at);
   return longer;
-}
-
-function renamed(names: Map<string, Inode>, change: NameChange): void {
-  if (change.kind === 'rename') names.set(change.to, change.inode);
-  if (change.kind === 'link') names.set(change.name, change.inode);
-  else names.delete(change.name);
 }
 
 function possibleContents({ onDisk, pending }: Inode): Buffer[] {

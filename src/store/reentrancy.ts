@@ -1,21 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { FileLock } from './file-lock.js';
-import { Mutex } from './mutex.js';
+import { Queue } from './queue.js';
 
 /** One hold of the lock, or a part of it: each `withLock` inside a hold gets its own part. */
-export class Hold {
+export interface Hold {
   readonly lock: FileLock;
   /** The hold that this is a part of. */
   readonly outer: Hold | undefined;
   /** Calls inside this hold run one after the other, so that their reads and writes do not mix. */
-  readonly mutex = new Mutex();
+  readonly queue: Queue;
   /** `false` once its function has ended: code that still runs in its context no longer has the lock. */
-  isOpen = true;
-
-  constructor(lock: FileLock, outer: Hold | undefined) {
-    this.lock = lock;
-    this.outer = outer;
-  }
+  isOpen: boolean;
 }
 
 /**
@@ -32,8 +27,12 @@ export function currentHold(owner: object): Hold | undefined {
 }
 
 /** Runs a function inside a hold, and waits for the calls that it starts there. */
-export async function runInHold<T>(owner: object, lock: FileLock, fn: () => T | Promise<T>): Promise<T> {
-  const hold = new Hold(lock, currentHold(owner));
+export async function runInHold<T>(
+  owner: object,
+  lock: FileLock,
+  fn: (lock: FileLock) => T | Promise<T>,
+): Promise<T> {
+  const hold: Hold = { lock, outer: currentHold(owner), queue: new Queue(), isOpen: true };
   // Without holds that have ended, which a long chain of contexts would collect.
   const inside = new Map<object, Hold>();
   for (const other of holds.getStore()?.keys() ?? []) {
@@ -41,9 +40,9 @@ export async function runInHold<T>(owner: object, lock: FileLock, fn: () => T | 
     if (open !== undefined) inside.set(other, open);
   }
   try {
-    return await holds.run(inside.set(owner, hold), async () => fn());
+    return await holds.run(inside.set(owner, hold), async () => fn(lock));
   } finally {
     hold.isOpen = false;
-    await hold.mutex.acquire();
+    await hold.queue.enter();
   }
 }

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { useTempDir } from '../../lib/temp-dir.js';
+import { useTempDir } from '../lib/temp-dir.js';
 
 const path = useTempDir();
 const handles: FileHandle[] = [];
@@ -26,7 +26,7 @@ const withoutKoffi = () =>
   vi.doMock('koffi', () => {
     throw new Error('koffi is not installed');
   });
-const load = () => import('../../../src/store/lock/kernel-lock.js');
+const load = () => import('../../src/store/kernel-lock.js');
 
 describe.each([
   ['koffi', () => undefined],
@@ -109,7 +109,7 @@ describe('what AttachDB users see of it', () => {
   test('auto: a warning once, and the lock directory alone', async () => {
     withoutKoffi();
     vi.stubEnv('PATH', path());
-    const { AttachDB } = await import('../../../src/index.js');
+    const { AttachDB } = await import('../../src/index.js');
     const log = { warn: vi.fn() };
     const db = new AttachDB({ log, fname: path('db.json') });
     await db.add('a', { volume: 'v', rights: 1 });
@@ -122,7 +122,7 @@ describe('what AttachDB users see of it', () => {
   test('required: an error that says what to install', async () => {
     withoutKoffi();
     vi.stubEnv('PATH', path());
-    const { SPLockedJSONDB } = await import('../../../src/index.js');
+    const { SPLockedJSONDB } = await import('../../src/index.js');
     const db = new SPLockedJSONDB(path('db.json'), { kernelLock: 'required' });
     await expect(db.get()).rejects.toMatchObject({
       name: 'SPLockedFileError',
@@ -134,7 +134,7 @@ describe('what AttachDB users see of it', () => {
   test('off: nobody is asked', async () => {
     withoutKoffi();
     vi.stubEnv('PATH', path());
-    const { SPLockedJSONDB } = await import('../../../src/index.js');
+    const { SPLockedJSONDB } = await import('../../src/index.js');
     const warned = vi.spyOn(process, 'emitWarning');
     expect(await new SPLockedJSONDB(path('db.json'), { kernelLock: 'off' }).get()).toEqual({});
     expect(warned).not.toHaveBeenCalled();

@@ -1,0 +1,212 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { AttachDB, SPLockedFile } from '../../src/index.js';
+import { codeOf, disk, isFull } from '../../src/store/disk.js';
+import { tryKernelLock } from '../../src/store/kernel-lock.js';
+import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
+import { systemError } from './tampered-disk.js';
+
+const path = useLockedFile();
+afterEach(() => {
+  vi.doUnmock('proper-lockfile');
+  vi.doUnmock('koffi');
+  vi.unstubAllEnvs();
+});
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+test('withLock() holds both locks, and leaves nothing behind', async () => {
+  await make().withLock(async () => {
+    expect(statSync(directory).mode & 0o1000).toBe(0o1000);
+    const other = await open(fname, 'r+');
+    expect(await tryKernelLock(other.fd)).toBe(false);
+    await other.close();
+  });
+  expect(readdirSync(path())).toEqual(['db.json']);
+});
+
+test('withLock() waits while a plain user of proper-lockfile has the lock, and keeps it out', async () => {
+  const { lock } = await import('proper-lockfile');
+  const unlock = await lock(fname);
+  let isIn = false;
+  const waiting = make().withLock(async () => {
+    isIn = true;
+    await expect(lock(fname)).rejects.toMatchObject({ code: 'ELOCKED' });
+  });
+  await pause(60);
+  expect(isIn).toBe(false);
+  await unlock();
+  await waiting;
+});
+
+test('add() changes the file that is at the path once it has the lock', async () => {
+  const holder = await open(fname, 'r+');
+  expect(await tryKernelLock(holder.fd)).toBe(true);
+  const waiting = make().add('a', 1);
+  await pause(30);
+  writeFileSync(path('new.json'), '{"other":1}');
+  renameSync(path('new.json'), fname);
+  await pause(30);
+  await holder.close();
+  await waiting;
+  expect(JSON.parse(readFileSync(fname, 'utf8'))).toEqual({ other: 1, a: 1 });
+});
+
+test('get() of a file that is replaced again and again times out, and does not stop the process', async () => {
+  vi.spyOn(disk, 'fstat').mockImplementation(() =>
+    Object.assign(statSync(fname, { bigint: true }), { ino: 1n }),
+  );
+  await expect(make({ timeout: 50 }).get()).rejects.toMatchObject({ code: 'ELOCKED' });
+});
+
+test('get() compares inode numbers that have more digits than a number', async () => {
+  const large = () => Object.assign(statSync(fname, { bigint: true }), { ino: 2n ** 53n + 1n });
+  const real = disk.stat;
+  vi.spyOn(disk, 'stat').mockImplementation((where) => (where === fname ? large() : real(where)));
+  vi.spyOn(disk, 'fstat').mockImplementation(large);
+  expect(await make({ timeout: 200 }).get()).toEqual({});
+});
+
+describe('a directory that this user may not write', () => {
+  const withoutDirectory = async (code: string) => {
+    vi.resetModules();
+    vi.doMock('proper-lockfile', () => ({ lock: async () => Promise.reject(systemError(code)) }));
+    return import('../../src/index.js');
+  };
+
+  test.each([
+    ['EACCES', 'make the directory writable'],
+    ['ENOSPC', 'make room there'],
+  ])('add() with the kernel lock alone warns once (%s)', async (code, remedy) => {
+    const { AttachDB } = await withoutDirectory(code);
+    const log = { warn: vi.fn() };
+    const db = new AttachDB({ log, fname });
+    await db.add('a', { volume: 'v', rights: 1 });
+    expect(await db.get()).toMatchObject({ a: { volume: 'v', rights: 1 } });
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(
+        new RegExp(`Cannot create .*db\\.json\\.lock: ${code}.*Only the kernel lock guards.*${remedy}`),
+      ),
+    );
+  });
+
+  test('get() with neither lock fails', async () => {
+    const { AttachDB } = await withoutDirectory('EACCES');
+    await expect(
+      new AttachDB({ log: console, fname, lock: { kernelLock: 'off' } }).get(),
+    ).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.stringMatching(/Cannot lock .*db\.json: EACCES.*in the group/),
+    });
+  });
+});
+
+const keepDirectory = () =>
+  tamper(({ name }) => {
+    if (name === 'rmdir') throw systemError('EBUSY');
+    return undefined;
+  });
+
+test('withLock() tells the operator of a lock directory that cannot be removed, and fails nothing', async () => {
+  const db = make();
+  await db.withLock(keepDirectory);
+  expect(db.warnings).toEqual([
+    expect.stringMatching(/Cannot remove .*db\.json\.lock, so others may have to wait/),
+  ]);
+});
+
+test('withLock() outlives a logger that fails, and keeps nobody out', async () => {
+  const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const warn = () => {
+    throw new Error('the logger is closed');
+  };
+  const db = new AttachDB({ log: { warn }, fname, lock: { timeout: 500 } });
+  await db.withLock(keepDirectory);
+  expect(emitWarning).toHaveBeenCalledExactlyOnceWith(
+    expect.stringMatching(/Cannot remove .*the logger is closed/),
+    'SPLockedFileWarning',
+  );
+  mend();
+  expect(await db.get()).toEqual({});
+  expect(spawnSync('flock', ['-n', '-x', fname, 'true']).status).toBe(0);
+});
+
+test('withLock() with a signal that is aborted while the lock is taken leaves it free', async () => {
+  const controller = new AbortController();
+  const db = make();
+  tamper(({ name }) => {
+    if (name === 'mkdir') controller.abort(new Error('enough'));
+    return undefined;
+  });
+  await expect(db.withLock(() => 'in', { signal: controller.signal })).rejects.toThrow('enough');
+  expect(existsSync(directory)).toBe(false);
+  expect(await db.withLock(() => 'in')).toBe('in');
+});
+
+test('get() waits for a lock directory with the kernel lock free most of the time', async () => {
+  mkdirSync(directory);
+  const waiting = make({ timeout: 60_000 }).get();
+  // As many looks as are needed: how long they take depends on what else the machine does.
+  for (let got = 0; got < 10; ) {
+    await pause(20);
+    const file = await open(fname, 'r+');
+    if (await tryKernelLock(file.fd)) got++;
+    await file.close();
+  }
+  rmdirSync(directory);
+  expect(await waiting).toEqual({});
+});
+
+test('get() in a loop lets timers run', async () => {
+  const db = make();
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  for (let nr = 0; nr < 200; nr++) await db.get();
+  clearInterval(timer);
+  expect(ticks).toBeGreaterThan(10);
+});
+
+test('add() without the kernel lock, which has worked on this file before, is an error', async () => {
+  vi.resetModules();
+  vi.doMock('koffi', () => {
+    throw new Error('koffi is not installed');
+  });
+  const { SPLockedJSONDB } = await import('../../src/index.js');
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const db = new SPLockedJSONDB(fname);
+  await db.add('a', 1);
+  vi.stubEnv('PATH', path());
+  await expect(db.add('b', 2)).rejects.toMatchObject({
+    code: 'ENOTSUP',
+    message: expect.stringMatching(/which has worked before: there is no flock program/),
+  });
+  expect(warn).not.toHaveBeenCalled();
+});
+
+test('get() in a directory that is not there says which to create', async () => {
+  await expect(new SPLockedFile(path('nowhere/db.json')).jsload()).rejects.toMatchObject({
+    code: 'ENOENT',
+    message: expect.stringContaining(`Create the directory ${path('nowhere')}, mode 0770`),
+  });
+});
+
+test('lock.stale beyond what a timer can do is refused', () => {
+  expect(() => make({ stale: Number.POSITIVE_INFINITY })).toThrow(/lock\.stale is Infinity/);
+});
+
+test('isFull() knows a quota, though Node.js 20 has no name for it', () => {
+  const error = Object.assign(new Error('unknown'), { code: 'Unknown system error -122', errno: -122 });
+  expect(codeOf(error)).toBe('EDQUOT');
+  expect(isFull(error)).toBe(true);
+});

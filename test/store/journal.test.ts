@@ -1,0 +1,330 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { isTornBy } from '../../src/store/journal.js';
+import { fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
+import { systemError } from './tampered-disk.js';
+
+const path = useLockedFile();
+const isRoot = process.getuid?.() === 0;
+
+const journal = () => readFileSync(`${fname}.backup`, 'utf8');
+const onDisk = () => readFileSync(fname, 'utf8');
+/** As Python writes: without a flush, and without a journal. */
+const writeAsPython = (content: object) => writeFileSync(fname, JSON.stringify(content, undefined, 1));
+
+/** What a write leaves that is killed when the file has `written`, changed at `changed` (seconds since the mark). */
+function interrupt(content: string, written: string, changed = 0, mark = '\t'): void {
+  writeFileSync(`${fname}.backup`, `${content}${mark}`);
+  writeFileSync(fname, written);
+  utimesSync(`${fname}.backup`, 1e9, 1e9);
+  utimesSync(fname, 1e9, 1e9 + changed);
+}
+
+const flushes = () => {
+  const flushed: string[] = [];
+  tamper(({ name, path: where }) => {
+    if (name.endsWith('sync')) flushed.push(where);
+    return undefined;
+  });
+  return flushed;
+};
+
+describe('add()', () => {
+  test('marks the journal as under way before it touches the file, and as done after that', async () => {
+    const seen: string[] = [];
+    tamper(({ name, path: where }) => {
+      const isFlush = name === 'datasync' && where.endsWith('.backup');
+      if (isFlush || (name === 'truncate' && where === fname)) seen.push(journal());
+      return undefined;
+    });
+    await make().add('a', 1);
+    expect(seen).toEqual(['{"a":1}\t', '{"a":1}\t']);
+    expect(journal()).toBe('{"a":1}\n');
+  });
+
+  test('flushes twice', async () => {
+    await make().add('a', 1);
+    const flushed = flushes();
+    await make().add('b', 2);
+    await make().add('c', 3);
+    expect(flushed).toEqual([path('db.json.backup'), fname, path('db.json.backup'), fname]);
+  });
+
+  test('flushes what another program wrote before it tears the journal', async () => {
+    await make().add('a', 1);
+    writeAsPython({ b: 2 });
+    const flushed = flushes();
+    await make().add('c', 3);
+    expect(flushed).toEqual([fname, path('db.json.backup'), fname]);
+  });
+
+  test('flushes the name of a new journal', async () => {
+    const flushed = flushes();
+    await make().add('a', 1);
+    expect(flushed).toEqual([path(), fname, path('db.json.backup'), fname]);
+  });
+
+  test('leaves nothing in the journal that was refused, when its flush fails', async () => {
+    await make().add('a', 1);
+    tamper(({ name, path: where }) => {
+      if (name === 'datasync' && where.endsWith('.backup')) throw systemError('EIO');
+      return undefined;
+    });
+    await expect(make().add('b', 2)).rejects.toThrow('it still has the old content');
+    expect(journal()).toBe('{"a":1}\n');
+  });
+});
+
+describe('get() and a torn file', () => {
+  test.each([
+    ['empty', '{"a":1}', ''],
+    ['cut', '{"a":1}', '{"a":'],
+    ['with NUL bytes at the end', '{"a":1}', '{"a\0\0\0\0'],
+    ['all NUL bytes', '{"a":1}', '\0\0\0'],
+  ])('finishes a write of ours that left it %s, and warns', async (_what, content, written) => {
+    interrupt(content, written);
+    const db = make();
+    expect(await db.get()).toEqual({ a: 1 });
+    expect([onDisk(), journal()]).toEqual(['{"a":1}', '{"a":1}\n']);
+    expect(db.warnings).toEqual([
+      expect.stringMatching(/A write of .*db\.json was interrupted; it was finished from/),
+    ]);
+  });
+
+  test('jsload() finishes a number of ours, though its beginning is JSON', async () => {
+    interrupt('123', '12');
+    expect(await make().jsload()).toBe(123);
+  });
+
+  const refused = async (lock = {}) => {
+    const before = [onDisk(), existsSync(`${fname}.backup`) && journal()];
+    const db = make(lock);
+    await expect(db.get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+    await expect(db.add('b', 2)).rejects.toMatchObject({ code: 'ECORRUPT' });
+    await expect(db.removeKeys(['a'])).rejects.toMatchObject({ code: 'ECORRUPT' });
+    expect([onDisk(), existsSync(`${fname}.backup`) && journal()]).toEqual(before);
+    expect(db.warnings).toEqual([]);
+  };
+
+  test.each([
+    ['no write was under way', () => interrupt('{"a":1}', '', 0, '\n')],
+    ['the file was not touched yet, by an earlier version', () => interrupt('{"a":1}', '', 0, ' ')],
+    ['the file is not the beginning of the journal', () => interrupt('{"a":1}', '{"b')],
+    ['the journal is not JSON', () => interrupt('{"a":', '{"a"')],
+    ['the journal is empty', () => writeFileSync(`${fname}.backup`, '')],
+    ['the file has more than the journal', () => interrupt('{"a":1}', '{"a":1}}')],
+    ['the file has the content and something behind it', () => interrupt('{"a":1}', '{"a":1}\0\0')],
+    ['there is no journal', () => undefined],
+    ['the file was changed a minute later, before the last boot', () => interrupt('{"a":1}', '', 61)],
+  ])('changes nothing when %s', async (_when, arrange) => {
+    writeFileSync(fname, '{"a');
+    arrange();
+    await refused();
+  });
+
+  test('changes nothing when the file was changed more than 50 ms after the mark', async () => {
+    const now = Date.now() / 1000;
+    interrupt('{"a":1}', '');
+    utimesSync(`${fname}.backup`, now, now - 0.051);
+    utimesSync(fname, now, now);
+    await refused();
+    utimesSync(`${fname}.backup`, now, now - 0.049);
+    expect(await make().get()).toEqual({ a: 1 });
+  });
+
+  test('changes nothing without the kernel lock', async () => {
+    interrupt('{"a":1}', '');
+    await refused({ kernelLock: 'off' });
+    expect(await make().get()).toEqual({ a: 1 });
+  });
+
+  test('keeps what was acknowledged: ours is killed, then Python changes, then Python is killed', async () => {
+    await make().add('a', 1);
+    interrupt('{"a":1,"b":2}', '{"a":1}');
+    writeAsPython({ a: 1, theirs: true });
+    writeFileSync(fname, '');
+    await refused();
+    expect(journal()).toBe('{"a":1,"b":2}\t');
+  });
+
+  test('says where it is torn, how old the journal is, and what mends it', async () => {
+    interrupt('{"a":1}', '{\n "a": tru', 0, '\n');
+    await expect(make().get()).rejects.toThrow(
+      new RegExp(
+        `db\\.json ends before its JSON does, at line 2, column 10; nothing was changed\\. .*db\\.json\\.backup holds what a Node\\.js process wrote last, \\d+ s ago \\(2001-09-09T.*"storpool-attachdb repair --file ${fname}" mends it`,
+      ),
+    );
+  });
+
+  test('an unreadable journal is an error that names it', async () => {
+    interrupt('{"a":1}', '');
+    tamper(({ name, path: where }) => {
+      if (name === 'open' && where.endsWith('.backup')) throw systemError('EACCES');
+      return undefined;
+    });
+    await expect(make().get()).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.stringMatching(
+        /is torn, and .*db\.json\.backup cannot be used: EACCES.*Give .*\.backup the group/,
+      ),
+    });
+  });
+});
+
+describe('get() and a whole file', () => {
+  test('touches neither the file nor a journal that is under way', async () => {
+    interrupt('{"a":1,"never":"written"}', '{"a":1}');
+    expect(await make().get()).toEqual({ a: 1 });
+    expect(journal()).toBe('{"a":1,"never":"written"}\t');
+    await make().add('b', 2);
+    expect(journal()).toBe('{"a":1,"b":2}\n');
+  });
+});
+
+test('jsdump() replaces torn content, and leaves the journal until the file is whole', async () => {
+  interrupt('{"only":"here"}', '{"a', 0, '\n');
+  await make().jsdump({ mended: true });
+  expect([onDisk(), journal()]).toEqual(['{"mended":true}', '{"only":"here"}\n']);
+});
+
+describe('isTornBy()', () => {
+  const marked = { content: Buffer.from('{"a":1}'), isUnderWay: true, mtimeNs: 1_000_000_000n };
+  const ms = 1_000_000n;
+  test.each([
+    [50n, 0n, true],
+    [51n, 0n, false],
+    [-1000n, 0n, true],
+    [60_000n, 100_000n, true],
+    [60_001n, 100_000n, false],
+    [40_000n, 30_000n, false],
+  ])('the file changed %d ms after the mark, the boot %d ms after it: %s', (changed, boot, expected) => {
+    const at = (time: bigint) => marked.mtimeNs + time * ms;
+    expect(isTornBy(marked, Buffer.from('{"a'), at(changed), at(boot))).toBe(expected);
+  });
+});
+
+describe('something else in the place of the journal', () => {
+  const things: [string, () => void][] = [
+    ['a FIFO', () => execFileSync('mkfifo', [path('db.json.backup')])],
+    ['a directory', () => mkdirSync(path('db.json.backup'))],
+    ['a link', () => symlinkSync(path('elsewhere'), path('db.json.backup'))],
+    [
+      'an endless file',
+      () => {
+        writeFileSync(path('db.json.backup'), '');
+        truncateSync(path('db.json.backup'), 2 ** 31);
+      },
+    ],
+  ];
+
+  test.each(things)(
+    '%s holds up no write, is not followed and not removed, with one warning',
+    async (_what, put) => {
+      writeFileSync(path('elsewhere'), 'theirs');
+      put();
+      const db = make();
+      await db.add('a', 1);
+      await db.add('b', 2);
+      expect(onDisk()).toBe('{"a":1,"b":2}');
+      expect(existsSync(path('db.json.backup'))).toBe(true);
+      expect(readFileSync(path('elsewhere'), 'utf8')).toBe('theirs');
+      expect(db.warnings).toEqual([expect.stringMatching(/Cannot write .*db\.json\.backup: .*tears it$/)]);
+    },
+  );
+
+  test.each(things)('%s finishes no write', async (_what, put) => {
+    writeFileSync(path('elsewhere'), '{"a":1}\t');
+    put();
+    writeFileSync(fname, '');
+    await expect(make().get()).rejects.toMatchObject({ code: 'ECORRUPT' });
+  });
+});
+
+describe('a journal that this user may not write', () => {
+  const denied = (flags: number) =>
+    tamper(({ name, path: where, args }) => {
+      if (name === 'open' && where.endsWith('.backup') && Number(args[1]) & flags)
+        throw systemError('EACCES');
+      return undefined;
+    });
+  const O_RDWR = 2;
+
+  test('add() writes in place, with one warning, when no write is under way', async () => {
+    await make().add('a', 1);
+    denied(O_RDWR);
+    const db = make();
+    await db.add('b', 2);
+    await db.add('c', 3);
+    mend();
+    expect([onDisk(), journal()]).toEqual(['{"a":1,"b":2,"c":3}', '{"a":1}\n']);
+    expect(db.warnings).toEqual([
+      expect.stringMatching(/Cannot write .*\.backup: EACCES.*writable for this user's group/),
+    ]);
+  });
+
+  test('add() is refused when a write is under way: it would be finished over what is written', async () => {
+    interrupt('{"a":1,"b":2}', '{"a":1}');
+    denied(O_RDWR);
+    await expect(make().add('c', 3)).rejects.toMatchObject({
+      code: 'EACCES',
+      message: expect.stringMatching(
+        /Cannot write .*db\.json without .*\.backup: .*it still has the old content/,
+      ),
+    });
+    expect(onDisk()).toBe('{"a":1}');
+  });
+
+  test('add() is refused when it cannot be read either', async () => {
+    await make().add('a', 1);
+    tamper(({ name, path: where }) => {
+      if (name === 'open' && where.endsWith('.backup')) throw systemError('EACCES');
+      return undefined;
+    });
+    await expect(make().add('b', 2)).rejects.toMatchObject({ code: 'EACCES' });
+    expect(onDisk()).toBe('{"a":1}');
+  });
+
+  test('add() writes in place where none can be made', async () => {
+    tamper(({ name, path: where, args }) => {
+      if (name === 'open' && where.endsWith('.backup') && args[2] !== undefined) throw systemError('EACCES');
+      return undefined;
+    });
+    const db = make();
+    await db.add('a', 1);
+    expect(onDisk()).toBe('{"a":1}');
+    expect(db.warnings).toHaveLength(1);
+  });
+});
+
+describe.runIf(isRoot)('the owner, group and mode of the journal', () => {
+  test('are those of the file', async () => {
+    chownSync(fname, 12_345, 23_456);
+    chmodSync(fname, 0o660);
+    await make().add('a', 1);
+    const { uid, gid, mode } = statSync(path('db.json.backup'));
+    expect([uid, gid, mode & 0o777]).toEqual([12_345, 23_456, 0o660]);
+  });
+
+  test('give no other group access where the group of the file cannot be set', async () => {
+    chmodSync(fname, 0o664);
+    chownSync(fname, 0, 12_345);
+    tamper(({ name }) => {
+      if (name === 'chown') throw systemError('EPERM');
+      return undefined;
+    });
+    await make().add('a', 1);
+    expect(statSync(`${fname}.backup`).mode & 0o777).toBe(0o604);
+  });
+});
