@@ -1,4 +1,5 @@
 import {
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -20,7 +21,7 @@ import {
   SPConfig,
   SPLockedFileError,
 } from '../index.js';
-import { duration, harmless, shellWord, type Terminal } from './terminal.js';
+import { harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
@@ -147,19 +148,11 @@ export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promi
   }
 }
 
-/** Milliseconds without a refresh. */
-const STALE = 10_000;
-
-/** Who has the lock, and until when a lock directory counts whose maker nobody knows. */
+/** Who has the lock, and until when a lock directory counts whose maker is not known. */
 export function describeLock(fname: string): string {
   const path = realpathSync(fname);
-  const stats = statSync(`${path}.lock`, { throwIfNoEntry: false });
-  const age = stats && Date.now() - stats.mtimeMs;
-  const words =
-    age === undefined
-      ? ''
-      : `; ${path}.lock was refreshed ${duration(age)} ago, and services take it over when that is ${duration(STALE)} ago`;
-  return describeHolder(path) + words;
+  const words = `; services take ${path}.lock over when it has not been refreshed for 10 s`;
+  return describeHolder(path) + (existsSync(`${path}.lock`) ? words : '');
 }
 
 export type SideFile = ReturnType<typeof sideFiles>[number];

@@ -30,8 +30,9 @@ export async function status(options: Options, terminal: Terminal): Promise<numb
   if (options.json && options.watch) throw new UsageError('--json and --watch cannot be used together');
   const { config } = readSettings(options);
   const cache = openCache('look', options, terminal, config, makeApi(options, config));
-  if (options.watch) return watch(cache, options, terminal);
-  const found = await statusOf(cache, terminal.signal);
+  const read = () => statusOf(cache, terminal.signal);
+  if (options.watch) return watch(read, options, terminal);
+  const found = await read();
   terminal.write(options.json ? asJson(found) : render(found, options, terminal));
   if (found.unanswered !== null) return 3;
   return found.ok ? 0 : 1;
@@ -39,13 +40,22 @@ export async function status(options: Options, terminal: Terminal): Promise<numb
 
 const INTERVAL = 2000;
 
-/** Until Ctrl-C; what fails now may work the next time, and until then the last whole table stays. */
-async function watch(cache: Cache, options: Options, terminal: Terminal): Promise<number> {
+/**
+ * Until Ctrl-C; what fails now may work the next time, and until then the last whole table stays.
+ *
+ * @param interval - milliseconds between two looks
+ */
+export async function watch(
+  read: () => Promise<Status>,
+  options: Options,
+  terminal: Terminal,
+  interval = INTERVAL,
+): Promise<number> {
   const { signal } = terminal;
   const clock = (time: number) => new Date(time).toTimeString().slice(0, 8);
   let last: { found: Status; at: number } | undefined;
   while (!signal.aborted) {
-    const found = await attempt(() => statusOf(cache, signal));
+    const found = await attempt(read);
     if (signal.aborted) break;
     const now = Date.now();
     const isWhole = !(found instanceof Error) && found.unanswered === null;
@@ -62,8 +72,7 @@ async function watch(cache: Cache, options: Options, terminal: Terminal): Promis
       ? render(last.found, options, terminal, room)
       : `${wrap(harmless(`${problem}`), terminal.columns)}\n`;
     terminal.write(`\x1b[H\x1b[J${painter(terminal)(isOld ? 'yellow' : 'bold', head)}\n${picture}`);
-    // A problem of this very look is in the picture.
-    await setTimeout(INTERVAL, undefined, { signal }).catch(() => undefined);
+    await setTimeout(interval, undefined, { signal }).catch(() => undefined);
   }
   return 0;
 }

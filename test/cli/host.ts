@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach } from 'vitest';
 import { run } from '../../src/cli/run.js';
 import type { Terminal } from '../../src/cli/terminal.js';
+import { Api, SPConfig } from '../../src/index.js';
 import { FakeStorPool, type FakeStorPoolOptions } from '../../src/testing/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
 
@@ -59,6 +60,7 @@ export function useHost(options: FakeStorPoolOptions) {
     path,
     file,
     fake: () => fake,
+    api: () => Api.fromConfig(new SPConfig({ overrideConfig: fake.config })),
     writeCache,
     readCache: () => JSON.parse(readFileSync(file(), 'utf8')),
     args,
