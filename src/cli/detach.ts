@@ -85,7 +85,7 @@ async function letGo(options: Options, terminal: Terminal, way: Way): Promise<nu
       going.outcome = done instanceof Error ? 'failed' : done;
       if (done instanceof Error) going.problem = forOperators(done.message);
       print(
-        `${going.request}: ${OUTCOMES[going.outcome] ?? going.outcome}${going.problem ? `: ${going.problem}` : ''}`,
+        `${going.request}: ${OUTCOMES[going.outcome] ?? going.outcome}${going.outcome === 'failed' ? `: ${going.problem}` : ''}`,
       );
     }
   }
@@ -145,7 +145,7 @@ function sayDetach({ volume, since, neededBy, attached, problem, users }: Going)
     users === null
       ? 'Its device is not there.'
       : users.open === null
-        ? 'Whether its device is open this user cannot tell; root can.'
+        ? 'Whether its device is open cannot be told from here.'
         : `Its device is ${users.open ? `open: ${listed(users.by)}` : 'not open on this host'}.`;
   return `detach ${volume}${attached ? '' : ', if it is attached'}, and drop it${age}. ${open}`;
 }
