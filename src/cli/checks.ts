@@ -1,6 +1,13 @@
 import { accessSync, constants, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Api, ApiConnectionError, ApiError, type Attachment, type HostStatus } from '../index.js';
+import {
+  type Api,
+  ApiConnectionError,
+  ApiError,
+  type Attachment,
+  type HostStatus,
+  type SPConfigError,
+} from '../index.js';
 import { examinePlace, type Finding, fault, giveToGroup, ok, type Place, skipped } from './findings.js';
 import {
   attempt,
@@ -39,8 +46,7 @@ const SHOWN = /^SP_(OURID|AUTH_TOKEN|API_HTTP_HOST|API_HTTP_PORT|OPENSTACK_VOLUM
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 const configuration: Check = async ({ settings, clientId, api }) => {
-  if (settings instanceof Error)
-    return fault(settings.message, { remedy: 'Correct it, or name another file with --config' });
+  if (settings instanceof Error) return unreadable(settings);
   const { config, files, originOf } = settings;
   const shown = Object.entries(config.toJSON()).filter(([key]) => SHOWN.test(key));
   const details = shown.map(([key, value]) => `${key}=${value} (${originOf(key)})`);
@@ -60,6 +66,14 @@ const configuration: Check = async ({ settings, clientId, api }) => {
   }
   return faults.length > 0 ? faults : ok('the client ID and the token are set', details);
 };
+
+function unreadable(error: Error): Finding {
+  const { file, cause } = error as Partial<SPConfigError>;
+  if (file === undefined || codeOf(cause) !== 'EACCES')
+    return fault(error.message, { remedy: 'Correct it, or name another file with --config' });
+  const command = `${giveToGroup(file)}; chmod g+r ${shellWord(file)}`;
+  return fault(error.message, { remedy: 'Let the services read it through their group', command });
+}
 
 /** Milliseconds. */
 const SLOW = 2000;

@@ -16,16 +16,12 @@ export interface Finding {
   fix: { what: string; apply(): Promise<void> } | null;
 }
 
-const plain = { details: [], remedy: null, command: null, fix: null };
-export const ok = (message: string, details: string[] = []): Finding => {
-  return { ...plain, state: 'ok', message, details };
+const finding = (state: Finding['state'], message: string, more: Partial<Finding> = {}): Finding => {
+  return { state, message, details: [], remedy: null, command: null, fix: null, ...more };
 };
-export const skipped = (why: string): Finding => {
-  return { ...plain, state: 'skipped', message: `not checked: ${why}` };
-};
-export const fault = (message: string, more: Partial<Finding>): Finding => {
-  return { ...plain, state: 'fault', message, ...more };
-};
+export const ok = (message: string, details: string[] = []) => finding('ok', message, { details });
+export const skipped = (why: string) => finding('skipped', `not checked: ${why}`);
+export const fault = (message: string, more: Partial<Finding>) => finding('fault', message, more);
 
 /** The group of the services, as the documentation calls it. */
 const GROUP = 'spopenstack';

@@ -121,7 +121,8 @@ export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promi
   if (!(seen instanceof Error)) return { seen, unlocked: null };
   const { fname } = db;
   const isLocking = seen instanceof SPLockedFileError && seen.code !== 'ECORRUPT';
-  if (!isLocking || !statSync(fname, { throwIfNoEntry: false })?.isFile()) throw seen;
+  const isFile = isLocking && (await attempt(() => statSync(fname).isFile()));
+  if (isFile !== true) throw seen;
   const dir = mkdtempSync(join(tmpdir(), 'storpool-attachdb-'));
   const copy = join(dir, 'copy.json');
   const readCopy = () => {
