@@ -117,7 +117,8 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
     const isLost = cause instanceof SPLockedFileError;
     let state = OLD_CONTENT;
     try {
-      if (isBegun) await replaceAll(lock.file, old);
+      const isUntouched = !isBegun || readContent(lock.file, fname).equals(old);
+      if (!isUntouched) await replaceAll(lock.file, old);
       // Without the kernel lock, somebody else may be writing the journal by now.
       if (journal !== undefined && (lock.hasKernelLock || !isLost)) await takeBack(journal, old);
     } catch (error) {
