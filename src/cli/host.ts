@@ -1,17 +1,15 @@
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import {
   Api,
   AttachDB,
@@ -112,35 +110,20 @@ export function problemOf(request: string, entry: unknown, where: string): strin
   }
 }
 
-/** A write that is under way has ended by then. Milliseconds. */
-const WRITE_TIME = 100;
-
 /** Reads the cache; if the lock is not free, from a copy of the file, and says why. */
-export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promise<T>, signal: AbortSignal) {
+export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promise<T>) {
   const seen = await attempt(() => read(db));
   if (!(seen instanceof Error)) return { seen, unlocked: null };
+  if (!(seen instanceof SPLockedFileError) || seen.code === 'ECORRUPT') throw seen;
   const { fname } = db;
-  const isLocking = seen instanceof SPLockedFileError && seen.code !== 'ECORRUPT';
-  const isFile = isLocking && (await attempt(() => statSync(fname).isFile()));
-  if (isFile !== true) throw seen;
   const dir = mkdtempSync(join(tmpdir(), 'storpool-attachdb-'));
-  const copy = join(dir, 'copy.json');
-  const readCopy = () => {
-    writeFileSync(copy, readFileSync(fname), { mode: 0o600 });
-    return read(open(copy, { kernelLock: 'off' }));
-  };
   try {
-    let again = await attempt(readCopy);
-    if (codeOf(again) === 'ECORRUPT') {
-      await setTimeout(WRITE_TIME, undefined, { signal });
-      again = await attempt(readCopy);
-    }
-    // Who may not even read the file is told by the library what to do.
-    if (codeOf(again) === 'EACCES') throw seen;
-    if (again instanceof Error) {
-      again.message = again.message.replaceAll(copy, fname);
-      throw again;
-    }
+    const copy = join(dir, 'copy.json');
+    const isFile = await attempt(() => statSync(fname).isFile() && copyFileSync(fname, copy));
+    if (isFile === false || isFile instanceof Error) throw seen;
+    const again = await attempt(() => read(open(copy, { kernelLock: 'off' })));
+    // Half of a write is no reason to speak of a torn file.
+    if (again instanceof Error) throw again instanceof SPLockedFileError ? seen : again;
     const words = JSON.stringify(again).replaceAll(copy, JSON.stringify(fname).slice(1, -1));
     const unlocked = seen.code === 'ELOCKED' ? describeLock(fname) : seen.message;
     return { seen: JSON.parse(words) as T, unlocked };

@@ -21,7 +21,7 @@ export async function plan(options: Options, terminal: Terminal): Promise<number
     const id = request ?? Object.keys(entries)[0];
     return { entries, planned: id === undefined ? EMPTY : await db.plan(id, detach, { signal }) };
   };
-  const { seen, unlocked } = await look(cache, read, signal);
+  const { seen, unlocked } = await look(cache, read);
   const report: PlanReport = { file: cache.db.fname, request: request ?? null, ...seen.planned };
   const lines = inWords(report, detach, seen.entries[request ?? '']?.volume);
   if (unlocked !== null) lines.push(`The lock was not taken, so this may be half of a change. ${unlocked}`);

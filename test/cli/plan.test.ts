@@ -71,5 +71,7 @@ test('plan of an empty cache, of an unknown request, and without the lock', asyn
     expect.stringMatching(/Request b is not in \S+json; "storpool-attachdb status --requests" lists/u),
   ]);
   mkdirSync(`${host.file()}.lock`);
-  expect((await host.cli('plan')).stdout).toMatch(/^Nothing to do\.\nThe lock was not taken, so /u);
+  expect((await host.cli('plan', ['--timeout', '0.1'])).stdout).toMatch(
+    /^Nothing to do\.\nThe lock was not taken, so /u,
+  );
 });

@@ -141,7 +141,7 @@ test('status without the lock shows what it can read, and when a lock of unknown
   host.writeCache({ ...entry('a', 'os-1'), b: 1 });
   mkdirSync(`${host.file()}.lock`);
   utimesSync(`${host.file()}.lock`, Date.now() / 1000 - 4, Date.now() / 1000 - 4);
-  const { code, json } = await host.cli('status', ['--json']);
+  const { code, json } = await host.cli('status', ['--json', '--timeout', '0.1']);
   const { lock, volumes, problems } = json() as Status;
   expect([code, volumes.length, problems]).toEqual([1, 4, [expect.stringContaining(`b in ${host.file()} `)]]);
   expect(lock).toEqual({
@@ -250,7 +250,7 @@ test('watch() keeps the last whole table, with its age, while the API or the cac
   ].map(({ source }) => source);
   expect(pictures).toEqual(
     [
-      `${head}\ntorn\n$`,
+      `${head} {2}torn\n$`,
       `${head}\nVOLUME(?:.*\n){3}\n2 volumes.*\n.*\nno answer\n$`,
       `${head}\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
       `${head}${old}no answer\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
