@@ -1,3 +1,4 @@
+import { tracingChannel } from 'node:diagnostics_channel';
 import { describe, expectTypeOf, test, vi } from 'vitest';
 import {
   type AllClusters,
@@ -8,12 +9,16 @@ import {
   type Attachment,
   type AttachRequest,
   type AttachRequestFields,
+  type DiagnosticsEvents,
+  type HostStatus,
   type ReassignEntry,
   type Snapshot,
   SPConfig,
   SPLockedJSONDB,
   type SyncReport,
   type Task,
+  VERDICTS,
+  type Verdict,
   type Volume,
   type VolumeDataStatus,
   type VolumeSpace,
@@ -82,6 +87,26 @@ test('results are typed', () => {
   expectTypeOf(api.volumesGetStatus()).resolves.toEqualTypeOf<Record<string, VolumeDataStatus>>();
   expectTypeOf(api.tasksList()).resolves.toEqualTypeOf<Task[]>();
   expectTypeOf(api.call('GET', 'x')).resolves.toBeUnknown();
+});
+
+test('an operation that has ended is typed in a subscriber', () => {
+  const none = { start() {}, end() {}, asyncStart() {}, error() {} };
+  tracingChannel<unknown, DiagnosticsEvents['storpool:api']>('storpool:api').subscribe({
+    ...none,
+    asyncEnd({ path, attempt, status, duration, error }) {
+      expectTypeOf(path).toEqualTypeOf<string>();
+      expectTypeOf(attempt).toEqualTypeOf<number>();
+      expectTypeOf(status).toEqualTypeOf<number | undefined>();
+      expectTypeOf(duration).toEqualTypeOf<number | undefined>();
+      expectTypeOf(error).toEqualTypeOf<unknown>();
+    },
+  });
+});
+
+test('status() gives a row with a verdict for each volume', () => {
+  expectTypeOf(new AttachDB({ log }).status()).resolves.toEqualTypeOf<HostStatus>();
+  expectTypeOf<HostStatus['volumes'][number]['verdict']>().toEqualTypeOf<Verdict>();
+  expectTypeOf(VERDICTS.noDevice).toEqualTypeOf<'no device'>();
 });
 
 test('reports say what was done', () => {

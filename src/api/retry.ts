@@ -30,7 +30,7 @@ export function isTransient(error: unknown): boolean {
  * @throws what the last attempt threw; the signal's reason, with the last failure as its `cause`
  */
 export async function withRetries<T>(
-  attempt: () => Promise<T>,
+  attempt: (retry: number) => Promise<T>,
   { retries, delay }: RetryPolicy,
   onRetry: (error: unknown, retry: number, wait: number) => void,
   signal?: AbortSignal,
@@ -38,7 +38,7 @@ export async function withRetries<T>(
   let last: unknown;
   for (let retry = 0; ; retry++) {
     try {
-      return await attempt();
+      return await attempt(retry);
     } catch (error) {
       if (last !== undefined && signal?.aborted) throw withCause(signal.reason, last);
       if (retry >= retries || !isTransient(error)) throw error;

@@ -42,10 +42,11 @@ export class Service {
       maxReplySize,
       signal,
     };
-    const attempt = () => {
-      const context: ApiEvent = { method, path };
+    const attempt = (retry: number) => {
+      const context: ApiEvent = { method, path, attempt: retry + 1 };
       return traced('storpool:api', context, async () => {
         const reply = await send(request);
+        context.status = reply.status;
         context.bytes = reply.body.length;
         return readReply(reply, `${method} ${path}`, auth, `${host}:${port}`);
       });

@@ -170,7 +170,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
       rights,
       clientId: this.clientId(),
     };
-    return traced('storpool:attach', context, async () => {
+    return await traced('storpool:attach', context, async () => {
       const memory = { sent: false };
       const once = (attempt: Attempt) => attachOnce(reqId, complete, memory, attempt);
       const { volume, globalId, alreadyAttached } = await this.#attempts(`attach(${reqId})`, once, signal);
@@ -210,7 +210,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     signal?.throwIfAborted();
     checkReqId(reqId);
     const context: DetachEvent = { reqId, clientId: this.clientId() };
-    return traced('storpool:detach', context, async () => {
+    return await traced('storpool:detach', context, async () => {
       const memory: DetachMemory = {};
       const once = (attempt: Attempt) => detachOnce(reqId, force, memory, attempt);
       const detached = await this.#attempts(`detach(${reqId})`, once, signal);
@@ -260,7 +260,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     signal?.throwIfAborted();
     const call = syncCall(reqId, detached);
     const once = (attempt: Attempt) => planSync(call, newSyncMemory(), attempt);
-    return this.#attempts(`plan(${reqId})`, once, signal);
+    return await this.#attempts(`plan(${reqId})`, once, signal);
   }
 
   /**

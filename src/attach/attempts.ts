@@ -86,7 +86,7 @@ export async function inAttempts<T>(
       pause = openDelay;
     } catch (error) {
       if (last !== undefined && signal?.aborted) throw because(signal.reason, last);
-      if (!mayPass(error) || failed >= transientRetries) throw error;
+      if (!mayPass(error) || failed >= transientRetries) throw signal?.aborted ? error : withCallers(error);
       last = error as Error;
       if (failed === 0) log.warn(`${call} is waiting for the API, and tries again: ${last.message}`);
       pause = transientDelay(failed++);
@@ -98,6 +98,20 @@ export async function inAttempts<T>(
       throw because(reason, last);
     }
   }
+}
+
+/**
+ * Adds to the stack trace of an error how the call was reached: ten frames, which is all that Node.js keeps, do not
+ * reach from the transport of the API to the caller of `attach()`.
+ */
+function withCallers(error: unknown): unknown {
+  const here = { stack: '' };
+  Error.captureStackTrace(here, withCallers);
+  if (!(error instanceof Error)) return error;
+  const seen = error.stack ?? '';
+  const callers = here.stack.split('\n').filter((line) => line.startsWith('    at ') && !seen.includes(line));
+  Reflect.set(error, 'stack', [seen, ...callers].join('\n'));
+  return error;
 }
 
 /** Whether another attempt may succeed where this one failed. */

@@ -108,19 +108,19 @@ export class Cluster {
     return new Map(found.flatMap((part) => [...part]));
   }
 
-  attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<void> {
+  attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<unknown> {
     const clients = [this.host.clientId];
     if (snapshot) return this.#reassign({ snapshot: volume, ro: clients });
     return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
   /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
-  detach({ volume, snapshot }: Identity, force: boolean): Promise<void> {
+  detach({ volume, snapshot }: Identity, force: boolean): Promise<unknown> {
     const change = { detach: [this.host.clientId], force };
     return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change }, !force);
   }
 
-  async #reassign(entry: ReassignEntry, isBounded = true): Promise<void> {
+  #reassign(entry: ReassignEntry, isBounded = true): Promise<unknown> {
     this.#lock?.check();
     this.#signal?.throwIfAborted();
     const options: ApiCallOptions = this.#isOwnClient
@@ -128,8 +128,8 @@ export class Cluster {
       : // A request that has been sent is carried out, so an Api waits for the answer. A mock sees the signal.
         { ...(this.#signal && !(this.#api instanceof Api) && { signal: this.#signal }) };
     const send: Call<unknown> = (...given) => this.#api.volumesReassign([entry], ...given);
-    await this.#call('volumesReassign', send, options, isBounded ? this.#changes.signal : undefined);
     this.#hasChanged = true;
+    return this.#call('volumesReassign', send, options, isBounded ? this.#changes.signal : undefined);
   }
 
   async #findAmong<W extends Identity>(kind: NameKind, wanted: readonly W[]): Promise<Map<W, Identity>> {

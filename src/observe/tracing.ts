@@ -5,6 +5,8 @@ import { type DebugOutput, debugOutput } from './debug.js';
 interface Operation {
   /** Why it failed; Node.js sets it before `asyncStart` and `asyncEnd`. */
   error?: unknown;
+  /** How long it took, in milliseconds; from the end on, that is, before `asyncStart` and `asyncEnd`. */
+  duration?: number;
 }
 
 /** `storpool:api`: one request to the API. A call that is retried makes several requests. */
@@ -13,6 +15,10 @@ export interface ApiEvent extends Operation {
   method: string;
   /** For example `Volume/os--volume-1` */
   path: string;
+  /** Which request of the call it is: 1 for the first, 2 for the first retry. */
+  attempt: number;
+  /** The HTTP status of the reply, once there is one. */
+  status?: number;
   /** Bytes of the reply, once there is one. */
   bytes?: number;
 }
@@ -58,7 +64,11 @@ export interface DetachEvent extends Operation {
 
 /**
  * The context objects of the tracing channels, by the names to pass to `tracingChannel()` of
- * `node:diagnostics_channel`.
+ * `node:diagnostics_channel`:
+ *
+ * ```ts
+ * tracingChannel<unknown, DiagnosticsEvents['storpool:api']>('storpool:api')
+ * ```
  */
 export interface DiagnosticsEvents {
   /** One request to the API. */
@@ -98,8 +108,18 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const output = outputs[name];
-  const run = output.enabled ? () => logged(output, context, work) : work;
-  if (!channels[name].hasSubscribers) return run();
+  const hasSubscribers = channels[name].hasSubscribers;
+  if (!hasSubscribers && !output.enabled) return work();
+  const start = performance.now();
+  const timed = async () => {
+    try {
+      return await work();
+    } finally {
+      context.duration = performance.now() - start;
+    }
+  };
+  const run = output.enabled ? () => logged(output, context, timed) : timed;
+  if (!hasSubscribers) return run();
   // Listeners do not receive the result: it is large, or an internal object.
   let result!: T;
   await channels[name].tracePromise(async () => {
@@ -108,12 +128,12 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
   return result;
 }
 
-/** Logs one line when the work has ended: `method=GET path=VolumesList bytes=512 in 3 ms`. */
-async function logged<T>(output: DebugOutput, context: object, work: () => Promise<T>): Promise<T> {
-  const start = performance.now();
+/** Logs one line when the work has ended: `method=GET path=VolumesList attempt=1 status=200 bytes=512 in 3 ms`. */
+async function logged<T>(output: DebugOutput, context: Operation, work: () => Promise<T>): Promise<T> {
   const log = (end: string) => {
-    const facts = Object.entries(context).map(([name, value]) => `${name}=${String(value)}`);
-    output('%s in %d ms%s', facts.join(' '), Math.round(performance.now() - start), end);
+    const { duration = 0, ...rest } = context;
+    const facts = Object.entries(rest).map(([name, value]) => `${name}=${String(value)}`);
+    output('%s in %d ms%s', facts.join(' '), Math.round(duration), end);
   };
   try {
     const result = await work();

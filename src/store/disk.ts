@@ -42,13 +42,15 @@ export const disk = {
   readSystemFile: (path: string) => fs.readFileSync(path, 'utf8'),
 };
 
-const { O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
+const { O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = fs.constants;
 
-/** The flags for a new file; opening fails if anything is there, even a link. */
-export const CREATE = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-/** The flags for a file of ours: they do not follow a link, nor wait for a pipe. */
-export const READ = O_RDONLY | O_NOFOLLOW | O_NONBLOCK;
-export const READ_WRITE = O_RDWR | O_NOFOLLOW | O_NONBLOCK;
+/** How to open something. A new file must not be there yet; what is there is no link to follow, and no pipe to wait for. */
+export const OPEN = {
+  toCreate: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+  toRead: O_RDONLY | O_NOFOLLOW | O_NONBLOCK,
+  toWrite: O_RDWR | O_NOFOLLOW | O_NONBLOCK,
+  directory: O_RDONLY | O_DIRECTORY,
+};
 
 /** All bytes of an open file. */
 export function readAll(file: Descriptor): Buffer {

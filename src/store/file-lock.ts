@@ -2,7 +2,6 @@ import { dirname } from 'node:path';
 import { Deadline } from '../async/deadline.js';
 import { yieldToEventLoop } from '../async/event-loop.js';
 import { sleep } from '../async/sleep.js';
-import { debugOutput } from '../observe/debug.js';
 import { warnOnce } from '../observe/warn-once.js';
 import { closeSafely, codeOf, type Descriptor, disk, diskError, ifThere, isDenied, isFull } from './disk.js';
 import { KernelLockUnavailable, tryKernelLock } from './kernel-lock.js';
@@ -11,8 +10,6 @@ import { lockTimedOut } from './lock-holder.js';
 import type { LockContext } from './lock-options.js';
 import { FileQueue } from './queue.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
-
-const debug = debugOutput('storpool:lock');
 
 /** Milliseconds between attempts, at first and at most. Shortened at random, so that waiters do not stay in step. */
 const FIRST_PAUSE = 1;
@@ -24,11 +21,7 @@ export interface FileLock {
   readonly path: string;
   readonly file: Descriptor;
   readonly hasKernelLock: boolean;
-  /**
-   * Makes sure that the lock is still whole, before anything is changed under it.
-   *
-   * @throws {@link SPLockedFileError} `ECOMPROMISED`
-   */
+  /** To be called before anything is changed under the lock. @throws {@link SPLockedFileError} `ECOMPROMISED` */
   check(): void;
   /** Never fails, because what was done under the lock is done. */
   release(): Promise<void>;
@@ -42,7 +35,6 @@ const kernelLockWorks = new Set<string>();
 /**
  * Waits until a file is locked: first for the other callers of this process, then for other processes.
  *
- * @param timeout - milliseconds
  * @throws {@link SPLockedFileError} `ELOCKED` after the timeout, or the system's code; the signal's reason.
  */
 export async function acquire(
@@ -186,7 +178,6 @@ const held = (
     // Code that was started inside the hold may keep this object for a long time, and with it a chain of others.
     directory = undefined;
     closeSafely(file);
-    debug('%s: unlocked', fname);
     // Otherwise, calls in a loop would let no timer run.
     await yieldToEventLoop();
     queue.leave();
@@ -197,21 +188,19 @@ const held = (
 function cannotLock(fname: string, error: unknown): unknown {
   const code = codeOf(error);
   if (code === undefined || error instanceof SPLockedFileError || !(error instanceof Error)) return error;
-  const remedy = code === 'ENOENT' ? remedyForMissing(fname) : (REMEDIES[code] ?? '');
-  return new SPLockedFileError(code, `Cannot lock ${fname}: ${error.message}${remedy}`, { cause: error });
+  const message = `Cannot lock ${fname}: ${error.message}${remedyFor(code, fname)}`;
+  return new SPLockedFileError(code, message, { cause: error });
 }
 
-const DENIED =
-  '. Let this user be in the group of the file and of its directory, and let both be writable for it';
-const REMEDIES: Partial<Record<string, string>> = {
-  EISDIR: '. Move it away, and put the file in its place',
-  EACCES: DENIED,
-  EPERM: DENIED,
-};
-
-function remedyForMissing(fname: string): string {
-  if (!disk.exists(dirname(fname))) {
-    return `. Create the directory ${dirname(fname)}, mode 0770 and the group of the OpenStack services, and the file in it`;
+function remedyFor(code: string, fname: string): string {
+  const directory = dirname(fname);
+  if (code === 'EISDIR') return '. Move it away, and put the file in its place';
+  if (code === 'EACCES' || code === 'EPERM') {
+    return '. Let this user be in the group of the file and of its directory, and let both be writable for it';
+  }
+  if (code !== 'ENOENT') return '';
+  if (!disk.exists(directory)) {
+    return `. Create the directory ${directory}, mode 0770 and the group of the OpenStack services, and the file in it`;
   }
   const isLink = ifThere(() => disk.lstat(fname)) !== undefined;
   if (isLink) return '. It is a link that leads nowhere: correct it, or put the file in its place';

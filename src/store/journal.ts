@@ -1,4 +1,3 @@
-import { constants as fs } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { debugOutput } from '../observe/debug.js';
@@ -13,8 +12,7 @@ import {
   diskError,
   ifThere,
   isDenied,
-  READ,
-  READ_WRITE,
+  OPEN,
   readAll,
   replaceAll,
   writeAll,
@@ -79,7 +77,7 @@ export async function finishWrite(lock: FileLock, torn: Buffer, context: LockCon
     const bootNs = BigInt(Math.floor(Date.now() - uptime() * 1000)) * 1_000_000n;
     if (!found || !isTornBy(found, torn, disk.fstat(lock.file).mtimeNs, bootNs)) return false;
     lock.check();
-    journal = disk.open(name, READ_WRITE);
+    journal = disk.open(name, OPEN.toWrite);
     // If this is interrupted as well, the time counts from now on.
     setMark(journal, found.content, UNDER_WAY);
     await replaceAll(lock.file, found.content);
@@ -109,60 +107,43 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
   lock.check();
   // Beside a torn file, the journal may hold the only copy of an entry, and stays.
   const journal = 'value' in parseContent(old) ? await openJournal(lock, context) : undefined;
+  let isBegun = false;
   try {
-    if (journal !== undefined) await log({ lock, journal, old, bytes, fname });
-    await overwrite({ lock, journal, old, bytes, fname });
-  } finally {
-    if (journal !== undefined) closeSafely(journal);
-  }
-}
-
-interface Write<J> {
-  lock: FileLock;
-  journal: J;
-  old: Buffer;
-  bytes: Buffer;
-  fname: string;
-}
-
-const OLD_CONTENT = 'it still has the old content';
-
-/** Puts what is to be written into the journal. */
-async function log({ lock, journal, old, bytes, fname }: Write<Descriptor>): Promise<void> {
-  try {
-    const { content, isUnderWay, mtimeNs } = parseJournal(journal);
-    const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= mtimeNs;
-    // Another program wrote the file, and a power cut must not take both.
-    if (!isFlushed) await disk.datasync(lock.file);
-    await fill(journal, bytes, UNDER_WAY);
-    // The flush may have taken long.
-    lock.check();
-    setMark(journal, bytes, UNDER_WAY);
-  } catch (error) {
-    const isLost = error instanceof SPLockedFileError;
-    // Without the kernel lock, somebody else may be writing the journal by now.
-    if (lock.hasKernelLock || !isLost) await takeBack(journal, old);
-    throw isLost ? error : diskError(error, `Cannot write ${fname}`, OLD_CONTENT);
-  }
-}
-
-async function overwrite({ lock, journal, old, bytes, fname }: Write<Descriptor | undefined>): Promise<void> {
-  try {
+    if (journal !== undefined) await log(journal, lock, old, bytes);
+    isBegun = true;
     await replaceAll(lock.file, bytes);
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
+    const isLost = cause instanceof SPLockedFileError;
     let state = OLD_CONTENT;
     try {
-      await replaceAll(lock.file, old);
-      if (journal !== undefined) await takeBack(journal, old);
+      if (isBegun) await replaceAll(lock.file, old);
+      // Without the kernel lock, somebody else may be writing the journal by now.
+      if (journal !== undefined && (lock.hasKernelLock || !isLost)) await takeBack(journal, old);
     } catch (error) {
       debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
       const isLeft = journal !== undefined && lock.hasKernelLock && leaveToNext(journal, lock.file, bytes);
       const repair = `it may be torn; "storpool-attachdb repair --file ${fname}" mends it`;
       state = isLeft ? 'the next call finishes the write from the copy beside it' : repair;
     }
-    throw diskError(cause, `Cannot write ${fname}`, state);
+    throw isLost ? cause : diskError(cause, `Cannot write ${fname}`, state);
+  } finally {
+    if (journal !== undefined) closeSafely(journal);
   }
+}
+
+const OLD_CONTENT = 'it still has the old content';
+
+/** Puts what is to be written into the journal. */
+async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
+  const { content, isUnderWay, mtimeNs } = parseJournal(journal);
+  const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= mtimeNs;
+  // Another program wrote the file, and a power cut must not take both.
+  if (!isFlushed) await disk.datasync(lock.file);
+  await fill(journal, bytes, UNDER_WAY);
+  // The flush may have taken long.
+  lock.check();
+  setMark(journal, bytes, UNDER_WAY);
 }
 
 /** Makes sure that the next holder of the lock finishes the write: an empty file is the beginning of any content. */
@@ -205,24 +186,29 @@ function parseJournal(journal: Descriptor): Journal {
 }
 
 /** @returns `undefined` if there is none, or something else in its place: a pipe, a link, an endless file */
-function readJournal(name: string): Journal | undefined {
+function openExisting(name: string, flags: number): Descriptor | undefined {
+  let journal: Descriptor;
   try {
-    const journal = ifThere(() => disk.open(name, READ));
-    if (journal === undefined) return undefined;
-    try {
-      return isJournal(journal) ? parseJournal(journal) : undefined;
-    } finally {
-      closeSafely(journal);
-    }
+    journal = disk.open(name, flags);
   } catch (error) {
-    if (isNoFile(error)) return undefined;
+    if (['ENOENT', 'ELOOP', 'ENXIO', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
+  const stats = disk.fstat(journal);
+  if (stats.isFile() && stats.size <= LARGEST + 1) return journal;
+  closeSafely(journal);
+  return undefined;
 }
 
-const isJournal = (file: Descriptor) => disk.fstat(file).isFile() && disk.fstat(file).size <= LARGEST + 1;
-/** A link, a socket or a directory. */
-const isNoFile = (error: unknown) => ['ELOOP', 'ENXIO', 'EISDIR'].includes(codeOf(error) ?? '');
+function readJournal(name: string): Journal | undefined {
+  const journal = openExisting(name, OPEN.toRead);
+  if (journal === undefined) return undefined;
+  try {
+    return parseJournal(journal);
+  } finally {
+    closeSafely(journal);
+  }
+}
 
 /**
  * Opens the journal, or makes one with the owner, group and mode of the file, as far as this user may set them.
@@ -233,20 +219,18 @@ const isNoFile = (error: unknown) => ['ELOOP', 'ENXIO', 'EISDIR'].includes(codeO
  */
 async function openJournal(lock: FileLock, { fname, warn }: LockContext): Promise<Descriptor | undefined> {
   const name = journalPath(lock.path);
-  let problem = 'it is not a regular file: remove it';
   try {
-    const journal = ifThere(() => disk.open(name, READ_WRITE)) ?? (await makeJournal(lock, name));
-    if (isJournal(journal)) return journal;
-    closeSafely(journal);
+    return openExisting(name, OPEN.toWrite) ?? (await makeJournal(lock.file, name));
   } catch (cause) {
-    problem = `${(cause as Error).message}: make it and its directory writable for this user's group`;
-    if (!isNoFile(cause) && !(isDenied(cause) && isIdle(name))) {
+    const isObstructed = codeOf(cause) === 'EEXIST';
+    if (!isObstructed && !(isDenied(cause) && isIdle(name))) {
       throw diskError(cause, `Cannot write ${fname} without ${name}`, OLD_CONTENT);
     }
+    const remedy = isObstructed ? 'remove it' : "make it and its directory writable for this user's group";
+    const message = `Cannot write ${name}: ${(cause as Error).message}; ${remedy}. Until then, a kill during a write of ${fname} tears it`;
+    warnOnce(warn, `journal ${fname}`, message);
+    return undefined;
   }
-  const message = `Cannot write ${name}: ${problem}. Until then, a kill during a write of ${fname} tears it`;
-  warnOnce(warn, `journal ${fname}`, message);
-  return undefined;
 }
 
 /** Whether no write is under way. Who cannot read the journal does not know. */
@@ -259,11 +243,11 @@ function isIdle(name: string): boolean {
   }
 }
 
-async function makeJournal(lock: FileLock, name: string): Promise<Descriptor> {
-  const journal = createLike(lock.file, name);
+async function makeJournal(file: Descriptor, name: string): Promise<Descriptor> {
+  const journal = createLike(file, name);
   try {
-    const directory = disk.open(dirname(name), fs.O_RDONLY | fs.O_DIRECTORY);
     // The new name must be on the disk.
+    const directory = disk.open(dirname(name), OPEN.directory);
     await disk.sync(directory).finally(() => closeSafely(directory));
   } catch (error) {
     closeSafely(journal);

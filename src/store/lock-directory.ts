@@ -28,10 +28,9 @@ const TRUSTED = 0.9 * USUAL_STALE;
 /** The real clock, which the file system uses, even if a test replaces `Date` later. */
 const { now } = Date;
 
-/** Our directories. We remove nothing else, but for what is stale. */
+/** Our directories. Inodes are reused, so the time that we set tells them apart, too. */
 const own = new Map<string, { ino: bigint; mtimeMs: number }>();
 
-/** Whether a directory is still the one that we made. Inodes are reused, so the time that we set counts, too. */
 function isOwnDirectory(directory: string): boolean {
   const ours = own.get(directory);
   const stats = ifThere(() => disk.stat(directory));
@@ -51,6 +50,7 @@ function refresh(directory: string, atime: Date, mtime: Date): void {
   if (ours !== undefined) ours.mtimeMs = mtime.getTime();
 }
 
+/** Of others, only stale ones are removed. */
 function remove(directory: string): void {
   if (!own.has(directory) || isOwnDirectory(directory)) disk.rmdir(directory);
 }
@@ -64,10 +64,9 @@ const answering =
     try {
       result = fn(...(args as unknown as A));
     } catch (error) {
-      done(error);
-      return;
+      return done(error);
     }
-    done(null, result);
+    return done(null, result);
   };
 
 /** The `fs` for `proper-lockfile`, which keeps in it what it finds out about the file system. */
@@ -78,18 +77,10 @@ const makeFs = (mode: number) => ({
   rmdir: answering(remove),
   rmdirSync: remove,
 });
-
 const plainFs = makeFs(0o755);
 const markingFs = makeFs(MARK | 0o755);
 
-/**
- * Tries to make the lock directory of a file.
- *
- * @param path - the file's canonical path
- * @param stale - milliseconds
- * @returns `undefined` if somebody else has it
- * @throws the error of making the directory, or of removing an abandoned one
- */
+/** Tries to make the lock directory of a file. @returns `undefined` if somebody else has it */
 export async function tryLockDirectory(
   path: string,
   hasKernelLock: boolean,
@@ -144,8 +135,8 @@ async function unlessTaken(path: string, options: object): Promise<(() => Promis
 /** Whether the maker of a directory is certainly dead: it had the kernel lock, and now we have that. */
 function isAbandoned(directory: string, hasKernelLock: boolean): boolean {
   const stats = ifThere(() => disk.lstat(directory));
-  if (stats === undefined) return false;
-  if (!stats.isDirectory())
+  if (stats?.isDirectory() === false) {
     throw Object.assign(new Error(`${directory} is not a directory`), { code: 'ENOTDIR' });
-  return hasKernelLock && (Number(stats.mode) & MARK) !== 0 && isKernelLockLocal(directory);
+  }
+  return hasKernelLock && (Number(stats?.mode) & MARK) !== 0 && isKernelLockLocal(directory);
 }

@@ -8,8 +8,8 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
  * @param path - the file's canonical path
  */
 export function describeHolder(path: string): string {
-  const directory = describeDirectory(lockDirectoryOf(path));
-  return [describeKernelLock(path), ...(directory === undefined ? [] : [directory])].join('; ');
+  const parts = [describeKernelLock(path), describeDirectory(lockDirectoryOf(path))];
+  return parts.filter((part) => part !== undefined).join('; ');
 }
 
 /** The error of a call that has waited for the lock for `timeout` milliseconds. @internal */
@@ -66,12 +66,8 @@ function commandLine(pid: string): string {
 }
 
 function describeDirectory(directory: string): string | undefined {
-  try {
-    const stats = ifThere(() => disk.stat(directory));
-    if (stats === undefined) return undefined;
-    const age = Math.max(0, Math.round((Date.now() - Number(stats.mtimeMs)) / 1000));
-    return `${directory} was refreshed ${age} s ago, by a process that cannot be told`;
-  } catch (error) {
-    return (error as Error).message;
-  }
+  const stats = ifThere(() => disk.stat(directory));
+  if (stats === undefined) return undefined;
+  const age = Math.max(0, Math.round((Date.now() - Number(stats.mtimeMs)) / 1000));
+  return `${directory} was refreshed ${age} s ago, by a process that cannot be told`;
 }

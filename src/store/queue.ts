@@ -35,12 +35,9 @@ export class Queue {
 
   leave(): void {
     const [next] = this.#waiting;
-    if (next === undefined) {
-      this.#isTaken = false;
-    } else {
-      this.#waiting.delete(next);
-      next();
-    }
+    this.#isTaken = next !== undefined;
+    if (next !== undefined) this.#waiting.delete(next);
+    next?.();
   }
 }
 
@@ -50,10 +47,8 @@ const GAP = 110;
 const LONGEST_TURN = 1000;
 
 /**
- * The callers in this process that want the same file, with gaps for other processes.
- *
- * Waiting for the lock of another process is not a gap, because a third process may have it. So busy processes come to
- * leave their gaps at the same time, and a service that polls finds the lock free.
+ * The callers in this process that want the same file, with gaps for other processes. To wait for another process is no
+ * gap, because a third one may have the lock meanwhile. So busy processes come to leave their gaps at the same time.
  */
 export class FileQueue extends Queue {
   #leftAt = Number.NEGATIVE_INFINITY;
@@ -68,11 +63,9 @@ export class FileQueue extends Queue {
 
   override leave(): void {
     this.#leftAt = performance.now();
-    if (this.#leftAt - this.#busySince < LONGEST_TURN) {
-      super.leave();
-    } else {
-      this.#busySince = this.#leftAt + GAP;
-      afterRealTime(GAP, () => super.leave());
-    }
+    const isTurnOver = this.#leftAt - this.#busySince >= LONGEST_TURN;
+    if (isTurnOver) this.#busySince = this.#leftAt + GAP;
+    if (isTurnOver) afterRealTime(GAP, () => super.leave());
+    else super.leave();
   }
 }

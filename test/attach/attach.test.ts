@@ -1,7 +1,7 @@
 // attach(): a request into the cache, its volume to this host, and the device.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { ApiError, SPLockedJSONDB } from '../../src/index.js';
+import { ApiError, type AttachDBOptions, SPLockedJSONDB } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
 import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
@@ -204,6 +204,47 @@ test('an error of the cluster is raised; the request is cached, and detach() tak
   expect(cache()).toEqual({});
 });
 
+test('attach() asks first and writes second: what fails before leaves the cache as it was', async () => {
+  const api = workingApi(['os--v']);
+  const db = make({ api });
+  for (const name of ['attachmentsList', 'volumeList'] as const) {
+    api[name].mockImplementationOnce(async () => {
+      expect(cache()).toEqual({});
+      throw new ApiError(500, { error: { name: 'oops', descr: 'not today' } });
+    });
+    await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+    expect(cache()).toEqual({});
+  }
+  api.volumesReassign.mockImplementationOnce(async () => {
+    expect(cache()).toHaveProperty('a');
+    throw isOpen();
+  });
+  await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'busy' });
+  // A request that was there before stays, whatever fails.
+  api.attachmentsList.mockRejectedValueOnce(new ApiError(500, { error: { name: 'oops' } }));
+  await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+  expect(cache()).toHaveProperty('a');
+});
+
+test.each<[string, (fake: FakeStorPool) => Partial<AttachDBOptions>]>([
+  ['the API', (fake) => ({ overrideConfig: fake.config })],
+  ['a port where nobody listens', () => ({ apiOptions: { port: 1, transientRetries: 0 } })],
+  [
+    'a mock',
+    () => ({ api: { ...workingApi(['os--v']), volumesReassign: async () => Promise.reject(isOpen()) } }),
+  ],
+])('an error of %s has attach() and its caller in its stack trace', async (_where, options) => {
+  await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+  fake.failNext('volumesReassign', { name: 'oops' });
+  const db = make(options(fake));
+  const theCaller = async () => {
+    await db.attach('a', request('os--v'));
+  };
+  const error: Error = await theCaller().catch((reason) => reason);
+  expect(error.stack).toMatch(/AttachDB\.attach [\s\S]*theCaller/);
+  expect(error.stack?.match(/theCaller/g)).toHaveLength(1);
+});
+
 test('busy while attaching is raised at once', async () => {
   const api = workingApi(['os--v']);
   api.volumesReassign.mockRejectedValue(isOpen());
@@ -229,20 +270,6 @@ test('inside of withLock() it joins that hold', async () => {
     expect(await db.detach('a')).toMatchObject({ outcome: 'detached' });
   });
   expect(cache()).toEqual({});
-});
-
-test('a question that fails leaves the cache as it was, so that nobody attaches it in the name of a call that failed', async () => {
-  const api = workingApi(['os--v']);
-  const db = make({ api });
-  for (const call of ['attachmentsList', 'volumeList'] as const) {
-    api[call].mockRejectedValueOnce(new ApiError(500, { error: { name: 'oops', descr: 'not today' } }));
-    await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
-    expect(cache()).toEqual({});
-  }
-  await db.add('b', request('os--v'));
-  api.attachmentsList.mockRejectedValueOnce(new ApiError(500, { error: { name: 'oops' } }));
-  await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
-  expect(cache()).toHaveProperty('b');
 });
 
 test('a request for a snapshot is not replaced by one for a volume of the same name', async () => {

@@ -4,7 +4,7 @@ import { ApiError } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
 import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
-const { path, log, make, cache, writeCache } = useAttachDB();
+const { path, log, make, cache, writeCache, device } = useAttachDB();
 
 const detached = { volume: 'os--v', outcome: 'detached', neededBy: [] };
 
@@ -222,6 +222,57 @@ describe('a volume that is open', () => {
     await other.add('b', request('os--w')).then(() => ended.push('added'));
     await detaching;
     expect(ended).toEqual(['added', 'detached']);
+  });
+
+  test.each([undefined, 'never' as const])(
+    "with force: 'never' (of the call: %s) is given up as EBUSY, and still attached and cached",
+    async (force) => {
+      const tried = open({ force: force ? 'always' : 'never' });
+      const refusal = isOpen();
+      tried.api.volumesReassign.mockRejectedValue(refusal);
+      const error = await tried.db.detach('a', { force }).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({
+        name: 'AttachError',
+        code: 'EBUSY',
+        message: expect.stringMatching(/^os--v is open, and force is 'never'.*request a/),
+      });
+      expect((error as Error).cause).toBe(refusal);
+      expect(forces(tried)).toEqual([false, false, false, false]);
+      expect(cache()).toHaveProperty('a');
+      expect(tried.api.attachments).toHaveLength(1);
+    },
+  );
+
+  test('is looked up once: after "open" the next attempt reads the cache and sends', async () => {
+    const tried = open();
+    tried.api.volumesReassign.mockRejectedValueOnce(isOpen()).mockRejectedValueOnce(isOpen());
+    await tried.db.detach('a');
+    expect(tried.api.attachmentsList).toHaveBeenCalledOnce();
+  });
+
+  test('and that somebody else detaches meanwhile is looked up again, and not attached', async () => {
+    const tried = open();
+    tried.api.volumesReassign.mockRejectedValueOnce(isOpen()).mockImplementationOnce(async () => {
+      tried.api.attachments.pop();
+      throw new ApiError(404, { error: { name: 'objectDoesNotExist', descr: 'no such volume' } });
+    });
+    expect(await tried.db.detach('a')).toEqual({ ...detached, outcome: 'notAttached' });
+    expect(cache()).toEqual({});
+  });
+
+  test('and attached again for the same request meanwhile is renewed: both stay as they are', async () => {
+    const tried = open({ detachRetries: 1 });
+    device('os--v');
+    await tried.db.attach('a', request('os--v'));
+    tried.api.volumesReassign.mockImplementationOnce(async () => {
+      void make({ api: tried.api }).attach('a', request('os--v'));
+      throw isOpen();
+    });
+    expect(await tried.db.detach('a')).toEqual({ ...detached, outcome: 'renewed' });
+    expect(forces(tried)).toEqual([false]);
+    expect(tried.api.attachments).toHaveLength(1);
+    expect(cache()).toHaveProperty('a');
+    expect(await tried.db.detach('a')).toMatchObject({ outcome: 'detached' });
   });
 
   test('and that somebody else asks for meanwhile, stays attached', async () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { Api, type AttachDBOptions, SPConfig, SPLockedJSONDB } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
-import { isOpen, mockApi, request, useAttachDB } from '../lib/attach-db.js';
+import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
 const { path, log, fname, make, cache, device } = useAttachDB();
 
@@ -155,6 +155,57 @@ describe('a volume that others need (difference 4)', () => {
     api.volumesReassign.mockRejectedValueOnce(isOpen());
     expect(await db.sync('a', 'os--v')).toMatchObject({ detached: 'os--v', forced: true, kept: null });
     expect(api.volumesReassign.mock.lastCall).toEqual([[{ volume: 'os--v', detach: [1], force: true }]]);
+  });
+});
+
+describe('a volume that stays open', () => {
+  const open = async (options: Partial<AttachDBOptions> = {}) => {
+    const api = workingApi([], [attachment('os--v')]);
+    const refusal = isOpen();
+    api.volumesReassign.mockImplementation(async ([entry]) => {
+      if (!entry?.force) throw refusal;
+    });
+    const db = make({ api, detachRetryDelay: 1, detachRetries: 2, ...options });
+    await db.add('a', request('os--v'));
+    return { api, db, refusal };
+  };
+
+  test.each([undefined, 'never' as const])(
+    "is EBUSY with force: 'never' (of the call: %s)",
+    async (force) => {
+      const { db, refusal } = await open({ force: force ? 'always' : 'never' });
+      const error = await db.sync('a', 'os--v', { force }).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ name: 'AttachError', code: 'EBUSY', cause: refusal });
+      expect(cache()).toHaveProperty('a');
+    },
+  );
+
+  test("is kept with force: 'never' when others need it", async () => {
+    const { db } = await open({ force: 'never' });
+    await db.add('b', request('os--v'));
+    expect(await db.sync('a', 'os--v')).toMatchObject({ kept: { volume: 'os--v', neededBy: ['b'] } });
+  });
+
+  test('is looked up once, and whoever needs it is looked up in each attempt', async () => {
+    const { api, db } = await open();
+    api.volumesReassign.mockImplementationOnce(async () => {
+      void make({ api: mockApi() }).add('b', request('os--v'));
+      throw isOpen();
+    });
+    expect(await db.sync('a', 'os--v')).toMatchObject({ kept: { volume: 'os--v', neededBy: ['b'] } });
+    expect(api.attachmentsList).toHaveBeenCalledOnce();
+    expect(api.volumesReassign).toHaveBeenCalledTimes(3);
+  });
+
+  test('is detached in the end, also if the request is stale and left the cache in the first attempt', async () => {
+    const { db } = await open();
+    await db.add('a', request('os--gone'));
+    expect(await db.sync('a', 'os--v')).toMatchObject({
+      staleRequests: ['a'],
+      detached: 'os--v',
+      forced: true,
+      own: { volume: 'os--gone', state: 'stale' },
+    });
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { beforeEach, vi } from 'vitest';
 import {
   ApiError,
@@ -7,6 +7,7 @@ import {
   type AttachDBOptions,
   type AttachmentState,
   type AttachRequest,
+  type Named,
   type ReassignEntry,
 } from '../../src/index.js';
 import { useTempDir } from './temp-dir.js';
@@ -28,23 +29,33 @@ export const mockApi = () => ({
   volumesReassign: vi.fn<AttachDBApi['volumesReassign']>().mockResolvedValue({}),
 });
 
-/** A cluster that does what it is asked to. */
-export function workingApi(volumes: readonly string[], attachments: AttachmentState[] = []) {
-  const has = async (name: string) => (volumes.includes(name) ? [{ name }] : []);
+/** A cluster that does what it is asked to. Each name is that of a volume and of a snapshot. */
+export function workingApi(volumes: readonly (string | Named)[], attachments: AttachmentState[] = []) {
+  const objects = volumes.map((volume) => (typeof volume === 'string' ? { name: volume } : volume));
+  const has = async (name: string) =>
+    objects.filter((object) => object.name === name || `~${object.globalId}` === name);
   const change = async ([entry]: readonly ReassignEntry[]) => {
     if (entry === undefined) return;
     const volume = entry.volume ?? entry.snapshot;
-    const at = attachments.findIndex((one) => one.volume === volume);
+    const snapshot = entry.snapshot !== undefined;
+    const at = attachments.findIndex((one) => one.volume === volume && one.snapshot === snapshot);
     if (at >= 0) attachments.splice(at, 1);
     const [rw, ro] = [entry.rw?.[0], entry.ro?.[0]];
-    const client = rw ?? ro;
-    const snapshot = entry.snapshot !== undefined;
-    if (client !== undefined)
-      attachments.push({ volume, snapshot, client: Number(client), rights: rw ? 'rw' : 'ro' });
+    const client = Number(rw ?? ro);
+    if (entry.detach) return;
+    const globalId = objects.find(({ name }) => name === volume)?.globalId;
+    attachments.push({ volume, snapshot, client, rights: rw ? 'rw' : 'ro', ...(globalId && { globalId }) });
+  };
+  /** As Cinder does when it has migrated a volume. */
+  const rename = (before: string, after: string) => {
+    for (const object of objects) if (object.name === before) object.name = after;
+    for (const one of attachments) if (one.volume === before) one.volume = after;
   };
   return {
     ...mockApi(),
     attachments,
+    objects,
+    rename,
     attachmentsList: vi.fn<AttachDBApi['attachmentsList']>(async () => structuredClone(attachments)),
     volumeList: vi.fn(has),
     snapshotList: vi.fn(has),
@@ -97,6 +108,9 @@ export function useAttachDB() {
       }),
     cache: (): Record<string, AttachRequest> => JSON.parse(readFileSync(fname(), 'utf8')),
     writeCache: (requests: Record<string, AttachRequest>) => writeFileSync(fname(), JSON.stringify(requests)),
-    device: (name: string) => symlinkSync('/dev/null', path(`dev/${name}`)),
+    device: (name: string) => {
+      rmSync(path(`dev/${name}`), { force: true });
+      symlinkSync('/dev/null', path(`dev/${name}`));
+    },
   };
 }

@@ -40,7 +40,9 @@ test('DEBUG=storpool:* shows each operation with its duration and error, and no 
   fake.failNext('attachmentsList', { name: 'odd', descr: `your token is ${TOKEN}` });
   await db.sync('a').catch(() => undefined);
   const output = lines.join('\n');
-  expect(output).toMatch(/storpool:api .*method=GET path=AttachmentsList bytes=\d+ in \d+ ms/);
+  expect(output).toMatch(
+    /storpool:api .*method=GET path=AttachmentsList attempt=1 status=200 bytes=\d+ in \d+ ms/,
+  );
   expect(output).toMatch(/storpool:api .* in \d+ ms: GET AttachmentsList: odd: your token is \[hidden\]/);
   expect(output).toMatch(/storpool:lock .*fname=.*cache\.json in \d+ ms/);
   expect(output).toMatch(

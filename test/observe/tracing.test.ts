@@ -1,7 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
+import ts from 'typescript';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Api, AttachDB, type DiagnosticsEvents, SPLockedJSONDB } from '../../src/index.js';
 import { traced } from '../../src/observe/tracing.js';
@@ -55,6 +56,9 @@ async function start(cluster: FakeStorPoolOptions) {
 }
 
 /** The contexts of the operations that have ended. */
+/** How long an operation took differs. */
+const duration = expect.any(Number);
+
 const ended = (name: Name) =>
   published.filter((one) => one.name === name && one.what === 'asyncEnd').map(({ context }) => context);
 
@@ -62,14 +66,15 @@ test('attaching traces the lock, the requests and the attachment', async () => {
   await using cluster = await start({ volumes: ['os--v'] });
   await cluster.db.add('a', { volume: 'os--v', rights: 2 });
   await cluster.db.sync('a');
-  expect(ended('storpool:lock')[0]).toEqual({ fname: path('cache.json') });
-  expect(ended('storpool:api')).toMatchObject([
-    { method: 'GET', path: 'AttachmentsList', bytes: expect.any(Number) },
-    { method: 'GET', path: 'Volume/os--v', bytes: expect.any(Number) },
-    { method: 'POST', path: 'VolumesReassign', bytes: expect.any(Number) },
+  expect(ended('storpool:lock')[0]).toEqual({ fname: path('cache.json'), duration });
+  const answered = { attempt: 1, status: 200, bytes: expect.any(Number), duration };
+  expect(ended('storpool:api')).toEqual([
+    { method: 'GET', path: 'AttachmentsList', ...answered },
+    { method: 'GET', path: 'Volume/os--v', ...answered },
+    { method: 'POST', path: 'VolumesReassign', ...answered },
   ]);
   expect(ended('storpool:attach')).toEqual([
-    { reqId: 'a', volume: 'os--v', snapshot: false, rights: 2, clientId: 7 },
+    { reqId: 'a', volume: 'os--v', snapshot: false, rights: 2, clientId: 7, duration },
   ]);
 });
 
@@ -84,7 +89,7 @@ test.each([
   }
   if (open) cluster.fake.open('os--v');
   await cluster.db.sync('a', 'os--v');
-  const facts = { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7 };
+  const facts = { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, duration };
   expect(ended('storpool:detach').at(-1)).toEqual({ ...facts, outcome });
   // Each attempt at a volume that is open is one operation.
   const before = ended('storpool:detach').slice(0, -1);
@@ -97,12 +102,17 @@ test('what fails is published with its error', async () => {
   await cluster.db.add('a', { volume: 'os--v', rights: 2 });
   cluster.fake.failNext('volumesReassign', { name: 'odd', descr: `your token is ${TOKEN}` });
   const error = await cluster.db.sync('a', 'os--v').catch((reason: unknown) => reason);
-  expect(ended('storpool:api').at(-1)).toMatchObject({ path: 'VolumesReassign', error });
+  expect(ended('storpool:api').at(-1)).toMatchObject({
+    path: 'VolumesReassign',
+    status: 500,
+    error,
+    duration,
+  });
   expect(ended('storpool:detach')).toEqual([
-    { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, error },
+    { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, error, duration },
   ]);
   const missing = await new SPLockedJSONDB(path('missing')).get().catch((reason: unknown) => reason);
-  expect(ended('storpool:lock').at(-1)).toEqual({ fname: path('missing'), error: missing });
+  expect(ended('storpool:lock').at(-1)).toEqual({ fname: path('missing'), error: missing, duration });
   expect(inspect(published, { depth: 9 })).not.toContain(TOKEN);
 });
 
@@ -111,7 +121,7 @@ test('attach() and detach() are one operation each, with the requests inside', a
   await cluster.db.attach('a', { volume: 'os--v', rights: 2 });
   await cluster.db.detach('a');
   await cluster.db.detach('a');
-  const facts = { reqId: 'a', volume: 'os--v', clientId: 7 };
+  const facts = { reqId: 'a', volume: 'os--v', clientId: 7, duration };
   expect(ended('storpool:attach')).toEqual([{ ...facts, snapshot: false, rights: 2 }]);
   expect(ended('storpool:detach')).toEqual([
     { ...facts, outcome: 'detached', neededBy: [] },
@@ -150,8 +160,8 @@ test('a call that is retried makes an operation of each request', async () => {
   cluster.fake.failNext('volumesList', { name: 'later', descr: 'not now', transient: true });
   await Api.fromConfig(cluster.db.config(), { transientSleep: () => 1 }).volumesList();
   expect(ended('storpool:api')).toMatchObject([
-    { path: 'VolumesList', error: { code: 'later' } },
-    { path: 'VolumesList', bytes: expect.any(Number) },
+    { path: 'VolumesList', attempt: 1, status: 500, error: { code: 'later' } },
+    { path: 'VolumesList', attempt: 2, status: 200, bytes: expect.any(Number) },
   ]);
 });
 
@@ -161,4 +171,31 @@ test('results are not published, and reach the caller', async () => {
   expect(await traced('storpool:lock', context, async () => result)).toBe(result);
   expect(published.map(({ what }) => what)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
   expect(JSON.stringify(published)).not.toContain('private');
+});
+
+test('the metrics of the guide count the operations, their time and their failures, by call', async () => {
+  const code = readFileSync('guide/operating.md', 'utf8')
+    .split('```ts\n')
+    .find((block) => block.includes('export const metrics'))
+    ?.split('```')[0];
+  const { outputText } = ts.transpileModule(String(code), {
+    compilerOptions: { module: ts.ModuleKind.ESNext },
+  });
+  writeFileSync(path('metrics.mjs'), outputText);
+  const { metrics } = await import(path('metrics.mjs'));
+  await using cluster = await start({ volumes: ['os--v'] });
+  await cluster.db.attach('a', { volume: 'os--v', rights: 2 });
+  cluster.fake.failNext('attachmentsList', { name: 'odd' });
+  await cluster.db.detach('a').catch(() => undefined);
+  await cluster.db.detach('a');
+  const milliseconds = expect.any(Number);
+  expect(Object.fromEntries(metrics)).toEqual({
+    'GET AttachmentsList': { count: 3, failures: 1, milliseconds },
+    'GET Volume': { count: 1, failures: 0, milliseconds },
+    'POST VolumesReassign': { count: 2, failures: 0, milliseconds },
+    attach: { count: 1, failures: 0, milliseconds },
+    'detach: failed': { count: 1, failures: 1, milliseconds },
+    'detach: detached': { count: 1, failures: 0, milliseconds },
+    lock: { count: 3, failures: 0, milliseconds },
+  });
 });

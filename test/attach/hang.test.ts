@@ -1,0 +1,225 @@
+// An API that hangs does not keep the lock for longer than apiTimeout.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { ApiConnectionError, type AttachDB } from '../../src/index.js';
+import { advanceUntilSettled, FakeStorPool } from '../../src/testing/index.js';
+import { rawServer } from '../api/raw-server.js';
+import { attachment, isOpen, mockApi, request, settings, useAttachDB, workingApi } from '../lib/attach-db.js';
+
+const { path, log, fname, make, cache, writeCache, device } = useAttachDB();
+
+const unhandled: unknown[] = [];
+const onUnhandled = (reason: unknown) => unhandled.push(reason);
+beforeEach(() => {
+  unhandled.splice(0);
+  process.on('unhandledRejection', onUnhandled);
+  writeCache({ a: request('os--v') });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  process.off('unhandledRejection', onUnhandled);
+  expect(unhandled).toEqual([]);
+});
+
+const CALLS = ['attach', 'detach', 'sync', 'plan'] as const;
+function call(db: AttachDB, name: (typeof CALLS)[number], signal?: AbortSignal): Promise<unknown> {
+  const options = signal && { signal };
+  if (name === 'attach') return db.attach('a', request('os--v'), options);
+  return name === 'detach' ? db.detach('a', options) : db[name]('a', null, options);
+}
+const API_TIMEOUT = 150;
+
+/** How long it takes until this process and another one, which tries every 100 ms as Python does, had the lock. */
+async function othersGetTheLock(): Promise<number> {
+  const start = performance.now();
+  const script = `for i in $(seq 100); do flock -n ${fname()} true && exit; sleep 0.1; done; exit 1`;
+  const other = spawn('sh', ['-c', script]);
+  const [[status]] = await Promise.all([
+    once(other, 'exit'),
+    make({ api: mockApi() }).add('b', request('os--w')),
+  ]);
+  expect(status).toBe(0);
+  return performance.now() - start;
+}
+
+describe.each<[string, (socket: Socket) => void]>([
+  ['is silent', () => undefined],
+  [
+    'sends half a reply',
+    (socket) => void socket.write('HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n{"data"'),
+  ],
+  [
+    'drips',
+    (socket) => {
+      socket.write('HTTP/1.0 200 OK\r\nContent-Length: 100\r\n\r\n');
+      const drip = setInterval(() => socket.write(' '), 20);
+      socket.on('close', () => clearInterval(drip));
+    },
+  ],
+])('beside a service that accepts and %s', (_how, reply) => {
+  test.each(CALLS)('%s() leaves the lock to others, and warns once', async (name) => {
+    await using server = await rawServer(reply);
+    const overrideConfig = { ...settings, SP_API_HTTP_PORT: String(server.port) };
+    const db = make({ overrideConfig, apiTimeout: API_TIMEOUT });
+    const controller = new AbortController();
+    const called = call(db, name, controller.signal).catch((error: Error) => error);
+    await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(0), { interval: 1 });
+    expect(await othersGetTheLock()).toBeLessThan(API_TIMEOUT + 200);
+    controller.abort(new Error('enough'));
+    expect(await called).toMatchObject({
+      message: 'enough',
+      cause: { name: 'AttachError', code: 'ETIMEDOUT', message: expect.stringContaining('within 150 ms') },
+    });
+    expect(log.warn).toHaveBeenCalledExactlyOnceWith(
+      expect.stringMatching(
+        new RegExp(`^${name}\\(a\\) is waiting for the API, and tries again: The API did not`),
+      ),
+    );
+    // The requests that nobody waits for any more are ended, too.
+    await vi.waitFor(() => expect(server.open.size).toBe(0));
+  });
+});
+
+describe('an injected api', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  const settled = <T>(promise: Promise<T>) =>
+    advanceUntilSettled(promise, () => vi.advanceTimersToNextTimerAsync());
+
+  test.each(CALLS)('that never answers ends %s() after apiTimeout, and the lock is free', async (name) => {
+    const api = mockApi();
+    api.attachmentsList.mockReturnValue(new Promise(() => undefined));
+    const db = make({ api });
+    await expect(settled(call(db, name))).rejects.toMatchObject({
+      name: 'AttachError',
+      code: 'ETIMEDOUT',
+      message:
+        'The API did not answer attachmentsList within 8000 ms: is the management service running? If it is only slow, raise apiTimeout',
+    });
+    await settled(make({ api, lock: { timeout: 0 } }).add('b', request('os--w')));
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each(['resolves', 'rejects'])('whose late answer %s changes nothing', async (how) => {
+    const api = workingApi(['os--v']);
+    api.volumesReassign.mockImplementationOnce(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 9000));
+      if (how === 'rejects') throw new Error('too late');
+    });
+    const db = make({ api });
+    await expect(settled(db.attach('a', request('os--v')))).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    const before = cache();
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(cache()).toEqual(before);
+  });
+
+  test('is waited for while it detaches by force, because that must not happen late', async () => {
+    writeCache({ a: request('os--v') });
+    const api = workingApi([], [attachment('os--v')]);
+    const reassign = api.volumesReassign.getMockImplementation() as typeof api.volumesReassign;
+    api.volumesReassign.mockImplementationOnce(async (entries) => {
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+      return reassign(entries);
+    });
+    expect(await settled(make({ api, detachRetries: 0 }).detach('a'))).toMatchObject({ outcome: 'forced' });
+    expect(cache()).toEqual({});
+  });
+
+  test('that is slow has fifty volumes attached by one sync(), in holds between which others get the lock', async () => {
+    vi.useRealTimers();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const names = Array.from({ length: 50 }, (_, at) => `os--${at}`);
+    writeCache(Object.fromEntries(names.map((name) => [name, request(name)])));
+    for (const name of names) device(name);
+    const api = workingApi(names);
+    const slowly = <T extends (...args: never[]) => Promise<unknown>>(real: T | undefined) =>
+      (async (...args: never[]) => {
+        await new Promise((resolve) => setTimeout(resolve, 700));
+        return real?.(...args);
+      }) as T;
+    api.attachmentsList.mockImplementation(slowly(api.attachmentsList.getMockImplementation()));
+    api.volumesReassign.mockImplementation(slowly(api.volumesReassign.getMockImplementation()));
+    const db = make({ api });
+    const syncing = db.sync('os--0');
+    const adding = make({ api, lock: { timeout: 10_000 } }).add('b', request('os--0'));
+    await settled(adding);
+    expect(api.attachments.length).toBeLessThan(10);
+    const { attached } = await settled(syncing);
+    expect(attached.map(({ volume }) => volume)).toEqual(names);
+    expect(api.volumesReassign.mock.calls.map(([[entry]]) => entry?.volume)).toEqual(names);
+    expect(log.warn).not.toHaveBeenCalled();
+  });
+});
+
+describe('what was sent and not answered is found out', () => {
+  /** Our own client; the service carries out a reassignment, and the answer is lost. */
+  async function start(detachRetries?: number) {
+    const fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });
+    const apiOptions = { transientSleep: () => 1 };
+    const db = make({ overrideConfig: fake.config, deviceTimeout: 5000, apiOptions, detachRetries });
+    const reassign = db.api().volumesReassign.bind(db.api());
+    const loseNextAnswer = (before?: () => void) =>
+      vi.spyOn(db.api(), 'volumesReassign').mockImplementationOnce(async (entries) => {
+        before?.();
+        await reassign(entries);
+        throw new ApiConnectionError('ECONNRESET', 'the connection was reset after the service had acted');
+      });
+    const reassigned = () => fake.requests.filter(({ method }) => method === 'POST').length;
+    return { fake, db, loseNextAnswer, reassigned, [Symbol.asyncDispose]: () => fake.close() };
+  }
+
+  test('by attach(): it was not attached before this call', async () => {
+    await using host = await start();
+    host.loseNextAnswer();
+    expect(await host.db.attach('a', request('os--v'))).toMatchObject({ alreadyAttached: false });
+    expect(host.reassigned()).toBe(1);
+  });
+
+  test.each(['detach', 'sync'] as const)('by %s(): it is detached', async (name) => {
+    await using host = await start();
+    await host.db.attach('a', request('os--v'));
+    host.loseNextAnswer();
+    if (name === 'detach') expect(await host.db.detach('a')).toMatchObject({ outcome: 'detached' });
+    else expect(await host.db.sync('a', 'os--v')).toMatchObject({ detached: 'os--v', forced: false });
+    expect(host.reassigned()).toBe(2);
+  });
+
+  test.each(['detach', 'sync'] as const)(
+    'by %s(): it is detached by force, with the warning before',
+    async (name) => {
+      await using host = await start(0);
+      await host.db.attach('a', request('os--v'));
+      const forced = /^os--v is detached by force for request a/;
+      host.loseNextAnswer(() => {
+        expect(log.warn).toHaveBeenCalledExactlyOnceWith(expect.stringMatching(forced));
+      });
+      if (name === 'detach') expect(await host.db.detach('a')).toMatchObject({ outcome: 'forced' });
+      else expect(await host.db.sync('a', 'os--v')).toMatchObject({ detached: 'os--v', forced: true });
+      expect(log.warn.mock.calls.filter(([message]) => forced.test(message))).toHaveLength(1);
+      expect(host.reassigned()).toBe(2);
+    },
+  );
+});
+
+test('64 calls that detach open volumes at once do not wait for one another', async () => {
+  const names = Array.from({ length: 64 }, (_, at) => `os--${at}`);
+  const api = workingApi(
+    [],
+    names.map((name) => attachment(name)),
+  );
+  const reassign = api.volumesReassign.getMockImplementation() as typeof api.volumesReassign;
+  api.volumesReassign.mockImplementation(async (entries) => {
+    if (!entries[0]?.force) throw isOpen();
+    return reassign(entries);
+  });
+  writeCache(Object.fromEntries(names.map((name) => [name, request(name)])));
+  const db = make({ api, detachRetries: 2, detachRetryDelay: 100 });
+  const start = performance.now();
+  const outcomes = await Promise.all(names.map((name) => db.detach(name)));
+  expect(performance.now() - start).toBeLessThan(2500);
+  expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['forced']));
+  expect(cache()).toEqual({});
+  // One list each: what is open need not be looked up again.
+  expect(api.attachmentsList).toHaveBeenCalledTimes(64);
+});
