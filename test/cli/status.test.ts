@@ -46,10 +46,16 @@ test('status --requests: a row for each request, with its age; volumes without o
   ]);
 });
 
+type Row = Status['volumes'][number];
+
 test('status --json has the documented shape', async () => {
   host.writeCache({ ...entry('a', 'os-1'), b: 1 });
   const { code, json } = await host.cli('status', ['--json']);
-  const attached = { snapshot: false, requests: [], wants: null, has: 'rw' as const };
+  const row = (volume: string, more: Pick<Row, 'verdict' | 'finding'> & Partial<Row>) => {
+    const device = host.path(`dev/${volume}`);
+    return { volume, snapshot: false, requests: [], wants: null, has: 'rw' as const, device, ...more };
+  };
+  const none = { requests: ['b'], has: null, device: null };
   expect(code).toBe(1);
   expect(json()).toEqual({
     ok: false,
@@ -58,39 +64,10 @@ test('status --json has the documented shape', async () => {
     prefix: 'os',
     lock: { free: true, problem: null },
     volumes: [
-      {
-        volume: '',
-        snapshot: false,
-        requests: ['b'],
-        wants: null,
-        has: null,
-        device: null,
-        verdict: 'not a request',
-        finding: true,
-      },
-      {
-        ...attached,
-        volume: 'os-3',
-        device: host.path('dev/os-3'),
-        verdict: 'attached, but no request',
-        finding: true,
-      },
-      {
-        ...attached,
-        volume: 'os-1',
-        requests: ['a'],
-        wants: 'rw',
-        device: host.path('dev/os-1'),
-        verdict: 'ok',
-        finding: false,
-      },
-      {
-        ...attached,
-        volume: 'pve-1',
-        device: host.path('dev/pve-1'),
-        verdict: 'not ours: another prefix',
-        finding: false,
-      },
+      row('', { ...none, verdict: 'not a request', finding: true }),
+      row('os-3', { verdict: 'attached, but no request', finding: true }),
+      row('os-1', { requests: ['a'], wants: 'rw', verdict: 'ok', finding: false }),
+      row('pve-1', { verdict: 'not ours: another prefix', finding: false }),
     ],
     requests: [
       { request: 'b', volume: '', since: null },
