@@ -23,7 +23,7 @@ import { harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
-const API_TIMEOUT = 10_000;
+const API_TIMEOUT = 8000;
 const LOCK_TIMEOUT = { look: 1000, change: 15_000 };
 
 const timeoutOf = ({ timeout }: Options, usual: number) =>
@@ -71,6 +71,7 @@ export function openCache(
       api,
       fname,
       deviceDir: options['device-dir'],
+      apiTimeout: timeoutOf(options, API_TIMEOUT),
       lock: { timeout, ...lock },
     });
   return { db: open(options.file), open, command: (...words: string[]) => commandLine(words, options) };
@@ -156,9 +157,9 @@ export function sideFiles(fname: string) {
 /** The library speaks to authors; whoever types commands has other means. */
 const WORDS: [RegExp, string][] = [
   [/or allow it to be missing with missingOk/u, 'or name another with --config'],
-  [/raise (lock\.)?timeout/u, 'give it more seconds with --timeout'],
+  [/raise (?:lock\.timeout|timeout|apiTimeout)/u, 'give it more seconds with --timeout'],
   [/: add\(\) it before sync\(\)/u, '; "storpool-attachdb status --requests" lists those that are'],
-  [/, in overrideConfig/u, ', with --set or in the configuration'],
+  [/overrideConfig/u, 'the configuration, or give it with --set'],
 ];
 
 export const forOperators = (message: string) =>

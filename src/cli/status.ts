@@ -94,7 +94,8 @@ export const apiProblem = (
   return problems.find((problem) => !known.has(problem));
 };
 
-async function statusOf(cache: Cache, signal: AbortSignal) {
+/** @throws what `db.status()` and `db.get()` throw */
+export async function statusOf(cache: Cache, signal: AbortSignal) {
   const { db } = cache;
   const read = async (from: typeof db) => {
     const host = await from.status({ signal });

@@ -135,7 +135,7 @@ test('status: failures are said in words for operators', async () => {
   const none = await host.cli('status', ['--config', host.path('nothing.conf')]);
   expect(none.stderr).toMatch(/nothing\.conf does not exist: create it, or name another with --config/u);
   const noId = await host.cli('status', ['--set', 'SP_OURID=x']);
-  expect(noId.stderr).toMatch(/SP_OURID is "x".*, with --set or in the configuration/u);
+  expect(noId.stderr).toMatch(/SP_OURID is "x".* in the configuration, or give it with --set/u);
 });
 
 test('status: the settings that are given win', async () => {
