@@ -3,7 +3,7 @@
 //   npm run pictures            writes them
 //   npm run pictures -- --check says which are not what it would write
 import { execFile } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,18 +44,27 @@ async function withHost(fn) {
       request('d213', reader),
       request('e9c5', volume('f00dcafe')),
     ];
-    writeFileSync(at(FILES.file), JSON.stringify(Object.fromEntries(requests)));
-    chmodSync(at(FILES.file), 0o660);
+    const write = (name, content, mode = 0o660) => {
+      writeFileSync(at(name), content);
+      chmodSync(at(name), mode);
+    };
+    const cache = (some) => JSON.stringify(Object.fromEntries(some));
+    write(FILES.file, cache(requests));
     chmodSync(at(join(FILES.file, '..')), 0o2770);
-    writeFileSync(`${at(FILES.file)}.torn.1`, JSON.stringify(Object.fromEntries(requests)).slice(0, 200));
     rmSync(join(at(FILES['device-dir']), cinder));
-    writeFileSync(
-      at(FILES.config),
-      Object.entries(fake.config)
-        .map(([key, value]) => `${key}=${value}\n`)
-        .join(''),
-    );
-    return await fn(dir, fake.port);
+    const settings = Object.entries(fake.config).map(([key, value]) => `${key}=${value}\n`);
+    write(FILES.config, settings.join(''), 0o640);
+    /** Cut in the middle of a request, beside a journal that is older. */
+    const tear = () => {
+      const wrote = (name, content, minutesAgo) => {
+        write(name, content);
+        const then = Date.now() / 1000 - minutesAgo * 60;
+        utimesSync(at(name), then, then);
+      };
+      wrote(FILES.file, cache(requests.slice(0, 3)).slice(0, -60), 4);
+      wrote(`${FILES.file}.backup`, `${cache([requests[1], requests[4]])}\n`, 120);
+    };
+    return await fn(dir, fake.port, tear);
   } finally {
     await fake.close();
     rmSync(dir, { recursive: true });
@@ -66,13 +75,16 @@ async function withHost(fn) {
 async function printed(command, dir, port) {
   const options = Object.entries(FILES).flatMap(([name, path]) => [`--${name}`, path]);
   const env = { ...process.env, FORCE_COLOR: '1', NO_COLOR: '', COLUMNS: String(COLUMNS) };
-  const args = [join(root, 'dist/cli/main.js'), command, ...options];
-  // There are findings, so it "fails" with 1.
+  const args = [join(root, 'dist/cli/main.js'), ...command.split(' '), ...options];
+  // With findings it "fails" with 1.
   const { code, stdout, stderr } = await promisify(execFile)(process.execPath, args, { cwd: dir, env }).catch(
     (error) => error,
   );
-  if (code !== 1) throw new Error(`${command} ends with ${code}: ${stderr}`);
+  if (code === undefined ? !command.includes('--dry-run') : code !== 1)
+    throw new Error(`${command} ends with ${code}: ${stderr}`);
+  const defaults = options.map((word) => ` ${word}`).join('');
   return stdout
+    .replaceAll(defaults, '')
     .replace(new RegExp(`(?<=^|[ (]|${ESCAPE}\\[\\d+m)(?=(?:etc|var|dev)/)`, 'gmu'), '/')
     .replaceAll(String(port), '81')
     .replace(/answers in \d+ ms/u, 'answers in 2 ms')
@@ -123,10 +135,12 @@ ${lines
 }
 
 const check = process.argv.includes('--check');
-await withHost(async (dir, port) => {
+await withHost(async (dir, port, tear) => {
   mkdirSync(join(root, 'guide/pictures'), { recursive: true });
-  for (const command of ['status', 'doctor']) {
-    const path = join(root, `guide/pictures/${command}.svg`);
+  for (const command of ['status', 'doctor', 'repair --dry-run']) {
+    const [name] = command.split(' ');
+    if (name === 'repair') tear();
+    const path = join(root, `guide/pictures/${name}.svg`);
     const made = svg(command, await printed(command, dir, port));
     if (!check) writeFileSync(path, made);
     else if (readFileSync(path, 'utf8') !== made) {

@@ -1,267 +1,247 @@
-import { readFileSync, statSync, unlinkSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type Api, ApiConnectionError, ApiError, AttachDB } from '../index.js';
-import { examinePlace, type Finding, fault, listed, ok, type Place, plural, skipped } from './findings.js';
+import {
+  type Api,
+  ApiConnectionError,
+  ApiError,
+  type Attachment,
+  type HostStatus,
+  type SPConfigError,
+} from '../index.js';
+import { examinePlace, type Finding, fault, giveToGroup, ok, type Place, skipped } from './findings.js';
 import {
   attempt,
-  isTorn,
+  type Cache,
+  codeOf,
+  describeLock,
   look,
-  parseCache,
-  readCache,
-  rowsOf,
+  problemOf,
   type Settings,
   type SideFile,
   sideFiles,
 } from './host.js';
-import { problemOf, type Row } from './rows.js';
+import { duration, listed, plural, shellWord } from './terminal.js';
+import { deviceFinding, LOG_REMEDY, volumeFindings } from './volume-findings.js';
 
 /** A host, and what the checks find out about it. What is missing could not be looked at; an earlier check says why. */
 export interface Host {
-  readonly db: AttachDB;
+  readonly cache: Cache;
   readonly signal: AbortSignal;
   readonly settings: Settings | Error;
   readonly clientId: number | Error;
   api: Api | Error;
+  /** Of all clients. */
+  attachments?: Attachment[];
   /** These two if they can be used. */
   directory?: Place['usable'];
   file?: Place['usable'];
   side: SideFile[];
-  /** As found under the lock. */
-  content?: ReturnType<typeof readBoth> | Error;
-  rows?: Row[] | Error;
+  entries?: Record<string, unknown>;
+  status?: HostStatus;
 }
 
 type Check = (host: Host) => Promise<Finding | Finding[]>;
 
 const SHOWN = /^SP_(OURID|AUTH_TOKEN|API_HTTP_HOST|API_HTTP_PORT|OPENSTACK_VOLUME_PREFIX)$/u;
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 
 const configuration: Check = async ({ settings, clientId, api }) => {
-  if (settings instanceof Error)
-    return fault(settings.message, 'Correct it, or name another file with --config');
-  const shown = Object.entries(settings.config.toJSON()).filter(([key]) => SHOWN.test(key));
-  const details = shown.map(([key, value]) => `${key}=${value} (${settings.originOf(key)})`);
-  const problems = [clientId, api].filter((one) => one instanceof Error);
-  if (problems.length === 0) return ok('the client ID and the token are set', details);
+  if (settings instanceof Error) return unreadable(settings);
+  const { config, files, originOf } = settings;
+  const shown = Object.entries(config.toJSON()).filter(([key]) => SHOWN.test(key));
+  const details = shown.map(([key, value]) => `${key}=${value} (${originOf(key)})`);
   const remedy = 'Look at the files and at their section for this host; --section NAME tries another';
-  return problems.map(({ message }) => fault(message, remedy, { details }));
+  const faults = [clientId, api]
+    .filter((one) => one instanceof Error)
+    .map(({ message }) => fault(message, { remedy, details }));
+  for (const file of files.filter((path) => statSync(path, { throwIfNoEntry: false })?.isFile())) {
+    if (originOf('SP_AUTH_TOKEN') === file && statSync(file).mode & 0o004) {
+      const message = `${file} holds SP_AUTH_TOKEN, and everybody on this host may read it`;
+      faults.push(fault(message, { command: `${giveToGroup(file)}; chmod g+r,o= ${shellWord(file)}` }));
+    }
+    if (readFileSync(file).subarray(0, 3).equals(BYTE_ORDER_MARK)) {
+      const message = `${file} begins with a byte order mark, which Python services take for a part of the first name`;
+      faults.push(fault(message, { command: `sed -i '1s/^\\xef\\xbb\\xbf//' ${shellWord(file)}` }));
+    }
+  }
+  return faults.length > 0 ? faults : ok('the client ID and the token are set', details);
 };
+
+function unreadable(error: Error): Finding {
+  const { file, cause } = error as Partial<SPConfigError>;
+  if (file === undefined || codeOf(cause) !== 'EACCES')
+    return fault(error.message, { remedy: 'Correct it, or name another file with --config' });
+  const command = `${giveToGroup(file)}; chmod g+r ${shellWord(file)}`;
+  return fault(error.message, { remedy: 'Let the services read it through their group', command });
+}
 
 /** Milliseconds. */
 const SLOW = 2000;
-const LOG_REMEDY = 'The log of the management service says more';
 
 const api: Check = async (host) => {
-  const { settings, db, signal } = host;
+  const { settings, cache, signal } = host;
   if (settings instanceof Error || host.api instanceof Error)
     return skipped('the configuration is incomplete');
   const { config, originOf } = settings;
   const from = (key: string) => `${key} (${originOf(key)})`;
   const start = performance.now();
-  const list = await attempt(() => db.api().attachmentsList({ signal }));
+  const list = await attempt(() => cache.db.api().attachmentsList({ signal }));
   const took = Math.round(performance.now() - start);
   if (list instanceof Error) {
     host.api = list;
     const address = `${from('SP_API_HTTP_HOST')} and ${from('SP_API_HTTP_PORT')}`;
     if (list instanceof ApiConnectionError)
-      return fault(list.message, `Is the management service running there? The address is in ${address}`);
+      return fault(list.message, {
+        remedy: `Is the management service running there? The address is in ${address}`,
+      });
     const isRefused = list instanceof ApiError && /auth/iu.test(list.code);
-    return fault(list.message, isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY);
+    return fault(list.message, { remedy: isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY });
   }
+  host.attachments = list;
   const answers = `${config.get('SP_API_HTTP_HOST')}:${config.get('SP_API_HTTP_PORT')} answers in ${took} ms`;
   if (took <= SLOW) return ok(`${answers}, and takes the token`);
-  return fault(answers, 'Look at the load of the management service, and at the network');
+  return fault(answers, { remedy: 'Look at the load of the management service, and at the network' });
 };
 
 const directory: Check = async (host) => {
-  const { fname } = host.db;
-  const path = dirname(fname);
-  const create = `install -d -o root -g spopenstack -m 2770 ${path}`;
-  const { usable, findings } = await examinePlace(path, 'directory', create);
+  const { fname } = host.cache.db;
+  const { usable, findings } = await examinePlace(dirname(fname), 'directory');
   if (usable) Object.assign(host, { directory: usable, side: sideFiles(fname) });
   return findings;
 };
 
 const file: Check = async (host) => {
-  const { fname } = host.db;
   if (host.directory === undefined) return skipped('its directory is not usable');
-  const create = `echo '{}' >${fname}; chmod 0660 ${fname}; chgrp spopenstack ${fname}`;
-  const { usable, findings } = await examinePlace(fname, 'file', create, host.directory);
+  const { usable, findings } = await examinePlace(host.cache.db.fname, 'file', host.directory);
   if (usable) host.file = usable;
   return findings;
 };
 
-const lock: Check = async (host) => {
-  const { fname } = host.db;
-  if (host.file === undefined) return skipped('the file is not usable');
-  // To take the lock would remove what is abandoned.
-  if (abandonedLock(host) !== undefined) return skipped('see the leftovers');
-  const quiet = { warn: () => undefined };
-  const db = new AttachDB({ fname, log: quiet, lock: { kernelLock: 'required' } });
+const lock: Check = async ({ file, cache, signal }) => {
+  const { fname } = cache.db;
+  if (file === undefined) return skipped('the file is not usable');
+  const db = cache.open(fname, { kernelLock: 'required' });
   const start = performance.now();
-  let waited = '';
-  const see = () => {
-    waited = (performance.now() - start).toFixed(1);
-    return readBoth(fname);
-  };
-  const { seen, withoutLock } = await look(db, see, host.signal);
-  host.content = seen;
-  if (withoutLock === null) {
+  const problem = await attempt(() => db.withLock(() => undefined, { signal }));
+  if (!(problem instanceof Error)) {
     const koffi = await attempt(() => import('koffi'));
     const through = koffi instanceof Error ? 'the flock program' : 'koffi';
-    return ok(`taken and given back through ${through}, after ${waited} ms`);
+    return ok(`taken and given back through ${through}, after ${(performance.now() - start).toFixed(1)} ms`);
   }
-  const { isHeld, problem } = withoutLock;
-  if (!isHeld) return fault(problem, 'Without it, services do not see the locks of Python services');
-  const message = `${fname} has been locked for more than a second: ${problem}`;
-  return fault(message, 'Look at that process: even if it is stopped or hangs, it keeps the lock');
+  signal.throwIfAborted();
+  if (codeOf(problem) !== 'ELOCKED')
+    return fault(problem.message, { remedy: 'Without it, services do not see the locks of Python services' });
+  const message = `${fname} has been locked for more than ${duration(performance.now() - start)}: ${describeLock(fname)}`;
+  return fault(message, {
+    remedy: 'Look at that process: even if it is stopped or hangs, it keeps the lock',
+  });
 };
-
-/** What the cache holds, and whether its copy holds the same, if there is a copy. */
-function readBoth(fname: string) {
-  const bytes = readFileSync(fname);
-  // To open a pipe would wait for its other end.
-  const hasCopy = statSync(`${fname}.backup`, { throwIfNoEntry: false })?.isFile();
-  const copy = hasCopy ? readFileSync(`${fname}.backup`) : undefined;
-  // Whatever else is in a copy is the library's own.
-  return { entries: parseCache(fname, bytes), isCopied: copy?.subarray(0, bytes.length).equals(bytes) };
-}
-
-/** Milliseconds. */
-const OLD = 600_000;
 
 const cache: Check = async (host) => {
-  const { db, file, side, signal } = host;
-  const { fname } = db;
+  const { file, side, signal } = host;
+  const { fname } = host.cache.db;
   if (file === undefined) return skipped('the file is not usable');
-  const content = host.content ?? (await attempt(() => readBoth(fname)));
-  const copy = side.find(({ path }) => path === `${fname}.backup`);
-  const what = `read ${fname} as a service does, which restores it or renews its copy`;
-  const fix = { what, apply: async () => void (await db.get({ signal })) };
-  if (content instanceof Error) {
-    if ('syscall' in content) return fault(content.message, 'Give it the owner, group and mode of the cache');
-    if (!copy) return fault(content.message, 'guide/operating.md, "Rebuilding the cache", says how');
-    const remedy =
-      'If it is torn, the next service that reads it restores it from its copy; --fix does so now';
-    return fault(content.message, remedy, { fix });
+  const read = await attempt(() => look(host.cache, (db) => db.get({ signal }), signal));
+  signal.throwIfAborted();
+  if (read instanceof Error) {
+    const command =
+      codeOf(read) === 'ECORRUPT' ? host.cache.command('repair') : adopt(fname, `${fname}.backup`);
+    return fault(read.message, { command });
   }
-  const { entries, isCopied } = content;
-  const isUsable = !(host.api instanceof Error || host.clientId instanceof Error);
-  if (isUsable) host.rows = await attempt(() => rowsOf(db, entries, signal));
-  const faults = [...entries].flatMap(([id, entry]) => entryFault(id, entry, fname) ?? []);
-  const age = copy && !isCopied ? file.mtimeMs - copy.mtimeMs : 0;
-  if (age > OLD) {
-    const minutes = Math.round(age / 60_000);
-    const message = `${fname}.backup is ${minutes} minutes older than the cache, and holds something else`;
-    const remedy = 'If the cache were torn now, this old content would come back; --fix renews the copy';
-    faults.push(fault(message, remedy, { fix }));
-  }
-  const state = copy ? `the copy is ${isCopied ? 'the same' : 'young'}` : 'no copy yet';
-  return faults.length > 0 ? faults : ok(`${plural(entries.size, 'request')}, ${state}`);
+  host.entries = read.seen;
+  const faults = Object.entries(read.seen).flatMap(([id, entry]) => entryFault(id, entry, host.cache) ?? []);
+  const journal = side.find(({ path }) => path.endsWith('.backup'));
+  if (journal !== undefined) faults.push(...(await journalFaults(fname, journal)));
+  return faults.length > 0 ? faults : ok(plural(Object.keys(read.seen).length, 'request'));
 };
 
-function entryFault(id: string, entry: unknown, fname: string): Finding | undefined {
-  const problem = problemOf(id, entry, fname);
-  if (problem !== undefined) return fault(problem, 'Stop the services while you edit the file');
+const adopt = (fname: string, path: string) =>
+  ['chown', 'chmod'].map((tool) => `${tool} --reference=${shellWord(fname)} ${shellWord(path)}`).join('; ');
+
+async function journalFaults(fname: string, { path, isFile }: SideFile): Promise<Finding[]> {
+  const cannot = 'a write that is interrupted cannot be finished';
+  if (!isFile) {
+    const command = `mv ${shellWord(path)} ${shellWord(path)}-moved`;
+    return [fault(`${path} is not a regular file, so ${cannot}`, { command })];
+  }
+  const denied = await attempt(() => accessSync(path, constants.R_OK | constants.W_OK));
+  return denied instanceof Error
+    ? [fault(`${denied.message}, so ${cannot}`, { command: adopt(fname, path) })]
+    : [];
+}
+
+function entryFault(
+  id: string,
+  entry: unknown,
+  { db: { fname }, command: type }: Cache,
+): Finding | undefined {
+  const command = type('forget', id);
+  const problem = problemOf(id, entry, `in ${fname}`);
+  if (problem !== null)
+    return fault(problem, { remedy: 'Correct it with the services stopped, or drop it', command });
   const { id: own } = entry as { id?: unknown };
   if (own === id) return undefined;
   const message = `Request ${id} in ${fname} has ${own === undefined ? 'no id' : `the id ${JSON.stringify(own)}`}`;
-  return fault(
-    message,
-    `Python services fail on it: add "id": ${JSON.stringify(id)}, with the services stopped`,
-  );
+  const remedy = `Python services fail on it: add "id": ${JSON.stringify(id)} with the services stopped, or drop it`;
+  return fault(message, { remedy, command });
 }
 
-/** Whoever holds a lock refreshes it more often than that. Milliseconds. */
-const ABANDONED = 10_000;
-
-/** Only the lock directory is refreshed; who made it is written down once. */
-function abandonedLock({ side, db: { fname } }: Host): SideFile | undefined {
-  const named = (end: string) => side.find(({ path }) => path === fname + end);
-  const oldest = named('.lock') ?? named('.holder');
-  return oldest !== undefined && Date.now() - oldest.mtimeMs > ABANDONED ? oldest : undefined;
-}
+/** What earlier versions made beside the cache. */
+const EARLIER = /\.(restored|holder|torn\.\d+|backup\.new)$/u;
 
 const leftovers: Check = async (host) => {
-  const { db, side, signal } = host;
-  const { fname } = db;
   if (host.directory === undefined) return skipped('the directory is not usable');
-  const faults: Finding[] = [];
-  const abandoned = abandonedLock(host);
-  if (abandoned !== undefined) {
-    const message = `${abandoned.path}: whoever made it has died, or has not run for 10 s`;
-    const remedy = 'The next service that needs the lock waits for up to 10 s and removes it; so does --fix';
-    const what = `wait up to 15 s for the lock on ${fname}, which removes what is abandoned, and give it back`;
-    faults.push(
-      fault(message, remedy, { fix: { what, apply: () => db.withLock(() => undefined, { signal }) } }),
-    );
-  }
-  const torn = side.filter(isTorn);
-  if (torn.length > 0) {
-    const files = torn.map(({ path, size }) => `${path} (${size} bytes)`).join(', ');
-    const message = `${plural(torn.length, 'torn file')} from before a restore: ${files}`;
-    const remedy = 'Check whether they hold requests that the cache lacks; --fix removes them';
-    const removable = torn.filter(({ isFile }) => isFile);
-    faults.push(fault(message, remedy, removable.length > 0 ? { fix: removal(removable, host) } : {}));
-  }
-  const mark = side.find(({ path }) => path === `${fname}.restored`);
-  if (mark !== undefined) faults.push(await restoredMark(mark, host));
-  return faults.length > 0 ? faults : ok('none');
+  const earlier = host.side.filter(({ path, isFile }) => isFile && EARLIER.test(path));
+  const torn = host.side.find(({ path }) => path.endsWith('.torn'));
+  const kept = torn
+    ? [
+        `${torn.path} (${torn.size} bytes) is what a repair has kept, ${duration(Date.now() - torn.mtimeMs)} ago`,
+      ]
+    : [];
+  if (earlier.length === 0) return ok('none of earlier versions', kept);
+  const names = listed(earlier.map(({ path, size }) => `${path} (${size} bytes)`));
+  const message = `${plural(earlier.length, 'file')} left by an earlier version: ${names}`;
+  const torns = earlier.some(({ path }) => path.includes('.torn'));
+  const remedy = `No version needs ${earlier.length === 1 ? 'it' : 'them'} any more${torns ? '; what is torn may hold requests that the cache lacks' : ''}; --fix removes ${earlier.length === 1 ? 'it' : 'them'}`;
+  return fault(message, { remedy, details: kept, fix: removal(earlier, host) });
 };
 
-/** Whether something was lost shows in what is attached: only then is it safe that services force again. */
-async function restoredMark(mark: SideFile, host: Host): Promise<Finding> {
-  const message = `${mark.path}: the cache was restored from a copy that may be old; until this file is removed, nothing is detached by force`;
-  const note = mark.isFile ? await attempt(() => readFileSync(mark.path, 'utf8')) : '';
-  const details = note instanceof Error ? [note.message] : note.trim().split('\n');
-  const isLost = ({ verdict }: Row) => verdict === 'attached, but no request';
-  const lost = Array.isArray(host.rows) ? host.rows.filter(isLost).map(({ volume }) => volume) : undefined;
-  if (lost?.length === 0 && mark.isFile) {
-    const remedy = 'Everything that is attached has a request, so nothing is lost; --fix removes the mark';
-    return fault(message, remedy, { details, fix: removal([mark], host) });
-  }
-  const names = lost ? `attached, but without a request: ${listed(lost)}` : '"status" shows what is attached';
-  const remedy = `Add the requests that were lost, or detach what nobody needs (${names}); then remove the mark`;
-  return fault(message, remedy, { details });
-}
-
 /** Removes what is still as it was shown. */
-function removal(files: SideFile[], { db, signal }: Host) {
+function removal(files: SideFile[], { cache: { db }, signal }: Host) {
   const remove = () => {
     const now = new Set(sideFiles(db.fname).map((one) => JSON.stringify(one)));
     for (const one of files) if (now.has(JSON.stringify(one))) unlinkSync(one.path);
   };
   return {
-    what: `remove ${listed(files.map(({ path }) => path))}`,
+    what: `remove ${files.map(({ path }) => path).join(', ')}`,
     apply: () => db.withLock(remove, { signal }),
   };
 }
 
-const NO_ROWS = skipped('the cache or the API is not usable');
-const staleIn = (rows: readonly Row[]) =>
-  rows.filter(({ verdict }) => verdict.startsWith('stale')).flatMap(({ requests }) => requests);
-
-const volumes: Check = async ({ rows, db, signal }) => {
-  if (rows === undefined) return NO_ROWS;
-  if (rows instanceof Error) return fault(rows.message, LOG_REMEDY);
-  const stale = staleIn(rows);
-  if (stale.length === 0) return ok('the cluster has every volume that a request names');
-  const drop = async () => {
-    const now = new Set(staleIn(await rowsOf(db, readCache(db.fname), signal)));
-    await db.removeKeys(stale.filter((id) => now.has(id)));
-  };
-  const message = `${plural(stale.length, 'request')} in ${db.fname} for volumes that the cluster does not have: ${listed(stale)}`;
-  const what = `remove from ${db.fname} the requests ${listed(stale)}`;
-  const fix = { what, apply: () => db.withLock(drop, { signal }) };
-  return fault(message, 'The next sync() removes them; so does --fix', { fix });
+const volumes: Check = async (host) => {
+  const { entries, settings, clientId, cache, signal } = host;
+  if (entries === undefined) return skipped('the cache is not usable');
+  if (settings instanceof Error || clientId instanceof Error)
+    return skipped('the configuration is incomplete');
+  const status = await attempt(() => look(cache, (db) => db.status({ signal }), signal));
+  signal.throwIfAborted();
+  if (status instanceof Error) return skipped(status.message);
+  host.status = status.seen;
+  const findings = volumeFindings(status.seen, {
+    cache,
+    attachments: host.attachments,
+    originOf: settings.originOf,
+    signal,
+  });
+  if (findings.length > 0) return findings;
+  return host.api instanceof Error
+    ? skipped('the API does not say what is attached')
+    : ok('what is wanted is attached, and the other way round');
 };
 
-const devices: Check = async ({ rows, db }) => {
-  if (!Array.isArray(rows)) return NO_ROWS;
-  const dir = dirname(db.devicePath('-'));
-  const without = rows.filter(({ verdict }) => verdict === 'no device').map(({ volume }) => volume);
-  if (without.length === 0) return ok(`every requested volume that is attached has its device in ${dir}`);
-  const message = `${plural(without.length, 'attached volume')} without a device in ${dir}: ${listed(without)}`;
-  return fault(message, 'Are storpool_block and udev running on this host?');
+const devices: Check = async ({ status, api, cache }) => {
+  if (status === undefined || api instanceof Error) return skipped('it is not known what is attached');
+  return deviceFinding(status, dirname(cache.db.devicePath('-')));
 };
 
 const AHEAD = 5000;
@@ -271,9 +251,9 @@ const clock: Check = async ({ side, file, directory }) => {
   const known = [directory ?? [], file ?? [], side].flat();
   const ahead = known.filter(({ mtimeMs }) => mtimeMs > now + AHEAD);
   if (ahead.length === 0) return ok(new Date(now).toISOString());
-  const seconds = Math.round((Math.max(...ahead.map(({ mtimeMs }) => mtimeMs)) - now) / 1000);
-  const message = `${ahead.map(({ path }) => path).join(', ')}: changed ${seconds} s in the future`;
-  return fault(message, 'Was the clock of this host set back? Let NTP or chrony keep it');
+  const most = Math.max(...ahead.map(({ mtimeMs }) => mtimeMs)) - now;
+  const message = `${ahead.map(({ path }) => path).join(', ')}: changed ${duration(most)} in the future`;
+  return fault(message, { remedy: 'Was the clock of this host set back? Let NTP or chrony keep it' });
 };
 
 /** In this order: what an earlier one finds may be the reason for what a later one cannot look at. */

@@ -1,8 +1,8 @@
 import { SPConfig } from '../index.js';
 import { CHECKS, type Host } from './checks.js';
 import type { Finding } from './findings.js';
-import { attempt, makeApi, openCache, readSettings } from './host.js';
-import { asJson, harmless, painter, type Terminal, wrap } from './terminal.js';
+import { attempt, forOperators, makeApi, openCache, readSettings } from './host.js';
+import { asJson, harmless, isAgreed, painter, plural, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
 export async function doctor(options: Options, terminal: Terminal): Promise<number> {
@@ -17,7 +17,7 @@ export async function doctor(options: Options, terminal: Terminal): Promise<numb
   if (fix && found.fixes.length > 0) {
     const steps = found.fixes.map(({ what }) => `  ${wrap(harmless(what), terminal.columns, 4)}\n`);
     print(`\nTo do:\n${steps.join('')}`);
-    if (yes || (await isAgreed(terminal))) {
+    if (await isAgreed(options, terminal)) {
       // One after the other, so that Ctrl-C leaves each of them done or not begun.
       for (const { what, apply } of found.fixes) {
         terminal.signal.throwIfAborted();
@@ -35,31 +35,23 @@ export async function doctor(options: Options, terminal: Terminal): Promise<numb
   return ok ? 0 : 1;
 }
 
-async function isAgreed(terminal: Terminal): Promise<boolean> {
-  if (terminal.ask === undefined) {
-    terminal.writeError(
-      'Nothing was changed, because nobody can be asked here: --yes does it without asking\n',
-    );
-    return false;
-  }
-  return /^y(es)?$/iu.test((await terminal.ask('Do it? [y/N] ')).trim());
-}
-
 async function examine(options: Options, terminal: Terminal) {
   const { signal } = terminal;
   const settings = await attempt(() => readSettings(options));
   const config = settings instanceof Error ? new SPConfig({ overrideConfig: {} }) : settings.config;
-  const api = await attempt(() => makeApi(config));
-  const db = openCache(options, terminal, config, api instanceof Error ? undefined : api);
-  const clientId = await attempt(() => db.clientId());
-  const host: Host = { db, signal, settings, clientId, api, side: [] };
+  const api = await attempt(() => makeApi(options, config));
+  const cache = openCache('look', options, terminal, config, api instanceof Error ? undefined : api);
+  const clientId = await attempt(() => cache.db.clientId());
+  const host: Host = { cache, signal, settings, clientId, api, side: [] };
   const findings: (Finding & { check: string })[] = [];
   for (const [check, run] of Object.entries(CHECKS)) {
-    for (const finding of [await run(host)].flat()) findings.push({ check, ...finding });
+    for (const finding of [await run(host)].flat()) {
+      findings.push({ check, ...finding, message: forOperators(finding.message) });
+    }
     signal.throwIfAborted();
   }
   const fixes = findings.flatMap(({ fix }) => fix ?? []);
-  return { file: db.fname, ok: findings.every(({ state }) => state !== 'fault'), findings, fixes };
+  return { file: cache.db.fname, ok: findings.every(({ state }) => state !== 'fault'), findings, fixes };
 }
 
 const COLOURS = { ok: 'green', fault: 'red', skipped: 'dim' } as const;
@@ -72,16 +64,18 @@ function render({ file, findings, fixes }: Awaited<ReturnType<typeof examine>>, 
   const paint = painter(terminal);
   const fitted = (words: string) => wrap(harmless(words), terminal.columns, INDENT);
   const below = (words: string) => `${' '.repeat(INDENT)}${fitted(words)}`;
-  const lines = findings.flatMap(({ check, state, message, details, remedy }, at) => {
+  const lines = findings.flatMap(({ check, state, message, details, remedy, command }, at) => {
     const name = (findings[at - 1]?.check === check ? '' : check).padEnd(WIDTH);
     return [
       `${paint('bold', name)}  ${paint(COLOURS[state], WORDS[state].padEnd(7))}${fitted(message)}`,
       ...details.map((words) => paint('dim', below(words))),
       ...(remedy === null ? [] : [paint('yellow', below(`→ ${remedy}`))]),
+      // In one line, however long it is: so it can be copied.
+      ...(command === null ? [] : [paint('yellow', `${' '.repeat(INDENT)}$ ${harmless(command)}`)]),
     ];
   });
   const faults = findings.filter(({ state }) => state === 'fault').length;
-  const sum = faults === 0 ? 'no fault found' : faults === 1 ? '1 fault' : `${faults} faults`;
+  const sum = faults === 0 ? 'no fault found' : plural(faults, 'fault');
   const fixable = fixes.length === 0 ? '' : '; "storpool-attachdb doctor --fix" mends what it safely can';
   return `${lines.join('\n')}\n\n${wrap(`${file}: ${sum}${fixable}`, terminal.columns)}\n`;
 }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { FakeReply } from '../testing/index.js';
-import { harmless, painter, type Terminal } from './terminal.js';
+import { harmless, painter, shellWord, type Terminal } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
 export async function fake(options: Options, terminal: Terminal): Promise<number> {
@@ -35,14 +35,12 @@ function logLine({ method, path, body, status, duration }: FakeReply): string {
   return harmless(`${method} ${path} ${status} ${duration.toFixed(1)} ms${argument}`);
 }
 
-const quote = (word: string) => `'${word.replaceAll("'", "'\\''")}'`;
-
 function greeting({ SP_OURID, ...environment }: Record<string, string>): string {
   const address = `${environment['SP_API_HTTP_HOST']}:${environment['SP_API_HTTP_PORT']}`;
-  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${quote(value)}`);
+  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}`);
   return `A fake StorPool service listens on ${address}. Ask it something:
 
-curl -H ${quote(`Authorization: Storpool v1:${environment['SP_AUTH_TOKEN']}`)} http://${address}/ctrl/1.0/VolumesList
+curl -H ${shellWord(`Authorization: Storpool v1:${environment['SP_AUTH_TOKEN']}`)} http://${address}/ctrl/1.0/VolumesList
 
 Point a program at it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
 

@@ -1,17 +1,39 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { Api, AttachDB, describeHolder, SPConfig, SPLockedFileError } from '../index.js';
-import { collect, type Entries, judge, type Row, type Seen } from './rows.js';
-import { harmless, type Terminal } from './terminal.js';
+import {
+  Api,
+  AttachDB,
+  checkRequest,
+  describeHolder,
+  type LockOptions,
+  SPConfig,
+  SPLockedFileError,
+} from '../index.js';
+import { harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
 const API_TIMEOUT = 10_000;
+const LOCK_TIMEOUT = { look: 1000, change: 15_000 };
+
+const timeoutOf = ({ timeout }: Options, usual: number) =>
+  timeout === undefined ? usual : Number(timeout) * 1000;
 
 export type Settings = ReturnType<typeof readSettings>;
 
-/** The settings, and where each of them comes from. @throws SPConfigError */
+/** The settings, the files that they may come from, and where each comes from. @throws SPConfigError */
 export function readSettings({ config: file, section, set = [] }: Options) {
   // Who gives settings may have no file at all; but one that is named must be there.
   const found = new SPConfig({ file, section, missingOk: set.length > 0 && file === undefined });
@@ -22,22 +44,50 @@ export function readSettings({ config: file, section, set = [] }: Options) {
   }
   const overrideConfig = Object.fromEntries([...found, ...given]);
   const config = set.length === 0 ? found : new SPConfig({ overrideConfig });
-  return { config, originOf: (key: string) => (given.has(key) ? '--set' : found.origin(key)) };
+  const folder = `${found.source}.d`;
+  const further = statSync(folder, { throwIfNoEntry: false })?.isDirectory() ? readdirSync(folder) : [];
+  const files = [
+    found.source,
+    ...further.filter((name) => /^[^.].*\.conf$/u.test(name)).map((name) => join(folder, name)),
+  ];
+  return { config, files, originOf: (key: string) => (given.has(key) ? '--set' : found.origin(key)) };
 }
 
 /** @throws SPConfigError when there is no token or no way to the API */
-export const makeApi = (config: SPConfig) =>
-  Api.fromConfig(config, { transientRetries: 0, timeout: API_TIMEOUT });
+export const makeApi = (options: Options, config: SPConfig) =>
+  Api.fromConfig(config, { transientRetries: 0, timeout: timeoutOf(options, API_TIMEOUT) });
 
 /** The cache, which warns on the terminal. */
-export const openCache = (options: Options, terminal: Terminal, config: SPConfig, api?: Api) =>
-  new AttachDB({
-    log: { warn: (message) => terminal.writeError(`${harmless(message)}\n`) },
-    config,
-    api,
-    fname: options.file,
-    deviceDir: options['device-dir'],
+export function openCache(
+  purpose: 'look' | 'change',
+  options: Options,
+  terminal: Terminal,
+  config: SPConfig,
+  api?: Api,
+) {
+  const timeout = timeoutOf(options, LOCK_TIMEOUT[purpose]);
+  const open = (fname: string | undefined, lock: LockOptions = {}) =>
+    new AttachDB({
+      log: { warn: (message) => terminal.writeError(`${harmless(forOperators(message))}\n`) },
+      config,
+      api,
+      fname,
+      deviceDir: options['device-dir'],
+      lock: { timeout, ...lock },
+    });
+  return { db: open(options.file), open, command: (...words: string[]) => commandLine(words, options) };
+}
+
+/** What to type to run another command on the same host. */
+function commandLine(words: string[], options: Options): string {
+  const same = (['config', 'section', 'file', 'device-dir'] as const).flatMap((name) => {
+    const value = options[name];
+    return value === undefined ? [] : [`--${name}`, value];
   });
+  return ['storpool-attachdb', ...words, ...same].map(shellWord).join(' ');
+}
+
+export type Cache = ReturnType<typeof openCache>;
 
 /** The result of a function, or the error that it throws. */
 export async function attempt<T>(fn: () => T | Promise<T>): Promise<T | Error> {
@@ -52,81 +102,81 @@ export async function attempt<T>(fn: () => T | Promise<T>): Promise<T | Error> {
 export const codeOf = (result: unknown) =>
   result instanceof Error ? (result as NodeJS.ErrnoException).code : undefined;
 
-const LOCK_TIMEOUT = 1000;
+/** What is wrong with an entry of the cache, if anything. */
+export function problemOf(request: string, entry: unknown, where: string): string | null {
+  try {
+    checkRequest(request, entry, where);
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
 /** A write that is under way has ended by then. Milliseconds. */
 const WRITE_TIME = 100;
 
-/** Looks at something under the lock if that is soon free, else without it. */
-export async function look<T>(db: AttachDB, see: () => T | Promise<T>, signal: AbortSignal) {
-  let seen: T | Error | undefined;
-  const seeLocked = async () => {
-    seen = await attempt(see);
+/** Reads the cache; if the lock is not free, from a copy of the file, and says why. */
+export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promise<T>, signal: AbortSignal) {
+  const seen = await attempt(() => read(db));
+  if (!(seen instanceof Error)) return { seen, unlocked: null };
+  const { fname } = db;
+  const isLocking = seen instanceof SPLockedFileError && seen.code !== 'ECORRUPT';
+  const isFile = isLocking && (await attempt(() => statSync(fname).isFile()));
+  if (isFile !== true) throw seen;
+  const dir = mkdtempSync(join(tmpdir(), 'storpool-attachdb-'));
+  const copy = join(dir, 'copy.json');
+  const readCopy = () => {
+    writeFileSync(copy, readFileSync(fname), { mode: 0o600 });
+    return read(open(copy, { kernelLock: 'off' }));
   };
-  const error = await attempt(() => db.withLock(seeLocked, { timeout: LOCK_TIMEOUT, signal }));
-  if (seen !== undefined) return { seen, withoutLock: null };
-  if (!(error instanceof SPLockedFileError)) throw error;
-  seen = await attempt(see);
-  if (seen instanceof Error) {
-    await setTimeout(WRITE_TIME, undefined, { signal });
-    seen = await attempt(see);
-  }
-  const isHeld = error.code === 'ELOCKED';
-  const problem = isHeld ? describeHolder(realpathSync(db.fname)) : error.message;
-  return { seen, withoutLock: { error, isHeld, problem } };
-}
-
-/** @throws Error for what no service could use either */
-export function readCache(fname: string): Entries {
-  const advice = '; "storpool-attachdb doctor" says what to do';
-  // To open a pipe would wait for its other end.
-  if (!statSync(fname).isFile()) throw new Error(`${fname} is not a regular file${advice}`);
-  return parseCache(fname, readFileSync(fname), advice);
-}
-
-export function parseCache(fname: string, bytes: Buffer, advice = ''): Entries {
-  let content: unknown;
   try {
-    content = JSON.parse(bytes.toString());
-  } catch (error) {
-    throw new Error(`${fname} is torn or damaged (${(error as Error).message})${advice}`);
+    let again = await attempt(readCopy);
+    if (codeOf(again) === 'ECORRUPT') {
+      await setTimeout(WRITE_TIME, undefined, { signal });
+      again = await attempt(readCopy);
+    }
+    // Who may not even read the file is told by the library what to do.
+    if (codeOf(again) === 'EACCES') throw seen;
+    if (again instanceof Error) {
+      again.message = again.message.replaceAll(copy, fname);
+      throw again;
+    }
+    const words = JSON.stringify(again).replaceAll(copy, JSON.stringify(fname).slice(1, -1));
+    const unlocked = seen.code === 'ELOCKED' ? describeLock(fname) : seen.message;
+    return { seen: JSON.parse(words) as T, unlocked };
+  } finally {
+    rmSync(dir, { recursive: true });
   }
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) {
-    return new Map(Object.entries(content));
-  }
-  throw new Error(`${fname} does not hold a JSON object${advice}`);
 }
 
-/** Compares what the cache wants with what is attached. Asks what the cluster has only if something is not attached. */
-export async function rowsOf(db: AttachDB, entries: Entries, signal: AbortSignal): Promise<Row[]> {
-  const clientId = db.clientId();
-  const attachments = await db.api().attachmentsList({ signal });
-  const seen = collect(
-    entries,
-    attachments.filter(({ client }) => Number(client) === clientId),
-    (volume) => (existsSync(db.devicePath(volume)) ? db.devicePath(volume) : null),
-  );
-  const wants = (kind: boolean) => seen.some((row) => row.wants && !row.has && row.snapshot === kind);
-  const [volumes, snapshots] = await Promise.all([
-    wants(false) ? db.api().volumesList({ signal }) : [],
-    wants(true) ? db.api().snapshotsList({ signal }) : [],
-  ]);
-  const names = [volumes, snapshots].map((list) => new Set(list.map(({ name }) => name)));
-  const exists = ({ volume, snapshot }: Seen) => names[Number(snapshot)]?.has(volume) ?? false;
-  return judge(seen, db.volumePrefix(), exists);
+/** Who has the lock, and until when a lock directory counts whose maker is not known. */
+export function describeLock(fname: string): string {
+  const path = realpathSync(fname);
+  const words = `; services take ${path}.lock over when it has not been refreshed for 10 s`;
+  return describeHolder(path) + (existsSync(`${path}.lock`) ? words : '');
 }
-
-/** Whether it is what a torn file held. */
-export const isTorn = ({ path }: SideFile) => /\.torn(\.\d+)?$/u.test(path);
 
 export type SideFile = ReturnType<typeof sideFiles>[number];
 
 /** What lies beside a file and has its name with something behind it. */
 export function sideFiles(fname: string) {
-  const names = readdirSync(dirname(fname)).filter((name) => name.startsWith(`${basename(fname)}.`));
+  const file = statSync(fname, { throwIfNoEntry: false }) ? realpathSync(fname) : fname;
+  const names = readdirSync(dirname(file)).filter((name) => name.startsWith(`${basename(file)}.`));
   return names.sort().flatMap((name) => {
-    const path = join(dirname(fname), name);
+    const path = join(dirname(file), name);
     const stats = lstatSync(path, { throwIfNoEntry: false });
     // A lock may be given back while we look.
     return stats ? [{ path, isFile: stats.isFile(), size: stats.size, mtimeMs: stats.mtimeMs }] : [];
   });
 }
+
+/** The library speaks to authors; whoever types commands has other means. */
+const WORDS: [RegExp, string][] = [
+  [/or allow it to be missing with missingOk/u, 'or name another with --config'],
+  [/raise (lock\.)?timeout/u, 'give it more seconds with --timeout'],
+  [/: add\(\) it before sync\(\)/u, '; "storpool-attachdb status --requests" lists those that are'],
+  [/, in overrideConfig/u, ', with --set or in the configuration'],
+];
+
+export const forOperators = (message: string) =>
+  WORDS.reduce((words, [theirs, ours]) => words.replace(theirs, ours), message);

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs';
 import type { AttachDB, SyncPlan } from '../index.js';
-import { makeApi, openCache, readSettings } from './host.js';
+import { look, makeApi, openCache, readSettings } from './host.js';
 import { asJson, harmless, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
@@ -8,36 +7,45 @@ import { type Options, UsageError } from './usage.js';
 export type PlanReport = SyncPlan & { file: string; request: string | null };
 
 export async function plan(options: Options, terminal: Terminal): Promise<number> {
-  const { request, detach, json } = options;
+  const { detach, json } = options;
+  const [request] = options.args;
   if (detach !== undefined && request === undefined) {
     throw new UsageError('--detach needs the request that no longer needs the volume');
   }
   const { signal } = terminal;
   const { config } = readSettings(options);
-  const db = openCache(options, terminal, config, makeApi(config));
-  const planned =
-    request === undefined ? await planAll(db, signal) : await db.plan(request, detach, { signal });
-  const report: PlanReport = { file: db.fname, request: request ?? null, ...planned };
-  const lines = inWords(report, detach).map((line) => `${wrap(harmless(line), terminal.columns, 2)}\n`);
-  terminal.write(json ? asJson(report) : lines.join(''));
+  const cache = openCache('look', options, terminal, config, makeApi(options, config));
+  const read = async (db: AttachDB) => {
+    const entries = await db.get({ signal });
+    // Each sync() attaches for all requests, whichever it is called for.
+    const id = request ?? Object.keys(entries)[0];
+    return { entries, planned: id === undefined ? EMPTY : await db.plan(id, detach, { signal }) };
+  };
+  const { seen, unlocked } = await look(cache, read, signal);
+  const report: PlanReport = { file: cache.db.fname, request: request ?? null, ...seen.planned };
+  const lines = inWords(report, detach, seen.entries[request ?? '']?.volume);
+  if (unlocked !== null) lines.push(`The lock was not taken, so this may be half of a change. ${unlocked}`);
+  const print = (line: string) => terminal.write(`${wrap(harmless(line), terminal.columns, 2)}\n`);
+  if (json) terminal.write(asJson(report));
+  else lines.forEach(print);
   return 0;
 }
 
-/** Each sync() attaches for all requests, whichever it is called for. */
-async function planAll(db: AttachDB, signal: AbortSignal): Promise<SyncPlan> {
-  const mark = `${db.fname}.restored`;
-  if (existsSync(mark)) {
-    throw new Error(
-      `while ${mark} is there, each sync() attaches for its own request alone: name the request`,
-    );
-  }
-  const [first] = Object.keys(await db.get({ signal }));
-  if (first !== undefined) return db.plan(first, null, { signal });
-  return { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: false };
-}
+const EMPTY: SyncPlan = {
+  attach: [],
+  alreadyAttached: [],
+  staleRequests: [],
+  detach: null,
+  unknownRequest: false,
+};
 
-/** The plan as sentences. */
-export function inWords(report: PlanReport, asked?: string): string[] {
+/**
+ * The plan as sentences.
+ *
+ * @param asked - the volume to detach
+ * @param own - the volume of the request
+ */
+export function inWords(report: PlanReport, asked?: string, own?: string): string[] {
   const { file, request, attach, alreadyAttached, staleRequests, detach, unknownRequest } = report;
   if (unknownRequest) return [`Request ${request} is not in ${file}: ${asked} would be left as it is.`];
   const lines = attach.map(
@@ -47,12 +55,15 @@ export function inWords(report: PlanReport, asked?: string): string[] {
   for (const id of staleRequests) {
     lines.push(`Remove request ${id} from ${file}: the cluster does not have its volume.`);
   }
+  if (asked !== undefined && own !== undefined && asked !== own) {
+    lines.push(`Request ${request} is not for ${asked}, but for ${own}. Is it the right one?`);
+  }
   if (detach !== null) {
     const { volume, neededBy } = detach;
     lines.push(
       neededBy.length === 0
         ? `Detach ${volume}; by force, if it stays open.`
-        : `Detach ${volume} unless it is open; ${neededBy.join(', ')} still need it.`,
+        : `Detach ${volume} unless it is open; ${neededBy.join(', ')} still ${neededBy.length === 1 ? 'needs' : 'need'} it.`,
     );
   } else if (asked !== undefined) lines.push(`Leave ${asked} alone: it is not attached to this host.`);
   if (lines.length === 0) lines.push('Nothing to do.');

@@ -1,8 +1,26 @@
 import { setTimeout } from 'node:timers/promises';
-import type { AttachDB } from '../index.js';
-import { isTorn, look, makeApi, openCache, readCache, readSettings, rowsOf, sideFiles } from './host.js';
-import type { Row, Verdict } from './rows.js';
-import { asJson, harmless, layOut, type Paint, painter, type Terminal, wrap } from './terminal.js';
+import { type AttachDB, type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
+import {
+  attempt,
+  type Cache,
+  forOperators,
+  look,
+  makeApi,
+  openCache,
+  problemOf,
+  readSettings,
+} from './host.js';
+import {
+  asJson,
+  duration,
+  harmless,
+  layOut,
+  MOST,
+  painter,
+  plural,
+  type Terminal,
+  wrap,
+} from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
 /** What `status --json` prints; guide/operating.md describes it. */
@@ -11,91 +29,190 @@ export type Status = Awaited<ReturnType<typeof statusOf>>;
 export async function status(options: Options, terminal: Terminal): Promise<number> {
   if (options.json && options.watch) throw new UsageError('--json and --watch cannot be used together');
   const { config } = readSettings(options);
-  const db = openCache(options, terminal, config, makeApi(config));
-  if (options.watch) return watch(db, terminal);
-  const found = await statusOf(db, terminal.signal);
-  terminal.write(options.json ? asJson(found) : render(found, terminal));
+  const cache = openCache('look', options, terminal, config, makeApi(options, config));
+  const read = () => statusOf(cache, terminal.signal);
+  if (options.watch) return watch(read, options, terminal);
+  const found = await read();
+  terminal.write(options.json ? asJson(found) : render(found, options, terminal));
+  if (found.unanswered !== null) return 3;
   return found.ok ? 0 : 1;
 }
 
 const INTERVAL = 2000;
 
-/** Until Ctrl-C; what fails now may work at the next look. */
-async function watch(db: AttachDB, terminal: Terminal): Promise<number> {
+/**
+ * Until Ctrl-C; what fails now may work the next time, and until then the last whole table stays.
+ *
+ * @param interval - milliseconds between two looks
+ */
+export async function watch(
+  read: () => Promise<Status>,
+  options: Options,
+  terminal: Terminal,
+  interval = INTERVAL,
+): Promise<number> {
   const { signal } = terminal;
+  const clock = (time: number) => new Date(time).toTimeString().slice(0, 8);
+  let last: { found: Status; at: number } | undefined;
   while (!signal.aborted) {
-    const picture = await statusOf(db, signal).then(
-      (found) => render(found, terminal, terminal.rows),
-      (error: Error) => `${harmless(error.message)}\n`,
-    );
+    const found = await attempt(read);
     if (signal.aborted) break;
-    terminal.write(`\x1b[H\x1b[J${picture}`);
-    await setTimeout(INTERVAL, undefined, { signal }).catch(() => undefined);
+    const now = Date.now();
+    const isWhole = !(found instanceof Error) && found.unanswered === null;
+    if (isWhole || (last === undefined && !(found instanceof Error))) last = { found, at: now };
+    const problem = found instanceof Error ? forOperators(found.message) : found.unanswered;
+    const isOld = last !== undefined && last.found !== found;
+    const age =
+      isOld && last
+        ? `  The table is from ${clock(last.at)}, ${duration(now - last.at)} ago: ${problem}`
+        : '';
+    const head = wrap(harmless(`${clock(now)}  Every 2 s; Ctrl-C ends it.${age}`), terminal.columns);
+    const room = terminal.rows - head.split('\n').length;
+    const picture = last
+      ? render(last.found, options, terminal, room)
+      : `${wrap(harmless(`${problem}`), terminal.columns)}\n`;
+    terminal.write(`\x1b[H\x1b[J${painter(terminal)(isOld ? 'yellow' : 'bold', head)}\n${picture}`);
+    await setTimeout(interval, undefined, { signal }).catch(() => undefined);
   }
   return 0;
 }
 
-async function statusOf(db: AttachDB, signal: AbortSignal) {
-  const see = async () => rowsOf(db, readCache(db.fname), signal);
-  const { seen: rows, withoutLock } = await look(db, see, signal);
-  if (rows instanceof Error) {
-    // Who may not even read the file is told by the library what to do.
-    throw withoutLock && 'syscall' in rows ? withoutLock.error : rows;
-  }
+/** What an operator should look at. What others have attached is their business. */
+export const isFinding = ({ verdict, wants }: VolumeStatus) =>
+  verdict !== VERDICTS.ok &&
+  verdict !== VERDICTS.unknown &&
+  !(verdict === VERDICTS.otherPrefix && wants === null);
+
+/** What the API did not tell, or why: what is no problem of an entry. */
+export const apiProblem = (
+  problems: readonly string[],
+  entries: Readonly<Record<string, unknown>>,
+  { fname }: AttachDB,
+): string | undefined => {
+  const known = new Set(Object.entries(entries).map(([id, entry]) => problemOf(id, entry, `in ${fname}`)));
+  return problems.find((problem) => !known.has(problem));
+};
+
+async function statusOf(cache: Cache, signal: AbortSignal) {
+  const { db } = cache;
+  const read = async (from: typeof db) => {
+    const host = await from.status({ signal });
+    return { host, entries: await from.get({ signal }) };
+  };
+  const { seen, unlocked } = await look(cache, read, signal);
+  const { client, prefix, problems } = seen.host;
+  const volumes = seen.host.volumes
+    .map((row) => ({ ...row, finding: isFinding(row) }))
+    .sort((a, b) => Number(b.finding) - Number(a.finding));
   const summary: Partial<Record<Verdict, number>> = {};
-  for (const { verdict } of rows) summary[verdict] = (summary[verdict] ?? 0) + 1;
-  const waiting = sideFiles(db.fname)
-    .filter((one) => isTorn(one) || one.path === `${db.fname}.restored`)
-    .map(({ path }) => path);
+  for (const { verdict } of volumes) summary[verdict] = (summary[verdict] ?? 0) + 1;
+  const unanswered = apiProblem(problems, seen.entries, db) ?? null;
   return {
-    ok: waiting.length === 0 && rows.every(({ finding }) => !finding),
+    ok: unanswered === null && volumes.every(({ finding }) => !finding),
     file: db.fname,
-    clientId: db.clientId(),
-    prefix: db.volumePrefix(),
-    lock: { free: withoutLock === null, problem: withoutLock?.problem ?? null },
-    volumes: rows,
+    clientId: client,
+    prefix,
+    lock: { free: unlocked === null, problem: unlocked },
+    volumes,
+    requests: volumes.flatMap(({ volume, requests }) =>
+      requests.map((request) => ({ request, volume, since: sinceOf(seen.entries[request]) })),
+    ),
     summary,
-    waiting,
+    unanswered: unanswered && forOperators(unanswered),
+    problems: problems.filter((problem) => problem !== unanswered),
   };
 }
 
-const HEADING = ['VOLUME', 'REQUESTS', 'WANTS', 'HAS', 'DEVICE', 'VERDICT'];
-/** How narrow the volumes and the requests may get, in characters. */
-const LEAST = [16, 8];
+/** When a request was made, if that is known: Python services do not write it down. */
+export function sinceOf(entry: unknown): string | null {
+  const { since } = (entry ?? {}) as Partial<AttachRequest>;
+  return typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : null;
+}
+
+const SMALL = ['WANTS', 'HAS', 'DEVICE'];
 
 /** @param height - lines of the terminal that it must fit into */
 export function render(
-  { volumes, summary, lock, waiting }: Status,
+  found: Status,
+  { requests: byRequest = false, wide = false }: Pick<Options, 'requests' | 'wide'>,
   terminal: Pick<Terminal, 'columns' | 'colour'>,
   height = Number.POSITIVE_INFINITY,
 ): string {
+  const { volumes, summary, lock, problems, unanswered } = found;
   const paint = painter(terminal);
-  const count = volumes.length === 1 ? '1 volume' : `${volumes.length} volumes`;
-  const counts = Object.entries(summary).map(([verdict, many]) => `${many} ${verdict.replace(/:.*/u, '')}`);
+  const width = wide ? Number.POSITIVE_INFINITY : terminal.columns;
+  const counts = Object.entries(summary).map(
+    ([verdict, many]) =>
+      `${many} ${verdict === VERDICTS.unknown ? 'not known' : verdict.replace(/:.*/u, '')}`,
+  );
+  const count = plural(volumes.length, 'volume');
   const below = [
     counts.length === 0 ? count : `${count}: ${counts.join('; ')}`,
     lock.free ? 'Lock: free' : `Lock: not taken, so this may show half of a change. ${lock.problem}`,
-    ...waiting.map((path) => `To be looked at: ${path}; "storpool-attachdb doctor" says more`),
-  ].map((line) => wrap(harmless(line), terminal.columns));
-  const shown = volumes.slice(0, Math.max(1, height - below.join('\n').split('\n').length - 4));
-  const [heading = [], ...cells] = layOut([HEADING, ...shown.map(cellsOf)], terminal.columns, LEAST);
-  const table = [
-    paint('bold', heading.join('  ')),
-    ...shown.map((row, at) => paintRow(row, cells[at] ?? [], paint)),
-    ...(shown.length < volumes.length ? [paint('dim', `… and ${volumes.length - shown.length} more`)] : []),
-    '',
-  ];
-  return `${[...(shown.length > 0 ? table : []), ...below].join('\n')}\n`;
+    ...problems.slice(0, MOST),
+    ...(problems.length > MOST ? [`… and ${problems.length - MOST} more`] : []),
+    ...(unanswered === null ? [] : [unanswered]),
+  ].map((line) => wrap(harmless(line), width));
+
+  const rows = byRequest ? requestRows(found) : volumes.map((row) => ({ row, cells: volumeCells(row) }));
+  const heading = byRequest
+    ? ['REQUEST', 'AGE', 'VOLUME', ...SMALL, 'VERDICT']
+    : ['VOLUME', ...SMALL, 'VERDICT', 'REQUESTS'];
+  const verdictAt = heading.indexOf('VERDICT');
+  const [head = '', ...blocks] = layOut([heading, ...rows.map(({ cells }) => cells.map(harmless))], {
+    width,
+    givingWay: byRequest ? [heading.indexOf('VOLUME'), verdictAt] : [heading.length - 1, verdictAt],
+    paint: (words, at, column) => {
+      const row = rows[at - 1]?.row;
+      if (row === undefined) return paint('bold', words);
+      if (row.finding) return paint(column === verdictAt ? 'red' : undefined, words);
+      if (row.verdict === VERDICTS.ok) return paint(column === verdictAt ? 'green' : undefined, words);
+      return paint('dim', words);
+    },
+  });
+  const shown = fitting(blocks, height - linesOf([head, '', '', ...below], width), width);
+  const rest = blocks.length - shown.length;
+  const table = [head, ...shown, ...(rest > 0 ? [paint('dim', `… and ${rest} more`)] : []), ''];
+  return `${[...(rows.length > 0 ? table : []), ...below].join('\n')}\n`;
 }
 
-function cellsOf({ volume, requests, wants, has, device, verdict }: Row): string[] {
-  const there = device === null ? 'no' : 'yes';
-  const cells = [volume, requests.join(', '), wants ?? '-', has ?? '-', has === null ? '-' : there, verdict];
-  return cells.map(harmless);
+type Row = Status['volumes'][number];
+
+const smallCells = ({ wants, has, device }: Row) => [
+  wants ?? '-',
+  has ?? '-',
+  device !== null ? 'yes' : has === null ? '-' : 'no',
+];
+
+const volumeCells = (row: Row) => [row.volume, ...smallCells(row), row.verdict, row.requests.join(', ')];
+
+/** Volumes without a request come, too: they may be findings. */
+function requestRows({ volumes, requests }: Status) {
+  const since = new Map(requests.map((one) => [one.request, one.since]));
+  return volumes.flatMap((row) =>
+    (row.requests.length > 0 ? row.requests : ['-']).map((request) => {
+      const made = since.get(request);
+      const age = made ? duration(Date.now() - Date.parse(made)) : '-';
+      return { row, cells: [request, age, row.volume, ...smallCells(row), row.verdict] };
+    }),
+  );
 }
 
-function paintRow({ finding, verdict }: Row, cells: readonly string[], paint: Paint): string {
-  const [before, last] = [cells.slice(0, -1).join('  '), cells.at(-1) ?? ''];
-  if (!finding && verdict !== 'ok') return paint('dim', `${before}  ${last}`);
-  return `${before}  ${paint(finding ? 'red' : 'green', last)}`;
+/** How many lines of a terminal it takes; where lines are too long, the terminal breaks them. */
+function linesOf(blocks: readonly string[], width: number): number {
+  const lines = blocks.flatMap((block) => block.split('\n'));
+  return lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(visible(line) / width)), 0);
+}
+
+const STYLES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'gu');
+const visible = (line: string) => [...line.replace(STYLES, '')].length;
+
+function fitting(blocks: readonly string[], height: number, width: number): readonly string[] {
+  if (height === Number.POSITIVE_INFINITY) return blocks;
+  let room = height;
+  const end = blocks.findIndex((block, at) => {
+    room -= linesOf([block], width);
+    return room < 0 && at > 0;
+  });
+  return end < 0 ? blocks : blocks.slice(0, end);
 }

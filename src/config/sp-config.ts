@@ -18,7 +18,7 @@ const ENV_OVERRIDES = [SECRET, 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'] as const;
 export interface SPConfigOptions {
   /** The section of the files that applies to this host. Default: the host name, as `uname -n` prints it. */
   section?: string | undefined;
-  /** Whether the main file may be missing; directories named `*.conf` in `dir` are then skipped. Default: `false`. */
+  /** Whether the main file may be missing. Whatever is no regular file is then skipped. Default: `false`. */
   missingOk?: boolean | undefined;
   /**
    * Whether `SP_AUTH_TOKEN`, `SP_API_HTTP_HOST` and `SP_API_HTTP_PORT` of the environment override the files.
@@ -29,7 +29,7 @@ export interface SPConfigOptions {
   env?: Readonly<Record<string, string | undefined>> | undefined;
   /** The main file. Default: `/etc/storpool.conf`. */
   file?: string | undefined;
-  /** The directory of further files, `*.conf`. Default: the path of the main file followed by `.d`. */
+  /** The directory of further files, `*.conf`, if there is one. Default: the path of the main file and `.d`. */
   dir?: string | undefined;
   /**
    * The settings themselves. If given, files, defaults, environment variables and the other options are
@@ -168,7 +168,7 @@ function copyOverrides(overrides: Readonly<Record<string, unknown>>): Map<string
   for (const [key, value] of Object.entries(overrides)) {
     if (typeof value !== 'string') {
       throw new SPConfigError(
-        `${OVERRIDE}: ${key} is ${kindOf(value)}, not a string: put its value in quotes`,
+        `${OVERRIDE}: ${key} is of type ${typeof value}, not a string: put its value in quotes`,
       );
     }
     settings.set(key, { value, origin: OVERRIDE });
@@ -189,9 +189,7 @@ function readSettings(options: SPConfigOptions): Map<string, Setting> {
   }
   for (const key of useEnv ? ENV_OVERRIDES : []) {
     const value = env[key];
-    if (value === undefined) continue;
-    set([[key, value]], 'environment');
-    debug('%s comes from the environment', key);
+    if (value !== undefined) set([[key, value]], 'environment');
   }
   return settings;
 }
@@ -208,18 +206,22 @@ function readFiles(options: SPConfigOptions): StorPoolConf[] {
   return confs.filter((conf) => conf !== undefined);
 }
 
-function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolConf | undefined {
+function readConf(path: string | Buffer, isMain: boolean, missingOk: boolean): StorPoolConf | undefined {
+  const file = path.toString();
   let bytes: Buffer;
   try {
-    // To open one would wait for its other end, and nothing could interrupt that.
-    if (statSync(file, { throwIfNoEntry: false })?.isFIFO()) throw new Error('it is a named pipe');
-    bytes = readFileSync(file);
+    const stat = statSync(path);
+    if (missingOk && !stat.isFile()) return undefined;
+    // Opening it would block until somebody writes to it.
+    if (stat.isFIFO()) throw new Error('it is a named pipe');
+    bytes = readFileSync(path);
   } catch (error) {
-    if (missingOk && codeOf(error) === (isMain ? 'ENOENT' : 'EISDIR')) return undefined;
-    throw new SPConfigError(cannotRead(file, error, isMain), { file, cause: error });
+    if (missingOk && leadsNowhere(error)) return undefined;
+    throw new SPConfigError(cannotRead(path, error, isMain), { file, cause: error });
   }
   let text: string;
   try {
+    // This drops a byte order mark, which the reference takes for a part of the first name.
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
     throw new SPConfigError(`${file} is not valid UTF-8: save it in that encoding`, { file, cause });
@@ -228,34 +230,32 @@ function readConf(file: string, isMain: boolean, missingOk: boolean): StorPoolCo
   return parseStorPoolConf(text, file);
 }
 
-function cannotRead(file: string, error: unknown, isMain: boolean): string {
-  const isPlace = codeOf(error) === 'EISDIR' || codeOf(error) === undefined;
-  if (!isMissing(error)) {
-    return `Cannot read ${file}: ${reason(error)}${isPlace ? '; put a regular file in its place' : ''}`;
+function cannotRead(path: string | Buffer, error: unknown, isMain: boolean): string {
+  if (codeOf(error) === 'ENOENT') {
+    const isLink = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+    const remedy =
+      isMain && !isLink ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?';
+    return `${path} does not exist: ${remedy}`;
   }
-  const isLink = lstatSync(file, { throwIfNoEntry: false }) !== undefined;
-  const remedy =
-    isMain && !isLink ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?';
-  return `${file} does not exist: ${remedy}`;
+  const isPlace = codeOf(error) === 'EISDIR' || codeOf(error) === undefined;
+  return `Cannot read ${path}: ${reason(error)}${isPlace ? '; put a regular file in its place' : ''}`;
 }
 
-function listDir(dir: string): string[] {
+/** The further files, in the order of the bytes of their names, which is that of code points. */
+function listDir(dir: string): Buffer[] {
   try {
-    return readdirSync(dir)
+    // A name can be any bytes; as Latin-1, each of them is one character.
+    return readdirSync(dir, 'latin1')
       .filter((name) => name.endsWith('.conf') && !name.startsWith('.'))
       .sort()
-      .map((name) => join(dir, name));
+      .map((name) => Buffer.concat([Buffer.from(join(dir, '/')), Buffer.from(name, 'latin1')]));
   } catch (error) {
-    if (isMissing(error)) return [];
+    if (leadsNowhere(error)) return [];
     throw new SPConfigError(`Cannot list ${dir}: ${reason(error)}`, { file: dir, cause: error });
   }
 }
 
+/** Whether nothing of the kind that was asked for can be there: nothing at all, a loop of links, or no directory. */
+const leadsNowhere = (error: unknown) => ['ENOENT', 'ENOTDIR', 'ELOOP'].includes(codeOf(error) ?? '');
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
-const isMissing = (error: unknown) => codeOf(error) === 'ENOENT';
 const reason = (error: unknown) => (error as Error).message;
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
-}

@@ -8,9 +8,14 @@ export interface StorPoolConf {
   sections: ReadonlyMap<string, ReadonlyMap<string, string>>;
 }
 
-const BLANK_OR_COMMENT = /^\s*(?:[#;].*)?$/su;
-const SECTION = /^\s*\[([^\]]+)\]\s*$/su;
-const SETTING = /^\s*([^\s=]+)\s*=\s*(.*)$/su;
+/** What Python takes for blanks. JavaScript's `\s` adds U+FEFF, and lacks U+001C to U+001F and U+0085. */
+const BLANK = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+const BLANKS = `[${BLANK}]*`;
+const BLANK_OR_COMMENT = new RegExp(`^${BLANKS}(?:[#;].*)?$`, 'su');
+const SECTION = new RegExp(`^${BLANKS}\\[([^\\]]+)\\]${BLANKS}$`, 'su');
+const TRIMMED = `${BLANKS}(|.*[^${BLANK}])${BLANKS}`;
+const SECTION_NAME = new RegExp(`^${TRIMMED}$`, 'su');
+const SETTING = new RegExp(`^${BLANKS}([^${BLANK}=]+)${BLANKS}=${TRIMMED}$`, 'su');
 
 /**
  * `ini` gives a meaning to quotes, escapes, `#`, `;`, `[]`, dots, `true`, `null` and `__proto__`;
@@ -48,30 +53,26 @@ function toIni(text: string, file: string): string {
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at] as string;
     if (BLANK_OR_COMMENT.test(line)) continue;
-    const section = SECTION.exec(line)?.[1]?.trim();
+    const section = SECTION.exec(line)?.[1];
     if (section !== undefined) {
-      out.push(`[${encode('@', section)}]`);
+      // Of nothing but blanks, the last one is the name, as in the reference.
+      out.push(`[${encode('@', SECTION_NAME.exec(section)?.[1] || section.slice(-1))}]`);
       continue;
     }
-    const [, name, first] = SETTING.exec(line) ?? [];
+    const [, name, first] = SETTING.exec(withoutBackslash(line)) ?? [];
     if (name === undefined || first === undefined) {
       throw new SPConfigError(
         `${file}, line ${at + 1}: expected a comment, a [section] or a "name = value" setting; correct or remove it`,
         { file, line: at + 1 },
       );
     }
-    const begin = at;
-    while (lines[at]?.endsWith('\\')) at++;
+    let value = first;
+    while (lines[at]?.endsWith('\\')) value += withoutBackslash(lines[++at] ?? '');
     // A value that is never completed is dropped, as in the reference.
-    if (at === lines.length) break;
-    const parts = [first, ...lines.slice(begin + 1, at + 1)];
-    out.push(`${encode(':', name)}=${encode(':', joined(parts))}`);
+    if (at < lines.length) out.push(`${encode(':', name)}=${encode(':', value)}`);
   }
   return out.join('\n');
 }
 
-/** Every part but the last ends in the backslash that continues it. Blanks after the first part do not count. */
-function joined(parts: readonly string[]): string {
-  const [first = '', ...rest] = parts.map((part, at) => (at < parts.length - 1 ? part.slice(0, -1) : part));
-  return first.trimEnd() + rest.join('');
-}
+/** The backslash at the very end of a line says that the line goes on in the next one. */
+const withoutBackslash = (line: string) => (line.endsWith('\\') ? line.slice(0, -1) : line);

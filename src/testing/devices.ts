@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { fakeDevice } from './fake-device.js';
 
 /** The links in a device directory, made and removed as udev does it. */
 export class FakeDevices {
@@ -44,8 +45,6 @@ export class FakeDevices {
   /** Makes a link, unless a test has removed the directory. */
   #appear(dir: string, name: string): void {
     this.#links.set(name, undefined);
-    if (!existsSync(dir)) return;
-    rmSync(join(dir, name), { force: true });
-    symlinkSync('/dev/null', join(dir, name));
+    if (existsSync(dir)) fakeDevice(dir, name);
   }
 }

@@ -1,11 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { CALLS } from '../../src/api/calls.js';
-import { ApiArgumentError, ApiResponseError } from '../../src/index.js';
+import { type Api, ApiArgumentError, type ApiCallOptions, ApiResponseError } from '../../src/index.js';
+import recorded from '../vectors/calls.json' with { type: 'json' };
 import { useService } from './answering-service.js';
-import { CASES, OK } from './cases.js';
 import { failureOf } from './failure.js';
 import { parts } from './raw-server.js';
 
+/** Each call: its arguments, what goes over the wire, and the data that comes back. */
+const CASES = recorded.map(({ call, args, ...rest }) => ({
+  call: call as keyof typeof CALLS,
+  run(api: Api, options?: ApiCallOptions): Promise<unknown> {
+    const made = api[call as keyof typeof CALLS] as (...args: unknown[]) => Promise<unknown>;
+    return made.call(api, ...args.map((arg) => arg ?? undefined), options);
+  },
+  ...rest,
+}));
+
+const OK = { ok: true, generation: 5 };
 const service = useService();
 
 test('these are all of the calls', () => {

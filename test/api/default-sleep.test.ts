@@ -20,11 +20,8 @@ test('by default the waits are 1, 2, 4, 8 and 16 seconds', async () => {
   expect(sleep.mock.calls).toEqual([1000, 2000, 4000, 8000, 16_000].map((ms) => [ms, signal]));
 });
 
-test('a function of the retry can take their place', async () => {
+test('a function of the retry, and a number of retries, can take their place', async () => {
   const api = new Api({ port: 1, auth: 'token', transientRetries: 2, transientSleep: (retry) => retry + 7 });
   await failureOf(api.volumesList(), ApiConnectionError);
-  expect(sleep.mock.calls).toEqual([
-    [7, undefined],
-    [8, undefined],
-  ]);
+  expect(sleep.mock.calls.map(([ms]) => ms)).toEqual([7, 8]);
 });

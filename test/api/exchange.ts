@@ -1,6 +1,5 @@
-import { afterEach } from 'vitest';
 import { type HttpRequest, send } from '../../src/api/transport.js';
-import { type RawReply, type RawServer, rawServer } from './raw-server.js';
+import { type RawReply, serve, server } from './raw-server.js';
 
 /** Nothing listens there, on any machine that these tests run on. */
 export const CLOSED_PORT = 1;
@@ -18,21 +17,10 @@ export const BASE: HttpRequest = {
   signal: undefined,
 };
 
-/** The server of the last exchange. */
-export let server: RawServer | undefined;
-
-/** Closes it after each test of a file. */
-export function useExchange(): void {
-  afterEach(async () => {
-    await server?.close();
-    server = undefined;
-  });
-}
-
 /** Sends one request to a server of its own. */
 export async function exchange(reply: RawReply, request: Partial<HttpRequest> = {}) {
-  server = await rawServer(reply);
-  return send({ ...BASE, port: server.port, ...request });
+  const { port } = await serve(reply);
+  return send({ ...BASE, port, ...request });
 }
 
 /** What the errors call the request. */

@@ -1,217 +1,128 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { quote } from '../../src/api/names.js';
 import { Api, ApiArgumentError, type ApiOptions, SPConfig, SPConfigError } from '../../src/index.js';
 import { thrownBy } from './failure.js';
-import { parts, type RawServer, rawServer, succeed } from './raw-server.js';
+import { parts, serve, server, succeed, useServer } from './raw-server.js';
 
-let server: RawServer | undefined;
-afterEach(async () => {
-  await server?.close();
-  server = undefined;
-});
+useServer();
 
 const make = (options: Record<string, unknown>) => () =>
   new Api({ auth: 'token', ...options } as unknown as ApiOptions);
+const of = (option: string, ...values: unknown[]) => values.map((value) => ({ option, value }));
 
-describe('options', () => {
-  test.each(['localhost', '127.0.0.1', '::1', 'fe80::1%eth0', 'storpool-mgmt_1.example.com'])(
-    'the host %s is one',
-    (host) => {
-      expect(make({ host })).not.toThrow();
-    },
-  );
+const AUTH =
+  'auth must be a non-empty string of printable ASCII characters: give it the value of SP_AUTH_TOKEN';
+const NO_TOKENS = ['', ' ', 'tok en', 'token\n', 'token\r\nX-Header: 1', '\u0000', 'tokén', '\u007f'];
+const NO_HOSTS = ['', ' ', 'a b', 'http://host', 'host/path', 'host\r\nX: 1', 'user@host', 'host?x', '[::1]'];
+const message = (option: string, value: unknown) =>
+  ({
+    host: `${quote(value)} is not a host name or address`,
+    port: `${quote(value)} is not a port: give a number from 1 to 65535`,
+    auth: AUTH,
+    timeout: `timeout is ${quote(value)}: give a number of at least 1`,
+    transientRetries: `transientRetries is ${quote(value)}: give a number of at least 0`,
+    maxReplySize: `maxReplySize is ${quote(value)}: give a number of at least 1`,
+    source: `source is ${quote(value)}: give an IP address of this host`,
+  })[option];
 
+describe('new Api()', () => {
   test.each([
-    '',
-    ' ',
-    'a b',
-    'http://host',
-    'host/path',
-    'host\r\nX: 1',
-    'user@host',
-    'host?x',
-    '[::1]',
-    'h\u0000',
-    5,
-    {},
-  ])('the host %j is none', (host) => {
-    const error = thrownBy(make({ host }), ApiArgumentError);
-    expect(error).toMatchObject({
-      code: 'EINVAL',
-      message: `${quote(host)} is not a host name or address`,
-    });
-  });
-
-  test.each([1, 81, 65_535])('the port %j is one', (port) => {
-    expect(make({ port })).not.toThrow();
-  });
-
-  test.each(['abc', '81', 0, -1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, true, []])(
-    'the port %j is none',
-    (port) => {
-      const error = thrownBy(make({ port }), ApiArgumentError);
-      expect(error).toMatchObject({
-        code: 'EINVAL',
-        message: `${quote(port)} is not a port: give a number from 1 to 65535`,
-      });
-    },
-  );
-
-  test.each(['!', '1234567890123456789', 'a:b/c+d=~'])('the token %j is one', (auth) => {
-    expect(make({ auth })).not.toThrow();
-  });
-
-  test.each(
-    [
-      '',
-      ' ',
-      'tok en',
-      'token\n',
-      'token\r\nX-Header: 1',
-      '\u0000',
-      'tokén',
-      '\u007f',
-      1234567890,
-      12n,
-      null,
-      undefined,
-      {},
-      ['token'],
-    ].map((auth) => ({ auth })),
-  )('the token $auth is none, and the message does not show it', ({ auth }) => {
-    const error = thrownBy(make({ auth }), ApiArgumentError);
-    expect(error).toMatchObject({
-      code: 'EINVAL',
-      message:
-        'auth must be a non-empty string of printable ASCII characters: give it the value of SP_AUTH_TOKEN',
-    });
+    ...of('host', 'localhost', '127.0.0.1', '::1', 'fe80::1%eth0', 'storpool-mgmt_1.example.com'),
+    ...of('port', 1, 81, 65_535),
+    ...of('auth', '!', '1234567890123456789', 'a:b/c+d=~'),
+    ...of('source', '127.0.0.1'),
+  ])('accepts the $option $value', ({ option, value }) => {
+    expect(make({ [option]: value })).not.toThrow();
   });
 
   test.each([
-    ['timeout', 0, 1],
-    ['timeout', -1, 1],
-    ['timeout', Number.NaN, 1],
-    ['timeout', '5', 1],
-    ['transientRetries', -1, 0],
-    ['transientRetries', '5', 0],
-    ['maxReplySize', 0, 1],
-    ['maxReplySize', Number.NaN, 1],
-  ])('%s cannot be %j', (name, value, least) => {
-    const error = thrownBy(make({ [name]: value }), ApiArgumentError);
-    expect(error).toMatchObject({
-      code: 'EINVAL',
-      message: `${name} is ${JSON.stringify(value)?.replace('null', 'NaN')}: give a number of at least ${least}`,
-    });
+    ...of('host', ...NO_HOSTS, 'h\u0000', 5, {}),
+    ...of('port', 'abc', '81', 0, -1, 65_536, 1.5, Number.NaN, Number.POSITIVE_INFINITY, true, []),
+    ...of('auth', ...NO_TOKENS, 1234567890, 12n, null, undefined, {}, ['token']),
+    ...of('timeout', 0, -1, Number.NaN, '5'),
+    ...of('transientRetries', -1, '5'),
+    ...of('maxReplySize', 0, Number.NaN),
+    ...of('source', 'abc'),
+  ])('refuses the $option $value', ({ option, value }) => {
+    const error = thrownBy(make({ [option]: value }), ApiArgumentError);
+    expect(error.code).toBe('EINVAL');
+    expect(error.message).toContain(message(option, value));
   });
 
-  test('what is undefined has its default', async () => {
-    server = await rawServer(succeed([]));
-    const api = new Api({
-      host: undefined,
-      port: server.port,
-      auth: 'token',
-      timeout: undefined,
-      transientRetries: undefined,
-      transientSleep: undefined,
-      source: undefined,
-      multiCluster: undefined,
-      maxReplySize: undefined,
-    });
-    expect(await api.volumesList()).toEqual([]);
-    expect(parts(server.requests[0]).line).toBe('GET /ctrl/1.0/VolumesList HTTP/1.1');
+  test('refuses a sleep that is no function', () => {
+    expect(thrownBy(make({ transientSleep: 5 }), ApiArgumentError).message).toContain('not a function');
   });
 
-  test('the local address', async () => {
-    server = await rawServer(succeed([]));
-    await new Api({ port: server.port, auth: 'token', source: '127.0.0.1' }).volumesList();
-    expect(server.peers).toEqual(['127.0.0.1']);
+  test('takes the default for what is undefined', async () => {
+    const { port } = await serve(succeed([]));
+    const unset = { timeout: undefined, transientRetries: undefined, transientSleep: undefined };
+    const more = { source: undefined, multiCluster: undefined, maxReplySize: undefined };
+    expect(await make({ host: undefined, port, ...unset, ...more })().volumesList()).toEqual([]);
+    expect(parts(server?.requests[0]).line).toBe('GET /ctrl/1.0/VolumesList HTTP/1.1');
   });
 
-  test('the largest reply', async () => {
-    server = await rawServer(succeed([{ name: 'x'.repeat(100) }]));
-    const api = new Api({ port: server.port, auth: 'token', maxReplySize: 100 });
-    await expect(api.volumesList()).rejects.toMatchObject({ code: 'ETOOLARGE', status: 200 });
+  test('connects from the source', async () => {
+    const { port, peers } = await serve(succeed([]));
+    await make({ port, source: '127.0.0.1' })().volumesList();
+    expect(peers).toEqual(['127.0.0.1']);
+  });
+
+  test('reads no more than maxReplySize', async () => {
+    const { port } = await serve(succeed([{ name: 'x'.repeat(100) }]));
+    const list = make({ port, maxReplySize: 100 })().volumesList();
+    await expect(list).rejects.toMatchObject({ code: 'ETOOLARGE', status: 200 });
   });
 });
 
-describe('fromConfig', () => {
+describe('Api.fromConfig()', () => {
   const settings = { SP_AUTH_TOKEN: 'tok', SP_API_HTTP_HOST: '127.0.0.1', SP_API_HTTP_PORT: '81' };
   const config = (overrides: Record<string, string | undefined> = {}) => {
     const all = Object.entries({ ...settings, ...overrides }).filter(([, value]) => value !== undefined);
     return new SPConfig({ overrideConfig: Object.fromEntries(all) as Record<string, string> });
   };
+  const refused = (overrides: Record<string, string | undefined>) =>
+    thrownBy(() => Api.fromConfig(config(overrides)), SPConfigError);
 
-  test('the settings lead to the service', async () => {
-    server = await rawServer(succeed([]));
-    const api = Api.fromConfig(config({ SP_API_HTTP_PORT: String(server.port) }));
-    await api.volumesList();
-    expect(parts(server.requests[0]).headers).toEqual([
-      'Authorization: Storpool v1:tok',
-      'Connection: close',
-      'Content-Length: 0',
-      `Host: 127.0.0.1:${server.port}`,
-    ]);
+  test('reaches the service of the settings', async () => {
+    const { port } = await serve(succeed([]));
+    await Api.fromConfig(config({ SP_API_HTTP_PORT: String(port) })).volumesList();
+    const { headers } = parts(server?.requests[0]);
+    expect(headers).toContain('Authorization: Storpool v1:tok');
+    expect(headers).toContain(`Host: 127.0.0.1:${port}`);
   });
 
-  test('options beat the settings, which then need not be there', async () => {
-    server = await rawServer(succeed([]));
-    const api = Api.fromConfig(new SPConfig({ overrideConfig: {} }), {
-      host: '127.0.0.1',
-      port: server.port,
-      auth: 'other',
-      multiCluster: true,
-    });
-    await api.volumesList();
-    const { line, headers } = parts(server.requests[0]);
+  test('prefers options to settings, which then need not be there', async () => {
+    const { port } = await serve(succeed([]));
+    const options = { host: '127.0.0.1', port, auth: 'other', multiCluster: true };
+    await Api.fromConfig(new SPConfig({ overrideConfig: {} }), options).volumesList();
+    const { line, headers } = parts(server?.requests[0]);
     expect(line).toBe('GET /ctrl/1.0/MultiCluster/VolumesList HTTP/1.1');
     expect(headers).toContain('Authorization: Storpool v1:other');
   });
 
-  test.each(['SP_AUTH_TOKEN', 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'])('%s must be set', (key) => {
-    const error = thrownBy(() => Api.fromConfig(config({ [key]: undefined })), SPConfigError);
-    expect(error).toMatchObject({
-      code: 'ECONFIG',
-      message: `${key} is not set: add it to overrideConfig`,
-    });
+  test.each(Object.keys(settings))('needs %s', (key) => {
+    const expected = { code: 'ECONFIG', message: `${key} is not set: add it to overrideConfig` };
+    expect(refused({ [key]: undefined })).toMatchObject(expected);
   });
 
-  test('an empty token', () => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_AUTH_TOKEN: '' })), SPConfigError);
-    expect(error.message).toBe("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
+  test('refuses an empty token, and one that would break the header, without showing it', () => {
+    const { message } = refused({ SP_AUTH_TOKEN: '' });
+    expect(message).toBe("SP_AUTH_TOKEN is empty: set it to the cluster's authentication token");
     expect(() => Api.fromConfig(config(), { auth: '' })).toThrowError(SPConfigError);
+    const hostile = refused({ SP_AUTH_TOKEN: 's3cret\nX: 1' });
+    expect(hostile.message).toContain('SP_AUTH_TOKEN');
+    expect(hostile.message).not.toContain('s3cret');
   });
 
-  test('a token that would break the header', () => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_AUTH_TOKEN: 's3cret\nX: 1' })), SPConfigError);
-    expect(error.message).toContain('SP_AUTH_TOKEN');
-    expect(error.message).not.toContain('s3cret');
+  const ports = ['', 'abc', '0', '65536', '1.5', '-1', ' 81', '0x51', '8e1', '81;', '٨١'];
+  test.each(ports)('refuses the port %j', (port) => {
+    const shown = /^\d+$/u.test(port) ? port : JSON.stringify(port);
+    const message = `SP_API_HTTP_PORT: ${shown} is not a port: give a number from 1 to 65535`;
+    expect(refused({ SP_API_HTTP_PORT: port })).toMatchObject({ code: 'ECONFIG', message });
   });
 
-  test.each(['', 'abc', '0', '65536', '1.5', '-1', ' 81', '0x51', '8e1', '81;', '٨١'])(
-    'the port %j',
-    (port) => {
-      const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_PORT: port })), SPConfigError);
-      expect(error).toMatchObject({
-        code: 'ECONFIG',
-        message: `SP_API_HTTP_PORT: ${/^\d+$/u.test(port) ? port : JSON.stringify(port)} is not a port: give a number from 1 to 65535`,
-      });
-    },
-  );
-
-  test('a source that is no address, and a sleep that is no function', () => {
-    expect(thrownBy(make({ source: 'abc' }), ApiArgumentError).message).toContain(
-      'source is "abc": give an IP address of this host',
-    );
-    expect(make({ source: '127.0.0.1' })).not.toThrow();
-    expect(thrownBy(make({ transientSleep: 5 as never }), ApiArgumentError).message).toContain(
-      'not a function',
-    );
-  });
-
-  test.each(['', 'a b', 'http://x'])('the host %j', (host) => {
-    const error = thrownBy(() => Api.fromConfig(config({ SP_API_HTTP_HOST: host })), SPConfigError);
-    expect(error.message).toContain(
-      `SP_API_HTTP_HOST: ${JSON.stringify(host)} is not a host name or address`,
-    );
+  test.each(['', 'a b', 'http://x'])('refuses the host %j', (host) => {
+    const message = `SP_API_HTTP_HOST: ${JSON.stringify(host)} is not a host name or address`;
+    expect(refused({ SP_API_HTTP_HOST: host }).message).toContain(message);
   });
 });

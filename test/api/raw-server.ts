@@ -1,4 +1,5 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { afterEach } from 'vitest';
 
 /** Sends whatever it likes, on a connection that has brought one whole request. */
 export type RawReply = (socket: Socket, attempt: number) => void;
@@ -50,6 +51,23 @@ export async function rawServer(reply: RawReply): Promise<RawServer> {
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+/** The server of the present test. */
+export let server: RawServer | undefined;
+
+/** Closes it after each test of a file. */
+export function useServer(): void {
+  afterEach(async () => {
+    await server?.close();
+    server = undefined;
+  });
+}
+
+/** Starts {@link server}. */
+export async function serve(reply: RawReply): Promise<RawServer> {
+  server = await rawServer(reply);
+  return server;
 }
 
 function isWhole(text: string): boolean {

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { ApiConnectionError, ApiResponseError } from '../../src/index.js';
-import { exchange, server, useExchange, what } from './exchange.js';
+import { exchange, what } from './exchange.js';
 import { failureOf } from './failure.js';
-import { always, type RawReply } from './raw-server.js';
+import { always, type RawReply, server, useServer } from './raw-server.js';
 
-useExchange();
+useServer();
 
 const CLOSED = '; the service, or something on the way to it, closed the connection; is it restarting?';
 

@@ -1,46 +1,34 @@
 import { describe, expect, test } from 'vitest';
 import { send } from '../../src/api/transport.js';
 import { ApiConnectionError } from '../../src/index.js';
-import { BASE, CLOSED_PORT, exchange, server, useExchange, what } from './exchange.js';
+import { BASE, CLOSED_PORT, exchange, what } from './exchange.js';
 import { failureOf } from './failure.js';
-import { always, http10, parts } from './raw-server.js';
+import { always, http10, parts, server, useServer } from './raw-server.js';
 
-useExchange();
+useServer();
 
 const LATE = '; is the management service running? If so, raise timeout';
 
 describe('the request on the wire', () => {
-  test('a GET has no body, and asks for the connection to be closed', async () => {
-    await exchange(always(200, '{}'));
-    expect(server?.requests).toHaveLength(1);
-    expect(parts(server?.requests[0])).toEqual({
-      line: 'GET /ctrl/1.0/VolumesList HTTP/1.1',
-      headers: [
-        'Authorization: Storpool v1:token',
-        'Connection: close',
-        'Content-Length: 0',
-        `Host: 127.0.0.1:${server?.port}`,
-      ],
-      body: '',
-    });
-  });
-
-  test('a POST has its length in bytes, not in characters', async () => {
-    await exchange(always(200, '{}'), {
-      method: 'POST',
-      path: '/ctrl/1.0/VolumeCreate',
-      body: '{"a":"жълт"}',
-    });
-    expect(parts(server?.requests[0])).toEqual({
-      line: 'POST /ctrl/1.0/VolumeCreate HTTP/1.1',
-      headers: [
-        'Authorization: Storpool v1:token',
-        'Connection: close',
-        'Content-Length: 16',
-        `Host: 127.0.0.1:${server?.port}`,
-      ],
-      body: '{"a":"жълт"}',
-    });
+  test.each([
+    ['a GET has no body', {}, 'GET /ctrl/1.0/VolumesList', '', 0],
+    [
+      'a POST has its length in bytes',
+      { method: 'POST', body: '{"a":"жълт"}' },
+      'POST /ctrl/1.0/VolumesList',
+      '{"a":"жълт"}',
+      16,
+    ],
+  ] as const)('%s, and asks for the connection to be closed', async (_, request, line, body, length) => {
+    await exchange(always(200, '{}'), request);
+    const host = `Host: 127.0.0.1:${server?.port}`;
+    const headers = [
+      'Authorization: Storpool v1:token',
+      'Connection: close',
+      `Content-Length: ${length}`,
+      host,
+    ];
+    expect(server?.requests.map(parts)).toEqual([{ line: `${line} HTTP/1.1`, headers, body }]);
   });
 
   test('every request has a connection of its own', async () => {

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach } from 'vitest';
 import { run } from '../../src/cli/run.js';
 import type { Terminal } from '../../src/cli/terminal.js';
+import { Api, SPConfig } from '../../src/index.js';
 import { FakeStorPool, type FakeStorPoolOptions } from '../../src/testing/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
 
@@ -9,6 +10,22 @@ import { useTempDir } from '../lib/temp-dir.js';
 export const entry = (id: string, volume: string, changes: object = {}) => ({
   [id]: { volume, type: 'cinder', id, rights: 2, volsnap: false, ...changes },
 });
+
+/** Runs a command in this process. */
+export async function runIn(terminal: Partial<Terminal>, args: string[]) {
+  const [out, err]: [string[], string[]] = [[], []];
+  const code = await run(args, {
+    columns: Number.POSITIVE_INFINITY,
+    rows: Number.POSITIVE_INFINITY,
+    colour: false,
+    signal: new AbortController().signal,
+    write: (output) => out.push(output),
+    writeError: (output) => err.push(output),
+    ...terminal,
+  });
+  const stdout = out.join('');
+  return { code, stdout, stderr: err.join(''), json: () => JSON.parse(stdout) };
+}
 
 /** A host with a configuration, a cache and devices of its own, and a cluster. */
 export function useHost(options: FakeStorPoolOptions) {
@@ -24,6 +41,7 @@ export function useHost(options: FakeStorPoolOptions) {
       Object.entries(fake.config)
         .map(([key, value]) => `${key}=${value}\n`)
         .join(''),
+      { mode: 0o640 },
     );
     writeCache({});
   });
@@ -35,26 +53,14 @@ export function useHost(options: FakeStorPoolOptions) {
   };
   const args = () => ['--config', path('storpool.conf'), '--file', file(), '--device-dir', path('dev')];
 
-  /** Runs a command in this process. */
-  async function cli(command: string, more: string[] = [], terminal: Partial<Terminal> = {}) {
-    const [out, err]: [string[], string[]] = [[], []];
-    const code = await run([command, ...args(), ...more], {
-      columns: Number.POSITIVE_INFINITY,
-      rows: Number.POSITIVE_INFINITY,
-      colour: false,
-      signal: new AbortController().signal,
-      write: (output) => out.push(output),
-      writeError: (output) => err.push(output),
-      ...terminal,
-    });
-    const stdout = out.join('');
-    return { code, stdout, stderr: err.join(''), json: () => JSON.parse(stdout) };
-  }
+  const cli = (command: string, more: string[] = [], terminal: Partial<Terminal> = {}) =>
+    runIn(terminal, [command, ...args(), ...more]);
 
   return {
     path,
     file,
     fake: () => fake,
+    api: () => Api.fromConfig(new SPConfig({ overrideConfig: fake.config })),
     writeCache,
     readCache: () => JSON.parse(readFileSync(file(), 'utf8')),
     args,
@@ -63,11 +69,11 @@ export function useHost(options: FakeStorPoolOptions) {
     async faults(more: string[] = []) {
       const { json } = await cli('doctor', ['--json', ...more]);
       const { checks } = json() as {
-        checks: { check: string; state: string; message: string; remedy: string }[];
+        checks: { check: string; state: string; message: string; remedy: string; command: string }[];
       };
       return checks
         .filter(({ state }) => state === 'fault')
-        .map(({ check, message, remedy }) => [check, `${message} ${remedy}`]);
+        .map(({ check, message, remedy, command }) => [check, [message, remedy, command].join(' ')]);
     },
   };
 }

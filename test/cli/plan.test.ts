@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inWords, type PlanReport } from '../../src/cli/plan.js';
 import { entry, useHost } from './host.js';
@@ -9,7 +9,7 @@ const host = useHost({
   attachments: [{ volume: 'os-1' }],
 });
 
-test('for all requests', async () => {
+test('plan, for all requests', async () => {
   host.writeCache({
     ...entry('a', 'os-1'),
     ...entry('b', 'os-2', { rights: 1 }),
@@ -27,23 +27,31 @@ Remove request c from ${host.file()}: the cluster does not have its volume.
   expect(host.fake().requests.every(({ method }) => method === 'GET')).toBe(true);
 });
 
-test('for one that gives a volume up', async () => {
+test('plan, for one that gives a volume up', async () => {
   host.writeCache({ ...entry('a', 'os-1'), ...entry('b', 'os-1') });
   const { stdout } = await host.cli('plan', ['a', '--detach', 'os-1']);
-  expect(stdout).toMatch(/^Detach os-1 unless it is open; b still need it\.\n1 attached/u);
+  expect(stdout).toMatch(/^Detach os-1 unless it is open; b still needs it\.\n1 attached/u);
   const { json } = await host.cli('plan', ['a', '--detach', 'os-1', '--json']);
   expect(json()).toEqual({
     file: host.file(),
     request: 'a',
     attach: [],
-    alreadyAttached: [{ volume: 'os-1', snapshot: false, rights: 2, requests: ['b'] }],
+    alreadyAttached: [{ volume: 'os-1', snapshot: false, rights: 2, requests: ['b'], globalId: 'fake.b.1' }],
     staleRequests: [],
-    detach: { volume: 'os-1', snapshot: false, neededBy: ['b'] },
+    detach: { volume: 'os-1', snapshot: false, neededBy: ['b'], globalId: 'fake.b.1' },
     unknownRequest: false,
   } satisfies PlanReport);
 });
 
-test('in words', () => {
+test('plan says when the volume is that of another request', async () => {
+  host.writeCache({ ...entry('a', 'os-2'), ...entry('b', 'os-1') });
+  const { stdout } = await host.cli('plan', ['a', '--detach', 'os-1']);
+  expect(stdout).toMatch(
+    /Request a is not for os-1, but for os-2\. Is it the right one\?\nDetach os-1 unless .*; b still needs it/u,
+  );
+});
+
+test('plan in words', () => {
   const nothing = { file: '/c', request: 'a', attach: [], alreadyAttached: [], staleRequests: [] };
   const plan = { ...nothing, detach: null, unknownRequest: false };
   const detach = { volume: 'v', snapshot: false, neededBy: [] };
@@ -55,24 +63,13 @@ test('in words', () => {
   ]);
 });
 
-test('an empty cache asks for nothing', async () => {
+test('plan of an empty cache, of an unknown request, and without the lock', async () => {
   expect((await host.cli('plan')).stdout).toBe('Nothing to do.\n');
-});
-
-test('an unknown request, and a host that is careful after a restore', async () => {
-  host.writeCache(entry('a', 'os-1'));
-  expect(await host.cli('plan', ['b'])).toMatchObject({
-    code: 3,
-    stderr: expect.stringMatching(/Request b is not in/u),
-  });
-  writeFileSync(`${host.file()}.restored`, 'x');
-  expect(await host.cli('plan')).toMatchObject({
-    code: 3,
-    stderr: expect.stringMatching(/name the request/u),
-  });
-  expect(await host.cli('plan', ['a'])).toMatchObject({ code: 0 });
-});
-
-test('a volume without a request is no usage', async () => {
-  expect(await host.cli('plan', ['--detach', 'os-1'])).toMatchObject({ code: 2 });
+  const unknown = await host.cli('plan', ['b']);
+  expect([unknown.code, unknown.stderr]).toEqual([
+    3,
+    expect.stringMatching(/Request b is not in \S+json; "storpool-attachdb status --requests" lists/u),
+  ]);
+  mkdirSync(`${host.file()}.lock`);
+  expect((await host.cli('plan')).stdout).toMatch(/^Nothing to do\.\nThe lock was not taken, so /u);
 });

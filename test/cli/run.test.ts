@@ -1,56 +1,50 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { run } from '../../src/cli/run.js';
+import { runIn } from './host.js';
 
-async function outcome(...args: string[]) {
-  let [stdout, stderr] = ['', ''];
-  const code = await run(args, {
-    columns: 80,
-    rows: 24,
-    colour: false,
-    signal: new AbortController().signal,
-    write: (output) => {
-      stdout += output;
-    },
-    writeError: (output) => {
-      stderr += output;
-    },
-  });
-  return { code, stdout, stderr };
-}
+const outcome = (...args: string[]) => runIn({ columns: 80 }, args);
+const COMMANDS = ['status', 'doctor', 'repair', 'detach', 'forget', 'plan', 'fake'];
 
-describe('help', () => {
-  test.each([[[]], [['--help']], [['help']]])('of the program: %j', async (args) => {
+describe('--help', () => {
+  test.each([[[]], [['--help']], [['help']]])('lists the commands: %j', async (args) => {
     const { code, stdout } = await outcome(...args);
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/status .*doctor .*plan .*fake /su)]);
+    expect([code, stdout.match(/(?<=^ {2})\w+/gmu)]).toEqual([0, COMMANDS]);
   });
 
-  test.each(['status', 'doctor', 'plan', 'fake'])(
-    'of %s, with an example, in 110 columns',
-    async (command) => {
-      const { code, stdout } = await outcome(command, '--help');
-      expect([code, stdout]).toEqual([0, expect.stringMatching(/Examples?:\n {2}storpool-attachdb/u)]);
-      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(110);
-    },
-  );
+  test.each(COMMANDS)('of %s breaks between words, and has an example', async (command) => {
+    const { code, stdout } = await outcome(command, '--help');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/Examples:\n {2}storpool-attachdb/u)]);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
+    const wide = (await runIn({ columns: 1000 }, [command, '--help'])).stdout;
+    const narrow = (await runIn({ columns: 50 }, [command, '--help'])).stdout;
+    expect(wide).toBe(stdout);
+    expect(narrow.split(/\s+/u)).toEqual(stdout.split(/\s+/u));
+  });
 
-  test('the version is the package', async () => {
+  test('the version is that of the package', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect((await outcome('--version')).stdout).toBe(`${version}\n`);
   });
 });
 
-describe('what makes no sense ends with 2 and says why', () => {
+describe('run() ends with 2 and says why', () => {
   test.each([
     [['mend'], /no command "mend"/u],
-    [['status', '--colour'], /--colour/u],
-    [['status', '--fix'], /status has no option --fix/u],
+    [['status', '--fix'], /status: Unknown option '--fix'\n/u],
+    [['fake', '--json'], /fake: Unknown option '--json'\n/u],
     [['status', 'x'], /unexpected argument "x"/u],
     [['plan', 'a', 'b'], /unexpected argument "b"/u],
+    [['plan', '--detach', 'os-1'], /--detach needs the request/u],
+    [['detach'], /detach needs REQUEST…/u],
+    [['detach', 'a', '--force', 'always'], /never or unshared/u],
+    [['forget', 'a', '--json'], /--json needs --yes or --dry-run/u],
+    [['repair', '--json'], /--json needs --yes or --dry-run/u],
     [['status', '--set', 'secret'], /KEY=VALUE/u],
-    [['status', '--config'], /--config/u],
     [['doctor', '--set', '=secret'], /KEY=VALUE/u],
+    [['status', '--config'], /--config/u],
+    [['status', '--timeout', '0'], /--timeout takes seconds, not "0"/u],
+    [['status', '--json', '--watch'], /cannot be used together/u],
     [['doctor', '--yes'], /--yes needs --fix/u],
     [['doctor', '--fix', '--json'], /needs --yes/u],
     [['fake', '--port', 'x'], /--port takes a number, not "x"/u],
@@ -64,30 +58,22 @@ describe('what makes no sense ends with 2 and says why', () => {
 test('fake serves until it is interrupted', async () => {
   const interrupted = new AbortController();
   let shown = '';
-  const terminal = {
-    columns: 80,
-    rows: 24,
-    colour: false,
-    signal: interrupted.signal,
-    writeError: () => undefined,
-    write(output: string) {
-      shown += output;
-      const [address] = /http:\/\/\S+/u.exec(output) ?? [];
-      if (address === undefined) return;
-      const reply = fetch(address, { headers: { Authorization: 'Storpool v1:x' } });
-      reply.then((answer) => answer.text()).then(() => interrupted.abort());
-    },
+  const write = (output: string) => {
+    shown += output;
+    const [address] = /http:\/\/\S+/u.exec(output) ?? [];
+    if (address === undefined) return;
+    const reply = fetch(address, { headers: { Authorization: 'Storpool v1:x' } });
+    reply.then((answer) => answer.text()).then(() => interrupted.abort());
   };
   const args = ['fake', '--token', 'x', '--volumes', 'os-1', '--client-id', '7', '--device-delay', '1'];
-  expect(await run(args, terminal)).toBe(0);
+  expect((await runIn({ write, signal: interrupted.signal }, args)).code).toBe(0);
   expect(shown).toMatch(
-    /SP_OURID=7.*export SP_AUTH_TOKEN='x'\nexport SP_API_HTTP_HOST='127\.0\.0\.1'.*GET \/ctrl\/1\.0\/VolumesList 200/su,
+    /SP_OURID=7.*export SP_AUTH_TOKEN=x\nexport SP_API_HTTP_HOST=127\.0\.0\.1.*GET \/ctrl\/1\.0\/VolumesList 200/su,
   );
 });
 
-test('what others wrote cannot speak to the terminal', async () => {
-  const { stderr } = await outcome('status', '--config', '/nothing/\x1b[2J');
-  expect(stderr).toContain('/nothing/�[2J');
+test('run() does not let what others wrote speak to the terminal', async () => {
+  expect((await outcome('status', '--config', '/nothing/\x1b[2J')).stderr).toContain('/nothing/�[2J');
 });
 
 describe('the program stands on the public API', () => {

@@ -1,6 +1,6 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, utimesSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { render, type Status } from '../../src/cli/status.js';
+import { render, type Status, watch } from '../../src/cli/status.js';
 import { entry, useHost } from './host.js';
 
 const host = useHost({
@@ -9,23 +9,24 @@ const host = useHost({
   attachments: [{ volume: 'os-1' }, { volume: 'os-3' }, { volume: 'os-2', client: 2 }, { volume: 'pve-1' }],
 });
 
+const since = () => new Date(Date.now() - 7_200_000).toISOString();
 const all = () => ({
   ...entry('a', 'os-1'),
-  ...entry('b', 'os-2'),
+  ...entry('b', 'os-2', { since: since() }),
   ...entry('c', 'os-gone'),
   ...entry('d', 'os-s1', { volsnap: true, rights: 1 }),
 });
 
-test('a row for each volume that is wanted or attached, and a summary', async () => {
+test('status: a row for each volume that is wanted or attached, findings first, and a summary', async () => {
   host.writeCache(all());
   const { code, stdout, stderr } = await host.cli('status');
-  expect(stdout).toBe(`VOLUME   REQUESTS  WANTS  HAS  DEVICE  VERDICT
-os-2     b         rw     -    -       not attached
-os-3               -      rw   yes     attached, but no request
-os-gone  c         rw     -    -       stale: not in the cluster
-os-s1    d         ro     -    -       not attached
-os-1     a         rw     rw   yes     ok
-pve-1              -      rw   yes     not ours: another prefix
+  expect(stdout).toBe(`VOLUME   WANTS  HAS  DEVICE  VERDICT                    REQUESTS
+os-2     rw     -    -       not attached               b
+os-3     -      rw   yes     attached, but no request
+os-gone  rw     -    -       stale: not in the cluster  c
+os-s1    ro     -    -       not attached               d
+os-1     rw     rw   yes     ok                         a
+pve-1    -      rw   yes     not ours: another prefix
 
 6 volumes: 2 not attached; 1 attached, but no request; 1 stale; 1 ok; 1 not ours
 Lock: free
@@ -33,9 +34,22 @@ Lock: free
   expect([code, stderr]).toEqual([1, '']);
 });
 
-test('--json has the documented shape', async () => {
-  host.writeCache(entry('a', 'os-1'));
+test('status --requests: a row for each request, with its age; volumes without one come, too', async () => {
+  host.writeCache({ ...all(), ...entry('e', 'os-2') });
+  const { stdout } = await host.cli('status', ['--requests']);
+  expect(stdout.split('\n').slice(0, 5)).toEqual([
+    'REQUEST  AGE  VOLUME   WANTS  HAS  DEVICE  VERDICT',
+    'b        2 h  os-2     rw     -    -       not attached',
+    'e        -    os-2     rw     -    -       not attached',
+    '-        -    os-3     -      rw   yes     attached, but no request',
+    'c        -    os-gone  rw     -    -       stale: not in the cluster',
+  ]);
+});
+
+test('status --json has the documented shape', async () => {
+  host.writeCache({ ...entry('a', 'os-1'), b: 1 });
   const { code, json } = await host.cli('status', ['--json']);
+  const attached = { snapshot: false, requests: [], wants: null, has: 'rw' as const };
   expect(code).toBe(1);
   expect(json()).toEqual({
     ok: false,
@@ -45,159 +59,208 @@ test('--json has the documented shape', async () => {
     lock: { free: true, problem: null },
     volumes: [
       {
-        volume: 'os-3',
+        volume: '',
         snapshot: false,
-        requests: [],
+        requests: ['b'],
         wants: null,
-        has: 'rw',
+        has: null,
+        device: null,
+        verdict: 'not a request',
+        finding: true,
+      },
+      {
+        ...attached,
+        volume: 'os-3',
         device: host.path('dev/os-3'),
         verdict: 'attached, but no request',
         finding: true,
       },
       {
+        ...attached,
         volume: 'os-1',
-        snapshot: false,
         requests: ['a'],
         wants: 'rw',
-        has: 'rw',
         device: host.path('dev/os-1'),
         verdict: 'ok',
         finding: false,
       },
       {
+        ...attached,
         volume: 'pve-1',
-        snapshot: false,
-        requests: [],
-        wants: null,
-        has: 'rw',
         device: host.path('dev/pve-1'),
         verdict: 'not ours: another prefix',
         finding: false,
       },
     ],
-    summary: { 'attached, but no request': 1, ok: 1, 'not ours: another prefix': 1 },
-    waiting: [],
+    requests: [
+      { request: 'b', volume: '', since: null },
+      { request: 'a', volume: 'os-1', since: null },
+    ],
+    summary: { 'not a request': 1, 'attached, but no request': 1, ok: 1, 'not ours: another prefix': 1 },
+    unanswered: null,
+    problems: [expect.stringMatching(/Request b in \S+cache\.json is not an object/u)],
   } satisfies Status);
 });
 
-test('all is well: exit status 0; it asks for no list that it does not need', async () => {
+test('status: all is well, and what others have attached is their business', async () => {
   host.writeCache({ ...entry('a', 'os-1'), ...entry('b', 'os-3') });
   expect(await host.cli('status')).toMatchObject({ code: 0 });
-  expect(host.fake().requests.map(({ path }) => path)).toEqual(['/ctrl/1.0/AttachmentsList']);
 });
 
-test('what a restore left is a finding', async () => {
-  host.writeCache({ ...entry('a', 'os-1'), ...entry('b', 'os-3') });
-  for (const end of ['restored', 'torn', 'torn.1', 'torn-kept', 'backup'])
-    writeFileSync(`${host.file()}.${end}`, 'x');
-  const { code, stdout } = await host.cli('status');
-  expect(code).toBe(1);
-  expect(stdout.match(/To be looked at: \S+(?=;)/gu)).toEqual(
-    ['restored', 'torn', 'torn.1'].map((end) => `To be looked at: ${host.file()}.${end}`),
-  );
-});
+test.each([
+  ['a wrong token', ['--set', 'SP_AUTH_TOKEN=s3cr3t'], /notAuthorized/u],
+  ['no API', ['--set', 'SP_API_HTTP_PORT=1'], /ECONNREFUSED/u],
+])(
+  'status with %s: what the cache and the devices say, and the error below it',
+  async (_what, args, words) => {
+    host.writeCache({ ...entry('a', 'os-1'), ...entry('b', 'pve-2'), c: null });
+    const { code, stdout, stderr } = await host.cli('status', args);
+    const [table = '', below] = stdout.split('\n\n');
+    expect(table.split('\n').map((line) => line.replace(/ +/gu, ' '))).toEqual([
+      'VOLUME WANTS HAS DEVICE VERDICT REQUESTS',
+      ' - - - not a request c',
+      'pve-2 rw - - not ours: another prefix b',
+      'os-1 rw - yes ? a',
+    ]);
+    expect(below).toMatch(words);
+    expect([code, stderr]).toEqual([3, '']);
+    expect(stdout).not.toContain('s3cr3t');
+  },
+);
 
-test('a torn cache is told, and left as it is', async () => {
-  const torn = '{"a": {"volu';
-  host.writeCache(torn);
-  const { code, stdout, stderr } = await host.cli('status');
-  expect([code, stdout]).toEqual([3, '']);
-  expect(stderr).toMatch(/cache\.json is torn or damaged .*storpool-attachdb doctor/u);
-  host.writeCache('[1]');
-  expect((await host.cli('status')).stderr).toMatch(/does not hold a JSON object/u);
-});
-
-test('without the lock it shows what it can read, and says so', async () => {
-  host.writeCache(entry('a', 'os-1'));
-  // Who has it is not known: nothing but a lock directory.
-  mkdirSync(`${host.file()}.lock`);
-  const { code, stdout } = await host.cli('status', ['--json']);
-  const { lock, volumes } = JSON.parse(stdout) as Status;
-  expect([code, volumes.length]).toEqual([1, 3]);
-  expect(lock).toEqual({ free: false, problem: expect.stringMatching(/holder/u) });
-});
-
-test('failures are the messages of the library', async () => {
-  const gone = await host.cli('status', ['--file', host.path('nothing.json')]);
-  expect(gone).toMatchObject({
+test('status: a torn cache is an error that names the command that mends it', async () => {
+  host.writeCache('{"a": {"volu');
+  expect(await host.cli('status')).toMatchObject({
     code: 3,
-    stderr: expect.stringMatching(/Cannot lock .*nothing\.json.*Create it with the content/u),
+    stdout: '',
+    stderr: expect.stringMatching(/cache\.json.*storpool-attachdb repair/u),
   });
-  const wrong = await host.cli('status', ['--set', 'SP_AUTH_TOKEN=s3cr3t']);
-  expect(wrong).toMatchObject({ code: 3, stderr: expect.stringMatching(/notAuthorized/u) });
-  expect(wrong.stderr).not.toContain('s3cr3t');
-  await host.fake().close();
-  expect(await host.cli('status')).toMatchObject({ code: 3, stderr: expect.stringMatching(/ECONNREFUSED/u) });
 });
 
-test('the settings that are given win', async () => {
-  const { json } = await host.cli('status', [
-    '--json',
-    '--set',
-    'SP_OURID=2',
-    '--set',
-    'SP_OPENSTACK_VOLUME_PREFIX=x=y',
-  ]);
-  expect(json()).toMatchObject({ clientId: 2, prefix: 'x=y', volumes: [{ volume: 'os-2' }] });
+test('status without the lock shows what it can read, and when a lock of unknown maker is taken over', async () => {
+  host.writeCache({ ...entry('a', 'os-1'), b: 1 });
+  mkdirSync(`${host.file()}.lock`);
+  utimesSync(`${host.file()}.lock`, Date.now() / 1000 - 4, Date.now() / 1000 - 4);
+  const { code, json } = await host.cli('status', ['--json']);
+  const { lock, volumes, problems } = json() as Status;
+  expect([code, volumes.length, problems]).toEqual([1, 4, [expect.stringContaining(`b in ${host.file()} `)]]);
+  expect(lock).toEqual({
+    free: false,
+    problem: expect.stringMatching(
+      /\.lock was refreshed [456] s ago.*; services take \S+\.lock over when it has not/u,
+    ),
+  });
 });
 
-test('colours tell findings from what is well', async () => {
+test('status: failures are said in words for operators', async () => {
+  const gone = await host.cli('status', ['--file', host.path('nothing.json')]);
+  expect(gone).toMatchObject({ code: 3, stderr: expect.stringMatching(/nothing\.json.*Create it/u) });
+  const none = await host.cli('status', ['--config', host.path('nothing.conf')]);
+  expect(none.stderr).toMatch(/nothing\.conf does not exist: create it, or name another with --config/u);
+  const noId = await host.cli('status', ['--set', 'SP_OURID=x']);
+  expect(noId.stderr).toMatch(/SP_OURID is "x".*, with --set or in the configuration/u);
+});
+
+test('status: the settings that are given win', async () => {
+  const args = ['--json', '--set', 'SP_OURID=2', '--set', 'SP_OPENSTACK_VOLUME_PREFIX=x=y'];
+  expect((await host.cli('status', args)).json()).toMatchObject({
+    clientId: 2,
+    prefix: 'x=y',
+    volumes: [{ volume: 'os-2' }],
+  });
+});
+
+test('status: colours tell findings from what is well, wherever the verdict stands', async () => {
   host.writeCache(all());
-  const { stdout } = await host.cli('status', [], { colour: true });
-  expect(stdout).toContain('\x1b[31mnot attached\x1b[39m');
-  expect(stdout).toContain('\x1b[32mok\x1b[39m');
-  expect(stdout.split('\n').find((line) => line.startsWith('\x1b[2mpve-1 '))).toMatch(/prefix.\[22m$/u);
+  for (const columns of [Number.POSITIVE_INFINITY, 40, 20]) {
+    const { stdout } = await host.cli('status', [], { colour: true, columns });
+    for (const words of ['[31mnot attached', '[32mok', '[2mpve-1']) expect(stdout).toContain(`\x1b${words}`);
+  }
 });
 
-test('5,000 volumes fit into a terminal, findings first', () => {
-  const volumes: Status['volumes'] = Array.from({ length: 5000 }, (_, at) => ({
-    volume: `os--volume-2f1c7a3e-1111-4222-8333-${String(at).padStart(12, '0')}`,
+const uuid = (at: number) => `2f1c7a3e-1111-4222-8333-${String(at).padStart(12, '0')}`;
+const many = (count: number): Status => {
+  const volumes: Status['volumes'] = Array.from({ length: count }, (_, at) => ({
+    volume: `os--volume-${uuid(at)}`,
     snapshot: false,
-    requests: [`7f6c2b1e-0000-4000-8000-${String(at).padStart(12, '0')}`],
+    requests: [uuid(at), uuid(at + 5000)],
     wants: 'rw',
     has: 'rw',
     device: null,
     verdict: at < 2 ? 'no device' : 'ok',
     finding: at < 2,
   }));
-  const found: Status = {
-    ok: false,
-    file: '/spool/cache.json',
-    clientId: 1,
-    prefix: 'os',
+  return {
+    ...{ ok: false, file: '/spool/cache.json', clientId: 1, prefix: 'os', unanswered: null, problems: [] },
     lock: { free: true, problem: null },
     volumes,
-    summary: { 'no device': 2, ok: 4998 },
-    waiting: [],
+    requests: [],
+    summary: { 'no device': 2, ok: count - 2 },
   };
-  const lines = render(found, { columns: 80, colour: false }, 24).trimEnd().split('\n');
-  expect(lines.length).toBeLessThan(24);
-  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80);
-  expect(lines.slice(1, 3).every((line) => line.endsWith('no device'))).toBe(true);
-  expect(lines).toContain(`… and ${5000 - lines.length + 5} more`);
-  expect(render(found, { columns: 80, colour: false }).split('\n').length).toBe(5005);
+};
+
+test('render() cuts no name, fits into the height, and --wide has a line for each row', () => {
+  const picture = render(many(5000), {}, { columns: 80, colour: false }, 24).trimEnd().split('\n');
+  expect(picture.length).toBeLessThanOrEqual(24);
+  expect(Math.max(...picture.map((line) => line.length))).toBeLessThanOrEqual(80);
+  expect(picture.slice(2, 5)).toEqual([
+    `os--volume-${uuid(0)}  rw     rw   no      no device`,
+    `    ${uuid(0)}, ${uuid(5000)}`,
+    expect.stringContaining(uuid(1)),
+  ]);
+  expect(picture.find((line) => line.startsWith('…'))).toMatch(/^… and 499\d more$/u);
+  const wide = render(many(5000), { wide: true }, { columns: 80, colour: false }).split('\n');
+  expect([wide.length, wide[1]]).toEqual([
+    5005,
+    expect.stringMatching(new RegExp(`no device  ${uuid(0)}, ${uuid(5000)}$`, 'u')),
+  ]);
+  const narrow = render(many(3), {}, { columns: 20, colour: false }, 12);
+  expect(narrow).toContain(uuid(0));
 });
 
-test('--watch is for people, --json for programs', async () => {
-  const { code, stderr } = await host.cli('status', ['--watch', '--json']);
-  expect([code, stderr]).toEqual([2, expect.stringMatching(/cannot be used together/u)]);
-});
-
-test('--watch draws it until it is interrupted, and goes on after a failure', async () => {
+test('watch() keeps the last whole table, with its age, while the API or the cache fails', async () => {
   const interrupted = new AbortController();
+  const [whole, unanswered] = [many(3), { ...many(2), unanswered: 'no answer' }];
+  const looks: (Status | Error)[] = [
+    new Error('torn'),
+    unanswered,
+    whole,
+    unanswered,
+    new Error('torn'),
+    whole,
+  ];
   const pictures: string[] = [];
-  host.writeCache('{');
-  const write = (picture: string) => {
-    pictures.push(picture);
-    if (picture.includes('torn or damaged')) host.writeCache(entry('a', 'os-1'));
-    else interrupted.abort();
+  const read = async () => {
+    const seen = looks[pictures.length] as Status | Error;
+    if (seen instanceof Error) throw seen;
+    return seen;
   };
-  const { code } = await host.cli('status', ['--watch'], { write, rows: 10, signal: interrupted.signal });
-  expect([code, pictures.length]).toEqual([0, 2]);
-  expect(pictures.every((picture) => picture.startsWith('\x1b[H\x1b[J'))).toBe(true);
+  const terminal = {
+    ...{ columns: Number.POSITIVE_INFINITY, rows: 24, colour: false, signal: interrupted.signal },
+    writeError: () => undefined,
+    write(picture: string) {
+      if (pictures.push(picture.replace('\x1b[H\x1b[J', '')) === looks.length) interrupted.abort();
+    },
+  };
+  expect(await watch(read, { args: [] }, terminal, 1)).toBe(0);
+  const time = /^\d\d:\d\d:\d\d {2}/u;
+  const [head, old] = [
+    /Every 2 s; Ctrl-C ends it\./u,
+    / {2}The table is from \d\d:\d\d:\d\d, \d+ s ago: /u,
+  ].map(({ source }) => source);
+  expect(pictures).toEqual(
+    [
+      `${head}\ntorn\n$`,
+      `${head}\nVOLUME(?:.*\n){3}\n2 volumes.*\n.*\nno answer\n$`,
+      `${head}\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
+      `${head}${old}no answer\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
+      `${head}${old}torn\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
+      `${head}\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
+    ].map((words) => expect.stringMatching(new RegExp(time.source + words, 'u'))),
+  );
 });
 
-test('interrupted before it has read anything', async () => {
+test('status interrupted before it has read anything', async () => {
   expect(await host.cli('status', [], { signal: AbortSignal.abort() })).toMatchObject({
     code: 130,
     stdout: '',

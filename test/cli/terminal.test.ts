@@ -1,55 +1,80 @@
 import { describe, expect, test } from 'vitest';
-import { harmless, layOut, painter, shorten, wrap } from '../../src/cli/terminal.js';
+import { duration, harmless, layOut, painter, shellWord, wrap } from '../../src/cli/terminal.js';
 
-describe('a table', () => {
-  const heading = ['NAME', 'IDS', 'HAS'];
-  const least = [6, 4];
-  const row = ['0123456789abcdef', 'one, two, three', 'yes'];
-  const lines = (width: number) => layOut([heading, row], width, least).map((cells) => cells.join('  '));
+describe('layOut()', () => {
+  const rows = [
+    ['NAME', 'HAS', 'VERDICT', 'IDS'],
+    ['0123456789abcdef', 'rw', 'not attached', 'one, two, three'],
+    ['x', '-', 'ok', ''],
+  ];
+  const lines = (width: number) =>
+    layOut(rows, { width, givingWay: [3, 2], paint: (words) => words })
+      .join('\n')
+      .split('\n');
 
   test('is as wide as its content where there is room', () => {
-    expect(lines(Number.POSITIVE_INFINITY)).toEqual([
-      'NAME              IDS              HAS',
-      '0123456789abcdef  one, two, three  yes',
+    expect(lines(52)).toEqual([
+      'NAME              HAS  VERDICT       IDS',
+      '0123456789abcdef  rw   not attached  one, two, three',
+      'x                 -    ok',
     ]);
   });
 
-  test('shrinks one column after the other', () => {
-    expect(lines(36)).toEqual([
-      'NAME              IDS            HAS',
-      '0123456789abcdef  one, t… three  yes',
+  test('puts one column after the other below its row, and cuts nothing', () => {
+    const below = ['0123456789abcdef  rw   not attached', '    one, two, three', 'x                 -    ok'];
+    expect(lines(51)).toEqual(['NAME              HAS  VERDICT', '    IDS', ...below]);
+    expect(lines(20)).toEqual([
+      'NAME              HAS',
+      '    VERDICT  IDS',
+      '0123456789abcdef  rw',
+      '    not attached',
+      '    one, two, three',
+      'x                 -',
+      '    ok',
     ]);
-    expect(lines(20)).toEqual(['NAME       IDS   HAS', '0123…cdef  on…e  yes']);
+    expect(lines(5)[3]).toBe('0123456789abcdef  rw');
   });
 
-  test('keeps every column readable, even where that does not fit', () => {
-    expect(lines(5)).toEqual(['NAME    IDS   HAS', '012…ef  on…e  yes']);
-  });
-
-  test('has a heading without rows, too', () => {
-    expect(layOut([heading], 80, least)).toEqual([['NAME', 'IDS', 'HAS']]);
+  test('paints a cell below its row like the one that went there last', () => {
+    const paint = (words: string, row: number, column: number) => `<${row}${column} ${words}>`;
+    expect(layOut(rows.slice(2), { width: 1, givingWay: [3, 2], paint })).toEqual([
+      '<00 x>  <01 ->\n    <02 ok>',
+    ]);
   });
 });
 
-test('names are shortened in the middle', () => {
-  expect(shorten('0123456789', 10)).toBe('0123456789');
-  expect(shorten('0123456789', 5)).toBe('01…89');
-  expect(shorten('0123456789', 1)).toBe('…');
-  expect(shorten('ä😀ö', 2)).toBe('ä…');
-});
-
-test('sentences go on in an indented line', () => {
+test('wrap() goes on in an indented line, and breaks no word', () => {
   expect(wrap('one two three', 8)).toBe('one two\nthree');
   expect(wrap('one two three', 9, 2)).toBe('one two\n  three');
   expect(wrap('/a/long/path is long', 8)).toBe('/a/long/path\nis long');
-  expect(wrap('', 8)).toBe('');
 });
 
-test('what others wrote cannot speak to the terminal', () => {
+test('harmless() keeps what others wrote from speaking to the terminal', () => {
   expect(harmless('os-\x1b[2Jvolume\n\x07\x9b')).toBe('os-�[2Jvolume���');
 });
 
-test('colours only where they are wanted', () => {
+test('painter() paints only where that is wanted', () => {
   expect(painter({ colour: true })('red', 'x')).toBe('\x1b[31mx\x1b[39m');
   expect(painter({ colour: false })('red', 'x')).toBe('x');
+});
+
+test('duration() is what an operator says', () => {
+  expect([-5, 12_345, 99_000, 180_000, 7_200_000, 400_000_000].map(duration)).toEqual([
+    '0 s',
+    '12 s',
+    '99 s',
+    '3 min',
+    '2 h',
+    '5 d',
+  ]);
+});
+
+test('shellWord() quotes what a shell would take apart', () => {
+  expect(['7f6c-1.a:b', 'a b', "it's", '$(x)', ''].map(shellWord)).toEqual([
+    '7f6c-1.a:b',
+    "'a b'",
+    "'it'\\''s'",
+    "'$(x)'",
+    "''",
+  ]);
 });

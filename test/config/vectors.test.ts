@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { SPConfig, SPConfigError } from '../../src/index.js';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { SPConfigError } from '../../src/index.js';
+import { thrownBy } from '../api/failure.js';
 import vectors from '../vectors/config.json' with { type: 'json' };
+import { useConf } from './conf.js';
 
 interface ConfigCase {
   name: string;
@@ -16,33 +17,29 @@ interface ConfigCase {
   error?: { file: string };
 }
 
-let root: string;
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'spconfig-'));
-});
-afterEach(() => rmSync(root, { recursive: true }));
+const { path, write, read } = useConf();
 
-describe('the vectors of the reference', () => {
-  test.each(vectors.cases as unknown as ConfigCase[])('$name', (vector) => {
-    for (const [name, text] of Object.entries(vector.files)) {
-      mkdirSync(dirname(join(root, name)), { recursive: true });
-      writeFileSync(join(root, name), text);
-    }
-    const { section, useEnv, missingOk, env } = vector;
-    const read = () => new SPConfig({ section, useEnv, missingOk, env, file: join(root, 'storpool.conf') });
-    if (vector.error) {
-      const file = join(root, vector.error.file);
-      expect(read).toThrowError(SPConfigError);
-      expect(read).toThrowError(expect.objectContaining({ file, message: expect.stringContaining(file) }));
-    } else {
-      expect(Object.fromEntries(read())).toEqual({ ...vectors.defaults, ...vector.expect });
-    }
-  });
+describe('SPConfig answers as the reference', () => {
+  test.each(vectors.cases as unknown as ConfigCase[])(
+    '$name',
+    ({ files, expect: values, error, ...rest }) => {
+      for (const [name, text] of Object.entries(files)) {
+        mkdirSync(dirname(path(name)), { recursive: true });
+        writeFileSync(path(name), text);
+      }
+      const { section, useEnv, missingOk, env } = rest;
+      const readIt = () => read({ section, useEnv, missingOk, env });
+      if (!error) return expect(Object.fromEntries(readIt())).toEqual({ ...vectors.defaults, ...values });
+      const thrown = thrownBy(readIt, SPConfigError);
+      expect(thrown.file).toBe(path(error.file));
+      expect(thrown.message).toContain(path(error.file));
+    },
+  );
 
-  test('the environment settings that win are those of the vectors', () => {
-    writeFileSync(join(root, 'storpool.conf'), '');
-    const env = Object.fromEntries(Object.keys(vectors.defaults).map((key) => [key, 'env']));
-    const config = new SPConfig({ file: join(root, 'storpool.conf'), env: { ...env, SP_AUTH_TOKEN: 'env' } });
+  test('the settings of the environment that win are those of the vectors', () => {
+    write('');
+    const keys = [...Object.keys(vectors.defaults), 'SP_AUTH_TOKEN'];
+    const config = read({ env: Object.fromEntries(keys.map((key) => [key, 'env'])) });
     const fromEnv = [...config].filter(([, value]) => value === 'env').map(([key]) => key);
     expect(fromEnv.sort()).toEqual([...vectors.envOverride].sort());
   });

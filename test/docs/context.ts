@@ -9,6 +9,7 @@ declare global {
   const ApiError: typeof lib.ApiError;
   const SPConfig: typeof lib.SPConfig;
   const FakeStorPool: typeof testing.FakeStorPool;
+  const fakeDevice: typeof testing.fakeDevice;
   const advanceUntilSettled: typeof testing.advanceUntilSettled;
   const afterEach: typeof vitest.afterEach;
   const test: typeof vitest.test;

@@ -3,7 +3,7 @@ import { now } from './stats.mjs';
 
 /**
  * A process that does what it is told: commands go to its stdin, answers come from its stdout, each a line of JSON.
- * The side of the process is `act.mjs`, or bench/reference_model.py.
+ * The side of the process is `act.mjs`, or bench/reference.py.
  */
 export class Actor {
   #child;

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { FakeStorPool } from '../../src/testing/index.js';
+import { AttachDB, type AttachDBApi } from '../../src/index.js';
+import { FakeStorPool, fakeDevice } from '../../src/testing/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
 import { client } from './fake.js';
 
@@ -117,4 +118,33 @@ test('a folder that was removed is not made again', async () => {
   await client(fake).volumesReassign([{ volume: 'w', rw: [1] }]);
   vi.advanceTimersByTime(1000);
   expect(devices()).toEqual(['w']);
+});
+
+test('fakeDevice() makes a device that attach() finds, and removes it', async () => {
+  writeFileSync(path('cache.json'), '{}');
+  const volumesReassign = vi.fn();
+  const api = {
+    attachmentsList: async () => [],
+    volumesList: async () => [{ name: 'os--v' }],
+    volumesReassign,
+  };
+  const overrideConfig = { SP_OURID: '1' };
+  const options = { log: console, fname: path('cache.json'), overrideConfig, deviceDir, deviceTimeout: 0 };
+  const db = new AttachDB({ ...options, api: api as unknown as AttachDBApi });
+  const attach = () => db.attach('r', { volume: 'os--v', rights: 2 });
+  const remove = fakeDevice(deviceDir, 'os--v');
+  expect(readlinkSync(join(deviceDir, 'os--v'))).toBe('/dev/null');
+  expect(await attach()).toMatchObject({ device: join(deviceDir, 'os--v') });
+  remove();
+  remove();
+  expect(devices()).toEqual([]);
+  await expect(attach()).rejects.toMatchObject({ code: 'ENODEVICE' });
+});
+
+test('fakeDevice() replaces what is there, and reports what it cannot make', () => {
+  fakeDevice(deviceDir, 'v');
+  fakeDevice(deviceDir, 'v');
+  expect(devices()).toEqual(['v']);
+  writeFileSync(path('file'), '');
+  expect(() => fakeDevice(path('file/dev'), 'v')).toThrowError(expect.objectContaining({ code: 'ENOTDIR' }));
 });
