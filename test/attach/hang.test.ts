@@ -30,6 +30,8 @@ function call(db: AttachDB, name: (typeof CALLS)[number], signal?: AbortSignal):
   return name === 'detach' ? db.detach('a', options) : db[name]('a', null, options);
 }
 const API_TIMEOUT = 150;
+/** The bench measures how long it takes; here it is enough that it is not the time of a request. Milliseconds. */
+const A_BUSY_MACHINE = 2000;
 
 /** How long it takes until this process and another one, which tries every 100 ms as Python does, had the lock. */
 async function othersGetTheLock(): Promise<number> {
@@ -66,7 +68,7 @@ describe.each<[string, (socket: Socket) => void]>([
     const controller = new AbortController();
     const called = call(db, name, controller.signal).catch((error: Error) => error);
     await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(0), { interval: 1 });
-    expect(await othersGetTheLock()).toBeLessThan(API_TIMEOUT + 200);
+    expect(await othersGetTheLock()).toBeLessThan(A_BUSY_MACHINE);
     controller.abort(new Error('enough'));
     expect(await called).toMatchObject({
       message: 'enough',

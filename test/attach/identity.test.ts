@@ -201,6 +201,16 @@ describe('a snapshot and a volume of one name', () => {
     }
   });
 
+  test('of one request are not mistaken for one another by their global IDs', async () => {
+    const api = workingApi([{ name: 'os--v', globalId: 'a.b.1' }]);
+    api.snapshotList.mockResolvedValue([{ name: 'os--v', globalId: 'a.b.2' }]);
+    const db = make({ api });
+    device('os--v');
+    await db.attach('a', both.snapshot);
+    await expect(db.attach('a', both.volume)).rejects.toMatchObject({ code: 'EBADREQUEST' });
+    expect(cache()).toMatchObject({ a: { volsnap: true } });
+  });
+
   test('sync() attaches both, and detaches the one of its own request though the other is needed', async () => {
     writeCache(both);
     device('os--v');
