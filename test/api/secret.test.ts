@@ -166,7 +166,7 @@ describe('what is printed', () => {
   test('retries are told, without it', async () => {
     await failing((socket) => socket.resetAndDestroy());
     expect(logged.join('\n')).toContain('; retry 1 of 1 in 0 ms');
-    expect(logged.join('\n')).toContain('method=GET path=VolumesList in ');
+    expect(logged.join('\n')).toContain('method=GET path=VolumesList attempt=1 in ');
     expect(logged.join('\n')).not.toContain(TOKEN);
   });
 });

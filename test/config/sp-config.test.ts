@@ -64,11 +64,6 @@ describe('SPConfig', () => {
     const origins = ['A', 'B', 'C', 'D', 'SP_API_HTTP_HOST', 'SP_API_HTTP_PORT'].map((k) => found.origin(k));
     expect(origins).toEqual([file(), more, file(), undefined, 'environment', 'default']);
   });
-
-  test.each([null, 'node-1', 5])('refuses %j as options', (options) => {
-    const error = thrownBy(() => new SPConfig(options as unknown as SPConfigOptions), SPConfigError);
-    expect(error.message).toBe('the options of SPConfig must be an object, for example { section }');
-  });
 });
 
 test.each([null, 'node-1', 5])('%j is no object of options', (options) => {
