@@ -28,6 +28,8 @@ const LISTS = {
 /** A call of the API, to be made with the options that every call gets. */
 type Call<T> = (...options: [ApiCallOptions?]) => Promise<T>;
 
+const ENDED = new Error('The attempt has ended');
+
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions {
   api: AttachDBApi;
@@ -71,10 +73,11 @@ export class Cluster {
     this.#stopListening = onAbort(signal, () => this.#questions.abort(signal?.reason));
   }
 
-  /** Nothing is asked after this. */
+  /** Nothing is asked after this, and what is still being asked, beside a question that failed, is given up. */
   end(): void {
     clearTimeout(this.#timer);
     this.#stopListening();
+    this.#questions.abort(ENDED);
   }
 
   /**

@@ -84,6 +84,17 @@ describe.each<[string, (socket: Socket) => void]>([
   });
 });
 
+test('a question that hangs is given up when the one beside it fails', async () => {
+  const refusal = '{"error": {"name": "oops"}}';
+  await using server = await rawServer((socket, nr) => {
+    if (server.requests[nr]?.includes('/Volume/')) socket.end(`HTTP/1.0 500 No\r\n\r\n${refusal}`);
+  });
+  const db = make({ overrideConfig: { ...settings, SP_API_HTTP_PORT: String(server.port) } });
+  await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+  expect(server.requests).toHaveLength(2);
+  await vi.waitFor(() => expect(server.open.size).toBe(0));
+});
+
 describe('an injected api', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   const settled = <T>(promise: Promise<T>) =>
