@@ -118,11 +118,6 @@ export class SPLockedFile {
     }
   }
 
-  /** Whether this asynchronous context has the lock. @internal */
-  protected get isLocked(): boolean {
-    return currentHold(this) !== undefined;
-  }
-
   /** The parsed content; an interrupted write is finished first. @internal */
   protected async load(lock: FileLock): Promise<unknown> {
     lock.check();
