@@ -101,7 +101,7 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
     const isLost = cause instanceof SPLockedFileError;
-    const isBack = !isBegun || (await putBack(lock.file, old));
+    const isBack = !isBegun || (await putBack(lock.file, old, fname));
     // Without the kernel lock, somebody else may be writing the journal by now.
     if (journal !== undefined && (lock.hasKernelLock || !isLost))
       await takeBack(journal, bytes, isBack && old);
@@ -127,9 +127,10 @@ async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buff
   setMark(journal, bytes, UNDER_WAY);
 }
 
-async function putBack(file: Descriptor, old: Buffer): Promise<boolean> {
+async function putBack(file: Descriptor, old: Buffer, fname: string): Promise<boolean> {
   try {
-    await replaceAll(file, old);
+    // A disk that has become read-only has not touched it.
+    if (!readContent(file, fname).equals(old)) await replaceAll(file, old);
     return true;
   } catch (error) {
     debug('the old content cannot be put back: %s', (error as Error).message);
