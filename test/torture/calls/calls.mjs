@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual } from 'node:util';
-import { SPLockedJSONDB } from '../../../dist/index.js';
+import { SPLockedJSONDB } from '../../../build/index.js';
 import { closed, start } from '../../lib/children.mjs';
 import { nodeArguments } from '../../lib/locker.mjs';
 import { makeWorkspace } from '../../lib/workspace.mjs';

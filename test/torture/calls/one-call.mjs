@@ -1,5 +1,5 @@
 // Makes one call on a file, and says what came of it: `one-call.mjs CALL FILE`.
-import { SPLockedJSONDB } from '../../../dist/index.js';
+import { SPLockedJSONDB } from '../../../build/index.js';
 
 const [call, fname] = process.argv.slice(2);
 class QuietDB extends SPLockedJSONDB {

@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { SPLockedJSONDB } from '../../../dist/index.js';
+import { SPLockedJSONDB } from '../../../build/index.js';
 import { closed, onLines, start } from '../../lib/children.mjs';
 import { nodeArguments } from '../../lib/locker.mjs';
 import { now } from '../../lib/stats.mjs';

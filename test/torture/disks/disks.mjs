@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lockDirectoryOf } from '../../../dist/store/lock/holder-record.js';
+import { lockDirectoryOf } from '../../../build/store/lock/holder-record.js';
 import { makeWorkspace } from '../../lib/workspace.mjs';
 import { program } from '../lib/program.mjs';
 import { Scene } from '../lib/scene.mjs';

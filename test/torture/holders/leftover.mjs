@@ -1,5 +1,5 @@
 import { mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
-import { bootId, identity, lockDirectoryOf, recordPath } from '../../../dist/store/lock/holder-record.js';
+import { bootId, identity, lockDirectoryOf, recordPath } from '../../../build/store/lock/holder-record.js';
 import { now, rounded } from '../../lib/stats.mjs';
 import { PROBE, SLACK, TICK } from '../lib/scene.mjs';
 

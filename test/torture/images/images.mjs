@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SPLockedJSONDB } from '../../../dist/index.js';
-import { disk, OpenFile } from '../../../dist/store/file/disk.js';
+import { SPLockedJSONDB } from '../../../build/index.js';
+import { disk, OpenFile } from '../../../build/store/file/disk.js';
 import { makeWorkspace } from '../../lib/workspace.mjs';
 import { program } from '../lib/program.mjs';
 

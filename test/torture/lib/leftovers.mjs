@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { identity, lockDirectoryOf, recordPath } from '../../../dist/store/lock/holder-record.js';
+import { identity, lockDirectoryOf, recordPath } from '../../../build/store/lock/holder-record.js';
 
 /**
  * What a killed holder left beside the file: `nothing`, a lock directory with the record that speaks for it

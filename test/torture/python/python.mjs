@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { AttachDB, SPLockedJSONDB } from '../../../dist/index.js';
+import { AttachDB, SPLockedJSONDB } from '../../../build/index.js';
 import { Actor } from '../../lib/actor.mjs';
 import { closed, start } from '../../lib/children.mjs';
 import { rounded } from '../../lib/stats.mjs';
