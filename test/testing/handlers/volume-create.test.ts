@@ -6,32 +6,11 @@ useCluster();
 
 describe('volumeCreate', () => {
   test('with a size', async () => {
-    const result = await api.volumeCreate({
-      name: 'new',
-      size: 4096,
-      iops: '-',
-      bw: 5,
-      replication: 2,
-      tags: { a: 'b' },
-      placeAll: 'ssd',
-      placeTail: 'hdd',
-      placeHead: 'nvme',
-      reuseServer: true,
-    });
+    const places = { placeAll: 'ssd', placeTail: 'hdd', placeHead: 'nvme', reuseServer: true };
+    const given = { size: 4096, iops: '-' as const, bw: 5, replication: 2, tags: { a: 'b' }, ...places };
+    const result = await api.volumeCreate({ name: 'new', ...given });
     expect(result).toEqual({ ok: true, generation: 2, globalId: volume('new')?.globalId });
-    expect(volume('new')).toMatchObject({
-      size: 4096,
-      iops: '-',
-      bw: 5,
-      replication: 2,
-      tags: { a: 'b' },
-      placeAll: 'ssd',
-      placeTail: 'hdd',
-      placeHead: 'nvme',
-      reuseServer: true,
-      parentName: '',
-      templateName: '',
-    });
+    expect(volume('new')).toMatchObject({ ...given, parentName: '', templateName: '' });
   });
 
   test('from a snapshot: its size and template, if no others are given', async () => {
