@@ -80,12 +80,12 @@ const makeFs = (mode: number) => ({
 const plainFs = makeFs(0o755);
 const markingFs = makeFs(MARK | 0o755);
 
-/** Tries to make the lock directory of a file. @returns `undefined` if somebody else has it */
+/** Tries to make the lock directory of a file; `taken`: somebody else has it. */
 export async function tryLockDirectory(
   path: string,
   hasKernelLock: boolean,
   stale: number,
-): Promise<LockDirectory | undefined> {
+): Promise<LockDirectory | 'taken'> {
   const directory = lockDirectoryOf(path);
   let lost: Error | undefined;
   const onCompromised = (error: Error) => {
@@ -100,7 +100,7 @@ export async function tryLockDirectory(
     ifThere(() => disk.rmdir(directory));
     unlock = await unlessTaken(path, options);
   }
-  if (unlock === undefined) return undefined;
+  if (unlock === undefined) return 'taken';
   return {
     check() {
       if (lost !== undefined) throw lost;
