@@ -89,6 +89,7 @@ describe('AttachDBConnector', () => {
         id: 'brick-42-v1',
         rights: access_mode === 'rw' ? 2 : 1,
         volsnap: false,
+        since: expect.any(String),
       },
     });
   });

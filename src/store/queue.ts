@@ -60,6 +60,12 @@ export class FileQueue extends Queue {
   #busySince = 0;
   /** The last period that had a gap. */
   #period = -1;
+  #gap = Promise.resolve();
+
+  /** To be awaited by the caller that has entered. */
+  get gap(): Promise<void> {
+    return this.#gap;
+  }
 
   override enter(signal?: AbortSignal): Promise<void> {
     if (!this.isTaken && now() - this.#leftAt >= GAP) this.#busySince = now();
@@ -69,13 +75,12 @@ export class FileQueue extends Queue {
   override leave(): void {
     this.#leftAt = now();
     const period = Math.floor(this.#leftAt / PERIOD);
-    if (this.#leftAt - this.#busySince < LONGEST_TURN || period === this.#period) {
-      super.leave();
-    } else {
+    if (this.#leftAt - this.#busySince >= LONGEST_TURN && period !== this.#period) {
       this.#period = period;
       const gap = Math.max(GAP, COMMON_GAP - (this.#leftAt % PERIOD));
       this.#leftAt += gap;
-      afterRealTime(gap, () => super.leave());
+      this.#gap = new Promise((resolve) => afterRealTime(gap, resolve));
     }
+    super.leave();
   }
 }

@@ -6,14 +6,17 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { AttachDB, SPLockedFile } from '../../src/index.js';
+import { AttachDB, SPLockedFile, SPLockedJSONDB } from '../../src/index.js';
 import { codeOf, disk, isFull } from '../../src/store/disk.js';
 import { tryKernelLock } from '../../src/store/kernel-lock.js';
+import { FileQueue } from '../../src/store/queue.js';
 import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
 
@@ -24,13 +27,13 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 test('withLock() holds both locks, and leaves nothing behind', async () => {
   await make().withLock(async () => {
     expect(statSync(directory).mode & 0o1000).toBe(0o1000);
     const other = await open(fname, 'r+');
-    expect(await tryKernelLock(other.fd)).toBe(false);
+    expect(await tryKernelLock(other.fd)).toBe('taken');
     await other.close();
   });
   expect(readdirSync(path())).toEqual(['db.json']);
@@ -52,7 +55,7 @@ test('withLock() waits while a plain user of proper-lockfile has the lock, and k
 
 test('add() changes the file that is at the path once it has the lock', async () => {
   const holder = await open(fname, 'r+');
-  expect(await tryKernelLock(holder.fd)).toBe(true);
+  expect(await tryKernelLock(holder.fd)).toBe('ours');
   const waiting = make().add('a', 1);
   await pause(30);
   writeFileSync(path('new.json'), '{"other":1}');
@@ -161,7 +164,7 @@ test('get() waits for a lock directory with the kernel lock free most of the tim
   for (let got = 0; got < 10; ) {
     await pause(20);
     const file = await open(fname, 'r+');
-    if (await tryKernelLock(file.fd)) got++;
+    if ((await tryKernelLock(file.fd)) === 'ours') got++;
     await file.close();
   }
   rmdirSync(directory);
@@ -209,4 +212,34 @@ test('isFull() knows a quota, though Node.js 20 has no name for it', () => {
   const error = Object.assign(new Error('unknown'), { code: 'Unknown system error -122', errno: -122 });
   expect(codeOf(error)).toBe('EDQUOT');
   expect(isFull(error)).toBe(true);
+});
+
+test.each([Number.NaN, -5, 'abc' as unknown as number])(
+  'get() with the timeout %s is refused',
+  async (timeout) => {
+    await expect(make().get({ timeout })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringMatching(/timeout is .*: give at least 0/),
+    });
+  },
+);
+
+test('add() follows a link that leads elsewhere by the time it has the lock', async () => {
+  writeFileSync(path('other.json'), '{}');
+  symlinkSync(fname, path('link.json'));
+  const holder = await open(fname, 'r+');
+  expect(await tryKernelLock(holder.fd)).toBe('ours');
+  const waiting = new SPLockedJSONDB(path('link.json')).add('a', 1);
+  await pause(30);
+  rmSync(path('link.json'));
+  symlinkSync(path('other.json'), path('link.json'));
+  await waiting;
+  await holder.close();
+  expect([readFileSync(fname, 'utf8'), readFileSync(path('other.json'), 'utf8')]).toEqual(['{}', '{"a":1}']);
+});
+
+test('get() does not count the gap of its own process as waiting', async () => {
+  const gaps = vi.spyOn(FileQueue.prototype, 'gap', 'get').mockImplementation(() => pause(300));
+  expect(await make({ timeout: 250 }).get()).toEqual({});
+  expect(gaps).toHaveBeenCalledOnce();
 });

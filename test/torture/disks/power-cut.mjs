@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from 'node:module';
 import os from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { disk } from '../../../dist/store/disk.js';
+import { disk } from '../../../build/store/disk.js';
 import { makeWorkspace } from '../../lib/workspace.mjs';
 import { isTorn, QuietDB } from '../lib/file.mjs';
 
