@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readableCopy } from '../../lib/readable-copy.mjs';
-import { now, rounded } from '../../lib/stats.mjs';
+import { rounded } from '../../lib/stats.mjs';
 import { seed } from '../lib/changes.mjs';
 import { leftBehind, whenTorn } from '../lib/file.mjs';
 import { LOCKER, program } from '../lib/program.mjs';
