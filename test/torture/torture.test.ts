@@ -9,7 +9,7 @@ const PROGRAMS: [program: string, options: string][] = [
   ['kill', '--kills 16 --entries 50,2000 --aimed 0.6 --within 1000 --worst 1900'],
   ['kill', '--kills 16 --entries 50,2000 --aimed 0.6 --within 1000 --worst 1900 --locker flock'],
   ['calls', '--only add --faults SIGKILL,EIO --every 11'],
-  ['calls', '--only finishAfterTakeOver --faults SIGKILL,EIO --every 11 --locker flock'],
+  ['calls', '--only finishOfEarlierVersion --faults SIGKILL,EIO --every 11 --locker flock'],
   ['neighbours', '--changes 30 --rounds 6'],
   ['contention', '--python 2 --changes 20 --seconds 6'],
   ['chaos', '--seconds 15 --round 5'],
