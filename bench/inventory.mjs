@@ -28,7 +28,8 @@ const objectEntry = (index, name) => ({
 });
 export const volumeEntry = (index) => objectEntry(index, volumeName(index));
 export const snapshotEntry = (index) => objectEntry(index, `os--snap--none--snapshot-${uuid(index)}`);
-export function attachmentEntry(volume, client = OUR_CLIENT, index = 0) {
+export function attachmentEntry(volume, client = OUR_CLIENT) {
+  const index = Number.parseInt(volume.slice(volumeName(0).indexOf('0')), 16);
   return { client, volume, snapshot: false, rights: 'rw', globalId: globalId(index), pos: index % 64 };
 }
 
@@ -39,7 +40,7 @@ export const oursOf = (volumes) => Math.min(OURS, Math.ceil(volumes / 10));
 export const firstAttachments = (volumes) =>
   Array.from({ length: volumes / 2 }, (_, index) => {
     const client = index < oursOf(volumes) ? OUR_CLIENT : OUR_CLIENT + 1 + (index % (HYPERVISORS - 1));
-    return attachmentEntry(volumeName(index), client, index);
+    return attachmentEntry(volumeName(index), client);
   });
 
 /** An entry of the cache, as Cinder makes it. */

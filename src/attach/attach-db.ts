@@ -14,7 +14,6 @@ import {
   type AttachDBOptions,
   type CallOptions,
   checkCallOptions,
-  checkDetachOptions,
   clientIdOf,
   type DetachOptions,
   resolveAttachOptions,
@@ -206,7 +205,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * `ETIMEDOUT`; {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
   async detach(reqId: string, options: DetachOptions = {}): Promise<Detached> {
-    const { signal, force = this.#options.force } = checkDetachOptions('detach()', options);
+    const { signal, force = this.#options.force } = checkCallOptions('detach()', options, 'force');
     signal?.throwIfAborted();
     checkReqId(reqId);
     const context: DetachEvent = { reqId, clientId: this.clientId() };
@@ -241,7 +240,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * An error stops the call; what was done before it stays done.
    */
   async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
-    const { signal, force = this.#options.force } = checkDetachOptions('sync()', options);
+    const { signal, force = this.#options.force } = checkCallOptions('sync()', options, 'force');
     signal?.throwIfAborted();
     const call = syncCall(reqId, detached);
     const memory = newSyncMemory();
@@ -287,6 +286,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   protected override warn(message: string): void {
     this.#options.log.warn(message);
   }
+
+  // The public calls await what they return, because otherwise they would not be in stack traces.
 
   /** Makes attempts until one succeeds. Each takes the lock, and gets the entries of the cache as they are then. */
   async #attempts<T>(

@@ -28,7 +28,8 @@ export async function attachOnce(
   const before = cached === undefined ? undefined : identityOf(cached);
   const wanted = wantedBy(reqId, request);
   // Attached again under its old name, it is still the volume that it was.
-  if (before?.volume === wanted.volume) wanted.globalId ??= before.globalId;
+  const isAgain = before?.volume === wanted.volume && before.snapshot === wanted.snapshot;
+  if (isAgain) wanted.globalId ??= before.globalId;
 
   const [attachments, objects] = await Promise.all([cluster.attachments(), cluster.find([wanted])]);
   const object = objects.get(wanted) ?? attachmentOf(wanted, attachments);

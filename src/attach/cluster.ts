@@ -28,6 +28,8 @@ const LISTS = {
 /** A call of the API, to be made with the options that every call gets. */
 type Call<T> = (...options: [ApiCallOptions?]) => Promise<T>;
 
+const ENDED = new Error('The attempt has ended');
+
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions {
   api: AttachDBApi;
@@ -49,13 +51,13 @@ export class Cluster {
   readonly #timeout: number;
   readonly #signal: AbortSignal | undefined;
   readonly #lock: FileLock | undefined;
-  /** Ends what is asked: when the time is up, or the caller's signal is aborted. */
-  readonly #questions = new AbortController();
   /** Ends the wait for what is changed: when the time is up. */
   readonly #changes = new AbortController();
-  readonly #timeIsUp: AttachError;
+  /** Ends what is asked: then, too, and when the caller's signal is aborted. */
+  readonly #questions: AbortController;
   readonly #stopListening: () => void;
   #timer: NodeJS.Timeout | undefined;
+  #timeIsUp: AttachError | undefined;
   #startedAt: number | undefined;
   #hasChanged = false;
 
@@ -66,15 +68,16 @@ export class Cluster {
     this.#timeout = timeout;
     this.#signal = signal;
     this.#lock = lock;
-    this.#timeIsUp = new AttachError('ETIMEDOUT', `The API did not answer within ${timeout} ms`);
+    this.#questions = signal === undefined ? this.#changes : new AbortController();
     if (signal?.aborted) this.#questions.abort(signal.reason);
     this.#stopListening = onAbort(signal, () => this.#questions.abort(signal?.reason));
   }
 
-  /** Nothing is asked after this. */
+  /** Nothing is asked after this, and what is still being asked, beside a question that failed, is given up. */
   end(): void {
     clearTimeout(this.#timer);
     this.#stopListening();
+    this.#questions.abort(ENDED);
   }
 
   /**
@@ -99,13 +102,14 @@ export class Cluster {
    * @returns those that it has, under the names that they have now
    */
   async find<W extends Identity>(wanted: readonly W[]): Promise<Map<W, Identity>> {
+    const found = new Map<W, Identity>();
     const volumes = wanted.filter(({ snapshot }) => !snapshot);
     const snapshots = wanted.filter(({ snapshot }) => snapshot);
-    const found = await Promise.all([
-      this.#findAmong('volume', volumes),
-      this.#findAmong('snapshot', snapshots),
+    await Promise.all([
+      this.#findAmong('volume', volumes, found),
+      this.#findAmong('snapshot', snapshots, found),
     ]);
-    return new Map(found.flatMap((part) => [...part]));
+    return found;
   }
 
   attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<unknown> {
@@ -132,32 +136,24 @@ export class Cluster {
     return this.#call('volumesReassign', send, options, isBounded ? this.#changes.signal : undefined);
   }
 
-  async #findAmong<W extends Identity>(kind: NameKind, wanted: readonly W[]): Promise<Map<W, Identity>> {
-    const found = new Map<W, Identity>();
-    const match = (objects: readonly Named[]) => {
-      const byName = new Map(objects.map((object) => [object.name, object]));
-      const byId = new Map(objects.map((object) => [object.globalId, object]));
-      for (const volume of wanted) {
-        const object = (volume.globalId && byId.get(volume.globalId)) || byName.get(volume.volume);
-        if (object === undefined) continue;
-        const { name, globalId } = object;
-        const identity = { volume: name, snapshot: kind === 'snapshot', globalId };
-        if (isSame(volume, identity)) found.set(volume, identity);
-      }
-    };
+  async #findAmong<W extends Identity>(
+    kind: NameKind,
+    wanted: readonly W[],
+    found: Map<W, Identity>,
+  ): Promise<void> {
     const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
+    if (names.length === 0) return;
     const { one, all } = LISTS[kind];
     const readOne = this.#api[one]?.bind(this.#api);
     if (readOne === undefined || names.length > MOST_BY_NAME) {
-      if (names.length > 0) match(await this.#list(all, (...options) => this.#api[all](...options)));
-      return found;
+      match(wanted, kind, await this.#list(all, (...options) => this.#api[all](...options)), found);
+      return;
     }
-    const read = (some: readonly string[]) =>
-      readEach(some, (name) => this.#list(one, (...options) => readOne(name, ...options)));
-    match(await read(names));
+    const read = (name: string) => this.#list(one, (...options) => readOne(name, ...options));
+    match(wanted, kind, await readEach(names, read), found);
     const renamed = wanted.filter((volume) => !found.has(volume)).flatMap(({ globalId }) => globalId ?? []);
-    match(await read(renamed.map((globalId) => `~${globalId}`)));
-    return found;
+    const ids = renamed.map((globalId) => `~${globalId}`);
+    match(wanted, kind, await readEach(ids, read), found);
   }
 
   /** Asks something. @throws TypeError for a mock that lacks the call, or returns something else */
@@ -188,18 +184,37 @@ export class Cluster {
   ): Promise<T> {
     this.#startedAt ??= performance.now();
     this.#timer ??= startTimer(this.#timeout, () => {
+      this.#timeIsUp = new AttachError('ETIMEDOUT', `The API did not answer within ${this.#timeout} ms`);
       this.#questions.abort(this.#timeIsUp);
       this.#changes.abort(this.#timeIsUp);
     });
     try {
       return await untilAborted(() => (Object.keys(options).length === 0 ? call() : call(options)), end);
     } catch (error) {
-      if (error !== this.#timeIsUp) throw error;
+      if (error === undefined || error !== this.#timeIsUp) throw error;
       throw new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${this.#timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
       );
     }
+  }
+}
+
+/** Notes which of the wanted volumes, or snapshots, are among those that were read. */
+function match<W extends Identity>(
+  wanted: readonly W[],
+  kind: NameKind,
+  objects: readonly Named[],
+  found: Map<W, Identity>,
+): void {
+  if (objects.length === 0) return;
+  const byName = new Map(objects.map((object) => [object.name, object]));
+  const byId = new Map(objects.map((object) => [object.globalId, object]));
+  for (const volume of wanted) {
+    const object = (volume.globalId && byId.get(volume.globalId)) || byName.get(volume.volume);
+    if (object === undefined) continue;
+    const identity = { volume: object.name, snapshot: kind === 'snapshot', globalId: object.globalId };
+    if (isSame(volume, identity)) found.set(volume, identity);
   }
 }
 

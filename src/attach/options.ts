@@ -140,15 +140,12 @@ export interface DetachOptions extends CallOptions {
  *
  * @internal
  */
-export function checkCallOptions(call: string, options: CallOptions): CallOptions {
-  refuseUnknown(call, options, ['signal']);
-  refuseNoSignal(options.signal);
-  return options;
-}
-
-/** As {@link checkCallOptions}. @internal */
-export function checkDetachOptions(call: string, options: DetachOptions): DetachOptions {
-  refuseUnknown(call, options, ['signal', 'force']);
+export function checkCallOptions<T extends DetachOptions>(
+  call: string,
+  options: T,
+  ...more: readonly (keyof T & string)[]
+): T {
+  refuseUnknown(call, options, ['signal', ...more]);
   refuseNoSignal(options.signal);
   if (options.force !== undefined) checkForce(options.force);
   return options;
@@ -171,7 +168,7 @@ export function resolveAttachOptions(options: AttachDBOptions) {
     config: configSource(options),
     api,
     apiOptions,
-    apiTimeout: checkCount('apiTimeout', options.apiTimeout ?? 8000),
+    apiTimeout: checkCount('apiTimeout', options.apiTimeout ?? 8000, 1),
     deviceDir,
     deviceTimeout: checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
     policy: {
@@ -199,9 +196,9 @@ function safeLogger(log: Logger | undefined): Logger {
 }
 
 /** @throws TypeError naming the option. */
-function checkCount(name: string, value: number): number {
-  if (typeof value === 'number' && value >= 0) return value;
-  throw new TypeError(`${name} is ${quote(value)}: give a number of at least 0`);
+function checkCount(name: string, value: number, least = 0): number {
+  if (typeof value === 'number' && value >= least) return value;
+  throw new TypeError(`${name} is ${quote(value)}: give a number of at least ${least}`);
 }
 
 /** @throws TypeError naming the choices. */

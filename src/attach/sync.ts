@@ -28,14 +28,14 @@ export interface SyncMemory extends DetachMemory {
   volume?: WantedVolume;
   /** What was sent to be attached; without an answer, it is not known what came of it. */
   readonly sent: Map<string, WantedVolume>;
-  /** Which of these are attached. */
-  readonly attached: Set<string>;
+  /** What this call has attached. */
+  readonly attached: Map<string, WantedVolume>;
   readonly staleRequests: string[];
   /** What was to be detached. */
   target?: Identity;
 }
 
-export const newSyncMemory = (): SyncMemory => ({ sent: new Map(), attached: new Set(), staleRequests: [] });
+export const newSyncMemory = (): SyncMemory => ({ sent: new Map(), attached: new Map(), staleRequests: [] });
 
 /** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
 export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
@@ -67,7 +67,9 @@ export async function planSync(
   const ours = (await cluster.attachments()).filter(({ volume }) => volume.startsWith(prefix));
   const needs = syncNeeds(cache.entries, memory.own, ours, call);
   // A cluster that is slow to show what it has attached is not asked twice.
-  needs.missing = needs.missing.filter((volume) => !memory.attached.has(keyOf(volume)));
+  needs.missing = needs.missing.filter(
+    (volume) => (memory.attached.get(keyOf(volume))?.rights ?? 0) < volume.rights,
+  );
   const plan = syncPlan(cache.entries, needs, await cluster.find(needs.missing));
   debug('sync(%j, %j): %O', reqId, detached, plan);
   return plan;
@@ -100,14 +102,15 @@ export async function syncOnce(
   }
   const detached = await detachTarget(target, call, force, memory, attempt);
   if (detached === GOES_ON || detached instanceof StillOpen) return detached;
-  const attached = [...memory.sent].filter(([key]) => memory.attached.has(key)).map(([, wanted]) => wanted);
+  const attached = [...memory.attached.values()];
   return { attached, staleRequests: memory.staleRequests, own: ownOutcome(call, memory), ...detached };
 }
 
 /** Finds out what earlier attempts have sent without an answer, and what the own volume is called now. */
 function remember({ attach, alreadyAttached }: SyncPlan, { reqId }: SyncCall, memory: SyncMemory): void {
   for (const volume of alreadyAttached) {
-    if (memory.sent.has(keyOf(volume))) memory.attached.add(keyOf(volume));
+    const sent = memory.sent.get(keyOf(volume));
+    if (sent !== undefined) memory.attached.set(keyOf(volume), sent);
   }
   const own = [...attach, ...alreadyAttached].find(({ requests }) => requests.includes(reqId));
   if (own !== undefined) memory.volume = own;
@@ -123,7 +126,7 @@ async function attachWanted(
   memory.sent.set(keyOf(wanted), wanted);
   const context = { reqId, volume, snapshot, rights, clientId: cluster.host.clientId };
   await traced('storpool:attach', context, () => cluster.attach(wanted));
-  memory.attached.add(keyOf(wanted));
+  memory.attached.set(keyOf(wanted), wanted);
 }
 
 async function forgetStale(plan: SyncPlan, memory: SyncMemory, { cache, log }: Attempt): Promise<void> {

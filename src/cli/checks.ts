@@ -131,8 +131,7 @@ const lock: Check = async ({ file, cache, signal }) => {
   signal.throwIfAborted();
   if (codeOf(problem) !== 'ELOCKED')
     return fault(problem.message, { remedy: 'Without it, services do not see the locks of Python services' });
-  const message = `${fname} has been locked for more than ${duration(performance.now() - start)}: ${describeLock(fname)}`;
-  return fault(message, {
+  return fault(`${fname} is locked: ${describeLock(fname)}`, {
     remedy: 'Look at that process: even if it is stopped or hangs, it keeps the lock',
   });
 };
@@ -141,7 +140,7 @@ const cache: Check = async (host) => {
   const { file, side, signal } = host;
   const { fname } = host.cache.db;
   if (file === undefined) return skipped('the file is not usable');
-  const read = await attempt(() => look(host.cache, (db) => db.get({ signal }), signal));
+  const read = await attempt(() => look(host.cache, (db) => db.get({ signal })));
   signal.throwIfAborted();
   if (read instanceof Error) {
     const command =
@@ -159,15 +158,14 @@ const adopt = (fname: string, path: string) =>
   ['chown', 'chmod'].map((tool) => `${tool} --reference=${shellWord(fname)} ${shellWord(path)}`).join('; ');
 
 async function journalFaults(fname: string, { path, isFile }: SideFile): Promise<Finding[]> {
-  const cannot = 'a write that is interrupted cannot be finished';
-  if (!isFile) {
-    const command = `mv ${shellWord(path)} ${shellWord(path)}-moved`;
-    return [fault(`${path} is not a regular file, so ${cannot}`, { command })];
-  }
   const denied = await attempt(() => accessSync(path, constants.R_OK | constants.W_OK));
-  return denied instanceof Error
-    ? [fault(`${denied.message}, so ${cannot}`, { command: adopt(fname, path) })]
-    : [];
+  if (isFile && !(denied instanceof Error)) return [];
+  const message = `${path} cannot be read and written by this user, so a write that is interrupted cannot be finished`;
+  return [
+    fault(message, {
+      command: isFile ? adopt(fname, path) : `mv ${shellWord(path)} ${shellWord(path)}-moved`,
+    }),
+  ];
 }
 
 function entryFault(
@@ -189,41 +187,32 @@ function entryFault(
 /** What earlier versions made beside the cache. */
 const EARLIER = /\.(restored|holder|torn\.\d+|backup\.new)$/u;
 
-const leftovers: Check = async (host) => {
-  if (host.directory === undefined) return skipped('the directory is not usable');
-  const earlier = host.side.filter(({ path, isFile }) => isFile && EARLIER.test(path));
-  const torn = host.side.find(({ path }) => path.endsWith('.torn'));
-  const kept = torn
-    ? [
-        `${torn.path} (${torn.size} bytes) is what a repair has kept, ${duration(Date.now() - torn.mtimeMs)} ago`,
-      ]
-    : [];
+const leftovers: Check = async ({ directory, side, cache: { db }, signal }) => {
+  if (directory === undefined) return skipped('the directory is not usable');
+  const torn = side.find(({ path }) => path.endsWith('.torn'));
+  const kept = torn ? [`${torn.path} (${torn.size} bytes) is what a repair has kept`] : [];
+  const ofEarlier = (files: SideFile[]) => files.filter(({ path, isFile }) => isFile && EARLIER.test(path));
+  const earlier = ofEarlier(side);
   if (earlier.length === 0) return ok('none of earlier versions', kept);
   const names = listed(earlier.map(({ path, size }) => `${path} (${size} bytes)`));
-  const message = `${plural(earlier.length, 'file')} left by an earlier version: ${names}`;
-  const torns = earlier.some(({ path }) => path.includes('.torn'));
-  const remedy = `No version needs ${earlier.length === 1 ? 'it' : 'them'} any more${torns ? '; what is torn may hold requests that the cache lacks' : ''}; --fix removes ${earlier.length === 1 ? 'it' : 'them'}`;
-  return fault(message, { remedy, details: kept, fix: removal(earlier, host) });
-};
-
-/** Removes what is still as it was shown. */
-function removal(files: SideFile[], { cache: { db }, signal }: Host) {
+  const remedy =
+    'Look into .torn.N, which may hold requests that the cache lacks; nothing else is of use. --fix removes them all';
   const remove = () => {
-    const now = new Set(sideFiles(db.fname).map((one) => JSON.stringify(one)));
-    for (const one of files) if (now.has(JSON.stringify(one))) unlinkSync(one.path);
+    for (const { path } of ofEarlier(sideFiles(db.fname))) unlinkSync(path);
   };
-  return {
-    what: `remove ${files.map(({ path }) => path).join(', ')}`,
+  const fix = {
+    what: `remove ${earlier.map(({ path }) => path).join(', ')}`,
     apply: () => db.withLock(remove, { signal }),
   };
-}
+  return fault(`Left by an earlier version: ${names}`, { remedy, details: kept, fix });
+};
 
 const volumes: Check = async (host) => {
   const { entries, settings, clientId, cache, signal } = host;
   if (entries === undefined) return skipped('the cache is not usable');
   if (settings instanceof Error || clientId instanceof Error)
     return skipped('the configuration is incomplete');
-  const status = await attempt(() => look(cache, (db) => db.status({ signal }), signal));
+  const status = await attempt(() => look(cache, (db) => db.status({ signal })));
   signal.throwIfAborted();
   if (status instanceof Error) return skipped(status.message);
   host.status = status.seen;

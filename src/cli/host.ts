@@ -1,17 +1,15 @@
 import {
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
   realpathSync,
   rmSync,
   statSync,
-  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import {
   Api,
   AttachDB,
@@ -25,7 +23,7 @@ import { harmless, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** An operator wants to be told that the API fails, not to wait until it does not. Milliseconds. */
-const API_TIMEOUT = 10_000;
+const API_TIMEOUT = 8000;
 const LOCK_TIMEOUT = { look: 1000, change: 15_000 };
 
 const timeoutOf = ({ timeout }: Options, usual: number) =>
@@ -73,6 +71,7 @@ export function openCache(
       api,
       fname,
       deviceDir: options['device-dir'],
+      apiTimeout: timeoutOf(options, API_TIMEOUT),
       lock: { timeout, ...lock },
     });
   return { db: open(options.file), open, command: (...words: string[]) => commandLine(words, options) };
@@ -112,35 +111,20 @@ export function problemOf(request: string, entry: unknown, where: string): strin
   }
 }
 
-/** A write that is under way has ended by then. Milliseconds. */
-const WRITE_TIME = 100;
-
 /** Reads the cache; if the lock is not free, from a copy of the file, and says why. */
-export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promise<T>, signal: AbortSignal) {
+export async function look<T>({ db, open }: Cache, read: (db: AttachDB) => Promise<T>) {
   const seen = await attempt(() => read(db));
   if (!(seen instanceof Error)) return { seen, unlocked: null };
+  if (!(seen instanceof SPLockedFileError) || seen.code === 'ECORRUPT') throw seen;
   const { fname } = db;
-  const isLocking = seen instanceof SPLockedFileError && seen.code !== 'ECORRUPT';
-  const isFile = isLocking && (await attempt(() => statSync(fname).isFile()));
-  if (isFile !== true) throw seen;
   const dir = mkdtempSync(join(tmpdir(), 'storpool-attachdb-'));
-  const copy = join(dir, 'copy.json');
-  const readCopy = () => {
-    writeFileSync(copy, readFileSync(fname), { mode: 0o600 });
-    return read(open(copy, { kernelLock: 'off' }));
-  };
   try {
-    let again = await attempt(readCopy);
-    if (codeOf(again) === 'ECORRUPT') {
-      await setTimeout(WRITE_TIME, undefined, { signal });
-      again = await attempt(readCopy);
-    }
-    // Who may not even read the file is told by the library what to do.
-    if (codeOf(again) === 'EACCES') throw seen;
-    if (again instanceof Error) {
-      again.message = again.message.replaceAll(copy, fname);
-      throw again;
-    }
+    const copy = join(dir, 'copy.json');
+    const isFile = await attempt(() => statSync(fname).isFile() && copyFileSync(fname, copy));
+    if (isFile === false || isFile instanceof Error) throw seen;
+    const again = await attempt(() => read(open(copy, { kernelLock: 'off' })));
+    // Half of a write is no reason to speak of a torn file.
+    if (again instanceof Error) throw again instanceof SPLockedFileError ? seen : again;
     const words = JSON.stringify(again).replaceAll(copy, JSON.stringify(fname).slice(1, -1));
     const unlocked = seen.code === 'ELOCKED' ? describeLock(fname) : seen.message;
     return { seen: JSON.parse(words) as T, unlocked };
@@ -173,9 +157,9 @@ export function sideFiles(fname: string) {
 /** The library speaks to authors; whoever types commands has other means. */
 const WORDS: [RegExp, string][] = [
   [/or allow it to be missing with missingOk/u, 'or name another with --config'],
-  [/raise (lock\.)?timeout/u, 'give it more seconds with --timeout'],
+  [/raise (?:lock\.timeout|timeout|apiTimeout)/u, 'give it more seconds with --timeout'],
   [/: add\(\) it before sync\(\)/u, '; "storpool-attachdb status --requests" lists those that are'],
-  [/, in overrideConfig/u, ', with --set or in the configuration'],
+  [/overrideConfig/u, 'the configuration, or give it with --set'],
 ];
 
 export const forOperators = (message: string) =>

@@ -1,5 +1,6 @@
 import type { AttachDB, SyncPlan } from '../index.js';
-import { look, makeApi, openCache, readSettings } from './host.js';
+import { attempt, look, makeApi, openCache, readSettings } from './host.js';
+import { render, statusOf } from './status.js';
 import { asJson, harmless, type Terminal, wrap } from './terminal.js';
 import { type Options, UsageError } from './usage.js';
 
@@ -21,7 +22,15 @@ export async function plan(options: Options, terminal: Terminal): Promise<number
     const id = request ?? Object.keys(entries)[0];
     return { entries, planned: id === undefined ? EMPTY : await db.plan(id, detach, { signal }) };
   };
-  const { seen, unlocked } = await look(cache, read, signal);
+  const looked = await attempt(() => look(cache, read));
+  if (looked instanceof Error) {
+    signal.throwIfAborted();
+    const found = await statusOf(cache, signal);
+    if (found.unanswered === null) throw looked;
+    terminal.write(json ? asJson(found) : render(found, {}, terminal));
+    return 3;
+  }
+  const { seen, unlocked } = looked;
   const report: PlanReport = { file: cache.db.fname, request: request ?? null, ...seen.planned };
   const lines = inWords(report, detach, seen.entries[request ?? '']?.volume);
   if (unlocked !== null) lines.push(`The lock was not taken, so this may be half of a change. ${unlocked}`);

@@ -23,6 +23,7 @@ import {
   layOut,
   painter,
   plural,
+  type Style,
   type Terminal,
   wrap,
 } from './terminal.js';
@@ -110,15 +111,13 @@ export function reportOf(
   const inJournal = salvage(journal?.bytes ?? Buffer.alloc(0));
   const differing = (entry: unknown, ...others: unknown[]) =>
     others.filter((one) => one !== undefined && JSON.stringify(one) !== JSON.stringify(entry));
+  const known = attached instanceof Error ? [] : attached;
   const explained = new Set<unknown>();
   const entries = [...new Set([...inFile.entries.keys(), ...inJournal.entries.keys()])].map((request) => {
     const isInFile = inFile.entries.has(request);
     const entry = (isInFile ? inFile : inJournal).entries.get(request);
     const { volume, rights, global_id: globalId } = (entry ?? {}) as Partial<AttachRequest>;
-    const has =
-      attached instanceof Error
-        ? undefined
-        : attached.find((one) => one.volume === volume || (globalId && one.globalId === globalId));
+    const has = known.find((one) => one.volume === volume || (globalId && one.globalId === globalId));
     explained.add(has);
     return {
       request,
@@ -133,14 +132,12 @@ export function reportOf(
       entry,
     };
   });
-  const known = attached instanceof Error ? [] : attached;
+  const unexplained = known.filter((one) => !explained.has(one));
   return {
     file,
     entries,
     lost: inFile.fragments,
-    unexplained: known
-      .filter((one) => !explained.has(one))
-      .map(({ volume, rights }) => ({ volume, has: rights })),
+    unexplained: unexplained.map(({ volume, rights }) => ({ volume, has: rights })),
     notCompared: attached instanceof Error ? forOperators(attached.message) : null,
   };
 }
@@ -154,51 +151,35 @@ function render(report: ReturnType<typeof reportOf>, { wide }: Options, terminal
   const has = (rights: string | null) => rights ?? (notCompared === null ? '-' : '?');
   const ago = (time: string) => `${duration(Date.now() - Date.parse(time))} ago`;
   const rows = [
-    ...entries.map((one) => [
-      one.request,
-      one.volume,
-      one.wants ?? '-',
-      has(one.has),
-      one.from,
-      ago(one.written),
-    ]),
-    ...unexplained.map(({ volume, has }) => ['-', volume, '-', has, 'attached', '-']),
+    ...entries.map((one) => {
+      const cells = [one.request, one.volume, one.wants ?? '-', has(one.has), one.from, ago(one.written)];
+      return cells.map(harmless);
+    }),
+    ...unexplained.map(({ volume, has }) => ['-', harmless(volume), '-', has, 'attached', '-']),
   ];
-  const table = layOut([HEADING, ...rows.map((row) => row.map(harmless))], {
+  const table = layOut([HEADING, ...rows], {
     width,
     givingWay: [1],
     paint: (words, at) => paint(at === 0 ? 'bold' : at > entries.length ? 'yellow' : undefined, words),
   });
-  const line = (words: string, style?: 'red' | 'yellow') => paint(style, wrap(harmless(words), width, 2));
-  const notes = [
-    ...entries.flatMap(({ problem }) => (problem ? [line(problem, 'yellow')] : [])),
+  const stay = `${plural(unexplained.length, 'volume')} attached without a known request, which this library never detaches. If one is in use, let its service attach it again, which makes the request.`;
+  const todo = `To do: write ${plural(entries.length, 'request')} into ${file}, and keep what is there now as ${file}.torn. A request that nobody needs any more can be dropped later with "storpool-attachdb forget".`;
+  const line = (words: string, style?: Style) => paint(style, wrap(harmless(words), width, 2));
+  return [
+    line(`${file} is torn. This is whole in it or in FILE.backup:`),
+    '',
+    ...(rows.length > 0 ? table : ['nothing']),
+    '',
+    ...entries.flatMap(({ problem }) => (problem ? line(problem, 'yellow') : [])),
     ...entries.flatMap(({ request, differs }) =>
       differs.map((other) => line(`${request} is also there as ${JSON.stringify(other)}`, 'yellow')),
     ),
     ...lost.map(({ at, content }) =>
       line(`Lost, because it is no whole request, at byte ${at}: ${content}`, 'red'),
     ),
-    ...(unexplained.length > 0
-      ? [
-          line(
-            `${plural(unexplained.length, 'volume')} attached without a known request, which this library never detaches. If one is in use, let its service attach it again, which makes the request.`,
-            'yellow',
-          ),
-        ]
-      : []),
-    ...(notCompared === null
-      ? []
-      : [line(`Not compared with what is attached to this host: ${notCompared}`, 'red')]),
-  ];
-  return [
-    line(`${file} is torn. This is whole in it or in FILE.backup:`),
-    '',
-    ...(rows.length > 0 ? table : ['nothing']),
-    '',
-    ...notes,
-    line(
-      `To do: write ${plural(entries.length, 'request')} into ${file}, and keep what is there now as ${file}.torn. A request that nobody needs any more can be dropped later with "storpool-attachdb forget".`,
-    ),
+    ...(unexplained.length > 0 ? [line(stay, 'yellow')] : []),
+    ...(notCompared ? [line(`Not compared with what is attached to this host: ${notCompared}`, 'red')] : []),
+    line(todo),
     '',
   ].join('\n');
 }

@@ -18,6 +18,7 @@ import {
   MOST,
   painter,
   plural,
+  type Style,
   type Terminal,
   wrap,
 } from './terminal.js';
@@ -53,25 +54,25 @@ export async function watch(
 ): Promise<number> {
   const { signal } = terminal;
   const clock = (time: number) => new Date(time).toTimeString().slice(0, 8);
+  const print = (style: Style, head: string, picture: (room: number) => string) => {
+    const lines = wrap(harmless(head), terminal.columns);
+    const room = terminal.rows - lines.split('\n').length;
+    terminal.write(`\x1b[H\x1b[J${painter(terminal)(style, lines)}\n${picture(room)}`);
+  };
   let last: { found: Status; at: number } | undefined;
   while (!signal.aborted) {
     const found = await attempt(read);
     if (signal.aborted) break;
     const now = Date.now();
-    const isWhole = !(found instanceof Error) && found.unanswered === null;
-    if (isWhole || (last === undefined && !(found instanceof Error))) last = { found, at: now };
+    const head = `${clock(now)}  Every 2 s; Ctrl-C ends it.`;
     const problem = found instanceof Error ? forOperators(found.message) : found.unanswered;
-    const isOld = last !== undefined && last.found !== found;
-    const age =
-      isOld && last
-        ? `  The table is from ${clock(last.at)}, ${duration(now - last.at)} ago: ${problem}`
-        : '';
-    const head = wrap(harmless(`${clock(now)}  Every 2 s; Ctrl-C ends it.${age}`), terminal.columns);
-    const room = terminal.rows - head.split('\n').length;
-    const picture = last
-      ? render(last.found, options, terminal, room)
-      : `${wrap(harmless(`${problem}`), terminal.columns)}\n`;
-    terminal.write(`\x1b[H\x1b[J${painter(terminal)(isOld ? 'yellow' : 'bold', head)}\n${picture}`);
+    if (problem === null && !(found instanceof Error)) last = { found, at: now };
+    if (problem !== null && last !== undefined) {
+      const { at, found: old } = last;
+      const age = `The table is from ${clock(at)}, ${duration(now - at)} ago: ${problem}`;
+      print('yellow', `${head}  ${age}`, (room) => render(old, options, terminal, room));
+    } else if (found instanceof Error) print('bold', `${head}  ${problem}`, () => '');
+    else print('bold', head, (room) => render(found, options, terminal, room));
     await setTimeout(interval, undefined, { signal }).catch(() => undefined);
   }
   return 0;
@@ -93,13 +94,14 @@ export const apiProblem = (
   return problems.find((problem) => !known.has(problem));
 };
 
-async function statusOf(cache: Cache, signal: AbortSignal) {
+/** @throws what `db.status()` and `db.get()` throw */
+export async function statusOf(cache: Cache, signal: AbortSignal) {
   const { db } = cache;
   const read = async (from: typeof db) => {
     const host = await from.status({ signal });
     return { host, entries: await from.get({ signal }) };
   };
-  const { seen, unlocked } = await look(cache, read, signal);
+  const { seen, unlocked } = await look(cache, read);
   const { client, prefix, problems } = seen.host;
   const volumes = seen.host.volumes
     .map((row) => ({ ...row, finding: isFinding(row) }))
@@ -170,7 +172,13 @@ export function render(
       return paint('dim', words);
     },
   });
-  const shown = fitting(blocks, height - linesOf([head, '', '', ...below], width), width);
+  const linesOf = (block: string) => block.split('\n').length;
+  let room = height - linesOf([head, ...below].join('\n')) - 2;
+  const end = blocks.findIndex((block) => {
+    room -= linesOf(block);
+    return room < 0;
+  });
+  const shown = end < 0 ? blocks : blocks.slice(0, Math.max(1, end));
   const rest = blocks.length - shown.length;
   const table = [head, ...shown, ...(rest > 0 ? [paint('dim', `… and ${rest} more`)] : []), ''];
   return `${[...(rows.length > 0 ? table : []), ...below].join('\n')}\n`;
@@ -196,23 +204,4 @@ function requestRows({ volumes, requests }: Status) {
       return { row, cells: [request, age, row.volume, ...smallCells(row), row.verdict] };
     }),
   );
-}
-
-/** How many lines of a terminal it takes; where lines are too long, the terminal breaks them. */
-function linesOf(blocks: readonly string[], width: number): number {
-  const lines = blocks.flatMap((block) => block.split('\n'));
-  return lines.reduce((sum, line) => sum + Math.max(1, Math.ceil(visible(line) / width)), 0);
-}
-
-const STYLES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'gu');
-const visible = (line: string) => [...line.replace(STYLES, '')].length;
-
-function fitting(blocks: readonly string[], height: number, width: number): readonly string[] {
-  if (height === Number.POSITIVE_INFINITY) return blocks;
-  let room = height;
-  const end = blocks.findIndex((block, at) => {
-    room -= linesOf([block], width);
-    return room < 0 && at > 0;
-  });
-  return end < 0 ? blocks : blocks.slice(0, end);
 }

@@ -13,7 +13,7 @@ const HOST = {
   'file FILE': 'the attachment cache; default: /var/spool/openstack-storpool/openstack-attach.json',
   'device-dir DIR': 'where the devices are; default: /dev/storpool',
   'timeout SECONDS':
-    'how long to wait for an answer of the API and for the lock; default: 10 for the API, and for the lock 15, or 1 where nothing is to be changed',
+    'how long to wait for an answer of the API and for the lock; default: 8 for the API, and for the lock 15, or 1 where nothing is to be changed',
   json: 'one JSON object, for programs',
   ...HELP,
 } as const;

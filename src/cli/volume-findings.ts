@@ -34,12 +34,12 @@ export function volumeFindings(status: HostStatus, scene: Scene): Finding[] {
       question.length > 0
         ? { remedy: 'Answer the question of the client ID first' }
         : {
-            remedy: `The next attach() or sync() of a service attaches what is wanted. ${FORGET}`,
+            remedy: `Drivers that use sync() attach what is wanted at their next step. ${FORGET}`,
             command: forget(rows, scene),
           },
     ),
     found(VERDICTS.readOnly, 'attached read-only, but wanted read/write', (rows) => ({
-      remedy: `The next attach() or sync() of a service changes that. ${FORGET}`,
+      remedy: `Drivers that use sync() change that at their next step. ${FORGET}`,
       command: forget(rows, scene),
     })),
     found(VERDICTS.noRequest, 'attached without a request', (rows) => ({
@@ -52,7 +52,7 @@ export function volumeFindings(status: HostStatus, scene: Scene): Finding[] {
       command: forget(rows, scene),
     })),
     found(VERDICTS.stale, 'wanted that the cluster does not have', (rows) => ({
-      remedy: 'The next sync() of a service removes the requests; so does --fix, or',
+      remedy: 'Drivers that use sync() remove the requests at their next step; so does --fix, or',
       command: forget(rows, scene),
       fix: dropStale(rows, scene),
     })),

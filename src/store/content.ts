@@ -4,13 +4,20 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
 /** A larger file is no attachment cache: ten thousand requests need a tenth of it. Bytes. */
 export const LARGEST = 64 * 1024 * 1024;
 
+/** @throws {@link SPLockedFileError} `EFBIG` */
+export function checkSize(size: number | bigint, fname: string): void {
+  if (size <= LARGEST) return;
+  const message = `${fname} would be too large, or is: ${size} bytes, at most ${LARGEST}; nothing was changed`;
+  throw new SPLockedFileError('EFBIG', message);
+}
+
 /** @throws {@link SPLockedFileError} `EFBIG`, or the system's code */
 export function readContent(file: Descriptor, fname: string): Buffer {
   try {
-    const { size } = disk.fstat(file);
-    if (size <= LARGEST) return readAll(file);
-    throw Object.assign(new Error(`it has ${size} bytes, more than ${LARGEST}`), { code: 'EFBIG' });
+    checkSize(disk.fstat(file).size, fname);
+    return readAll(file);
   } catch (cause) {
+    if (cause instanceof SPLockedFileError) throw cause;
     throw diskError(cause, `Cannot read ${fname}`, 'nothing was changed');
   }
 }

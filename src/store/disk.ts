@@ -35,6 +35,7 @@ export const disk = {
   realpath: (path: string) => fs.realpathSync.native(path),
   mkdir: (path: string, mode: number) => fs.mkdirSync(path, { mode }),
   rmdir: (path: string) => fs.rmdirSync(path),
+  unlink: (path: string) => fs.unlinkSync(path),
   utimes: (path: string, atime: Date, mtime: Date) => fs.utimesSync(path, atime, mtime),
   /** The type of a file system, as statfs(2) numbers it. */
   fileSystemOf: (path: string) => fs.statfsSync(path).type,

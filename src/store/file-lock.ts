@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { untilAborted } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
 import { yieldToEventLoop } from '../async/event-loop.js';
 import { sleep } from '../async/sleep.js';
@@ -52,8 +53,9 @@ export async function acquire(
     await queue.enter(deadline.signal);
     isQueued = false;
     try {
+      await untilAborted(() => queue.gap, signal);
       for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-        const lock = await tryBoth(context, path, queue);
+        const lock = await tryBoth(context, queue);
         if (lock !== undefined) return lock;
         await sleep(pause * (1 - Math.random() / 2), deadline.signal);
       }
@@ -70,7 +72,9 @@ export async function acquire(
 }
 
 /** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
-async function tryBoth(context: LockContext, path: string, queue: FileQueue): Promise<FileLock | undefined> {
+async function tryBoth(context: LockContext, queue: FileQueue): Promise<FileLock | undefined> {
+  // A link may lead elsewhere by now.
+  const path = disk.realpath(context.fname);
   const file = disk.open(path, 'r+');
   let isLocked = false;
   try {
@@ -81,7 +85,7 @@ async function tryBoth(context: LockContext, path: string, queue: FileQueue): Pr
     const kernelLock = await tryKernel(context, path, file);
     if (kernelLock === 'taken') return undefined;
     // Another file may have been put there while we waited for this one.
-    if (!isAt(path, file)) return undefined;
+    if (!isAt(context.fname, file)) return undefined;
     const hasKernelLock = kernelLock === 'ours';
     const directory = await tryDirectory(context, path, hasKernelLock);
     if (directory === 'taken') return undefined;
@@ -159,7 +163,7 @@ const held = (
   hasKernelLock,
   check() {
     try {
-      if (!isAt(path, file)) throw new Error('another program put a new file in its place');
+      if (!isAt(fname, file)) throw new Error('another program put a new file in its place');
       directory?.check();
     } catch (cause) {
       if (![undefined, 'ECOMPROMISED'].includes(codeOf(cause))) {

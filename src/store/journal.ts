@@ -1,8 +1,7 @@
-import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { debugOutput } from '../observe/debug.js';
 import { warnOnce } from '../observe/warn-once.js';
-import { LARGEST, parseContent, readContent } from './content.js';
+import { checkSize, LARGEST, parseContent, readContent } from './content.js';
 import { createLike } from './create-like.js';
 import {
   closeSafely,
@@ -35,47 +34,52 @@ export interface Journal {
   content: Buffer;
   isUnderWay: boolean;
   /** When it was marked. Nanoseconds since 1970. */
-  mtimeNs: bigint;
+  markedNs: bigint;
 }
 
-/** The longest time from the mark to the write. No other program can lock the file, write it and be killed meanwhile. */
+/** The longest time from the mark to the write. */
 const WRITE_TIME = 50_000_000n;
-/** The same after a power cut, which may have taken the last time of the mark: as long as a flush may take. */
-const FLUSH_TIME = 60_000_000_000n;
 
 /**
  * Whether the write that a journal says is under way has torn the file, and nobody else can have written it since.
  *
- * @param mtimeNs - when the file was changed
- * @param bootNs - when this system was started
+ * @param changedNs - when the file was changed
+ * @param nowNs - the mark is later than that if the clock was set back, and then its time says nothing
  */
-export function isTornBy(journal: Journal, torn: Buffer, mtimeNs: bigint, bootNs: bigint): boolean {
-  const { content, isUnderWay } = journal;
+export function isTornBy(journal: Journal, torn: Buffer, changedNs: bigint, nowNs: bigint): boolean {
+  const { content, isUnderWay, markedNs } = journal;
   // A power cut leaves NUL bytes in place of what was not on the disk yet.
   let end = torn.length;
   while (torn[end - 1] === 0) end--;
   const isBeginning = end < content.length && content.subarray(0, end).equals(torn.subarray(0, end));
-  const isBeforeBoot = mtimeNs < bootNs && journal.mtimeNs < bootNs;
-  const isSoon = mtimeNs - journal.mtimeNs <= (isBeforeBoot ? FLUSH_TIME : WRITE_TIME);
+  const isSoon = changedNs - markedNs <= WRITE_TIME && markedNs - nowNs <= WRITE_TIME;
   return isUnderWay && isBeginning && isSoon && 'value' in parseContent(content);
 }
 
 /**
- * Finishes a write of this library that was interrupted.
+ * The content of a locked file. A write of this library that was interrupted is finished first.
  *
- * @returns whether it did; otherwise somebody else has torn the file
  * @throws {@link SPLockedFileError} with the system's code
  */
-export async function finishWrite(lock: FileLock, torn: Buffer, context: LockContext): Promise<boolean> {
-  // Without the kernel lock, a Python service may be writing it now.
-  if (!lock.hasKernelLock) return false;
-  const { fname, warn } = context;
+export async function readFinished(lock: FileLock, context: LockContext): Promise<Buffer> {
+  const bytes = readContent(lock.file, context.fname);
+  const parsed = parseContent(bytes);
+  // A torn number may look like a whole one. Without the kernel lock, a Python service may be writing the file now.
+  const mayBeTorn = 'problem' in parsed || typeof parsed.value === 'number';
+  return (mayBeTorn && lock.hasKernelLock && (await finishWrite(lock, bytes, context))) || bytes;
+}
+
+async function finishWrite(
+  lock: FileLock,
+  torn: Buffer,
+  { fname, warn }: LockContext,
+): Promise<Buffer | undefined> {
   const name = journalPath(lock.path);
   let journal: Descriptor | undefined;
   try {
     const found = readJournal(name);
-    const bootNs = BigInt(Math.floor(Date.now() - uptime() * 1000)) * 1_000_000n;
-    if (!found || !isTornBy(found, torn, disk.fstat(lock.file).mtimeNs, bootNs)) return false;
+    const nowNs = BigInt(Date.now()) * 1_000_000n;
+    if (!found || !isTornBy(found, torn, disk.fstat(lock.file).mtimeNs, nowNs)) return undefined;
     lock.check();
     journal = disk.open(name, OPEN.toWrite);
     // If this is interrupted as well, the time counts from now on.
@@ -83,7 +87,7 @@ export async function finishWrite(lock: FileLock, torn: Buffer, context: LockCon
     await replaceAll(lock.file, found.content);
     setMark(journal, found.content, DONE);
     warn(`A write of ${fname} was interrupted; it was finished from ${name}`);
-    return true;
+    return found.content;
   } catch (cause) {
     if (cause instanceof SPLockedFileError) throw cause;
     const remedy = isDenied(cause) ? `. Give ${name} the group and the mode of ${fname}` : '';
@@ -102,7 +106,8 @@ export async function finishWrite(lock: FileLock, torn: Buffer, context: LockCon
  */
 export async function writeContent(lock: FileLock, bytes: Buffer, context: LockContext): Promise<void> {
   const { fname } = context;
-  const old = readContent(lock.file, fname);
+  checkSize(bytes.length, fname);
+  const old = await readFinished(lock, context);
   if (old.equals(bytes)) return;
   lock.check();
   // Beside a torn file, the journal may hold the only copy of an entry, and stays.
@@ -115,18 +120,13 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
     const isLost = cause instanceof SPLockedFileError;
-    let state = OLD_CONTENT;
-    try {
-      if (isBegun) await replaceAll(lock.file, old);
-      // Without the kernel lock, somebody else may be writing the journal by now.
-      if (journal !== undefined && (lock.hasKernelLock || !isLost)) await takeBack(journal, old);
-    } catch (error) {
-      debug('%s: the old content cannot be put back: %s', fname, (error as Error).message);
-      const isLeft = journal !== undefined && lock.hasKernelLock && leaveToNext(journal, lock.file, bytes);
-      const repair = `it may be torn; "storpool-attachdb repair --file ${fname}" mends it`;
-      state = isLeft ? 'the next call finishes the write from the copy beside it' : repair;
-    }
-    throw isLost ? cause : diskError(cause, `Cannot write ${fname}`, state);
+    const isBack = !isBegun || (await putBack(lock.file, old));
+    // Without the kernel lock, somebody else may be writing the journal by now.
+    if (journal !== undefined && (lock.hasKernelLock || !isLost))
+      await takeBack(journal, bytes, isBack && old);
+    if (isLost) throw cause;
+    const torn = `it may be torn; "storpool-attachdb repair --file ${fname}" mends it`;
+    throw diskError(cause, `Cannot write ${fname}`, isBack ? OLD_CONTENT : torn);
   } finally {
     if (journal !== undefined) closeSafely(journal);
   }
@@ -136,8 +136,8 @@ const OLD_CONTENT = 'it still has the old content';
 
 /** Puts what is to be written into the journal. */
 async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
-  const { content, isUnderWay, mtimeNs } = parseJournal(journal);
-  const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= mtimeNs;
+  const { content, isUnderWay, markedNs } = parseJournal(journal);
+  const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= markedNs;
   // Another program wrote the file, and a power cut must not take both.
   if (!isFlushed) await disk.datasync(lock.file);
   await fill(journal, bytes, UNDER_WAY);
@@ -146,23 +146,21 @@ async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buff
   setMark(journal, bytes, UNDER_WAY);
 }
 
-/** Makes sure that the next holder of the lock finishes the write: an empty file is the beginning of any content. */
-function leaveToNext(journal: Descriptor, file: Descriptor, bytes: Buffer): boolean {
+async function putBack(file: Descriptor, old: Buffer): Promise<boolean> {
   try {
-    disk.truncate(file, 0);
-    setMark(journal, bytes, UNDER_WAY);
+    await replaceAll(file, old);
     return true;
   } catch (error) {
-    debug('the file cannot be emptied: %s', (error as Error).message);
+    debug('the old content cannot be put back: %s', (error as Error).message);
     return false;
   }
 }
 
-/** The file has the old content, and the journal must not keep what the file did not get. */
-async function takeBack(journal: Descriptor, old: Buffer): Promise<void> {
+/** What was refused must not come back from the journal, which gets the old content if the file has that. */
+async function takeBack(journal: Descriptor, refused: Buffer, old: Buffer | false): Promise<void> {
   try {
-    disk.truncate(journal, 0);
-    await fill(journal, old, DONE);
+    setMark(journal, refused, DONE);
+    if (old) await fill(journal, old, DONE);
   } catch (error) {
     debug('the journal cannot be taken back: %s', (error as Error).message);
   }
@@ -182,7 +180,7 @@ const setMark = (journal: Descriptor, content: Buffer, mark: number) =>
 function parseJournal(journal: Descriptor): Journal {
   const bytes = readAll(journal);
   const isUnderWay = bytes.at(-1) === UNDER_WAY;
-  return { content: bytes.subarray(0, -1), isUnderWay, mtimeNs: disk.fstat(journal).mtimeNs };
+  return { content: bytes.subarray(0, -1), isUnderWay, markedNs: disk.fstat(journal).mtimeNs };
 }
 
 /** @returns `undefined` if there is none, or something else in its place: a pipe, a link, an endless file */
@@ -195,7 +193,8 @@ function openExisting(name: string, flags: number): Descriptor | undefined {
     throw error;
   }
   const stats = disk.fstat(journal);
-  if (stats.isFile() && stats.size <= LARGEST + 1) return journal;
+  // Another name of the file itself would be a link, too.
+  if (stats.isFile() && stats.nlink === 1n && stats.size <= LARGEST + 1) return journal;
   closeSafely(journal);
   return undefined;
 }
@@ -211,29 +210,60 @@ function readJournal(name: string): Journal | undefined {
 }
 
 /**
- * Opens the journal, or makes one with the owner, group and mode of the file, as far as this user may set them.
- *
- * @returns `undefined` if there can be none; the file is then written without one
+ * @returns `undefined` if there can be no journal; the file is then written without one
  * @throws {@link SPLockedFileError} with the system's code, also if a write is under way in a journal that cannot be
- * changed: the next holder of the lock would finish it over what is written now
+ * changed: the next holder of the lock could finish it over what is written now
  */
 async function openJournal(lock: FileLock, { fname, warn }: LockContext): Promise<Descriptor | undefined> {
   const name = journalPath(lock.path);
   try {
-    return openExisting(name, OPEN.toWrite) ?? (await makeJournal(lock.file, name));
+    return await openOrMake(name, lock.file);
   } catch (cause) {
     const isObstructed = codeOf(cause) === 'EEXIST';
-    if (!isObstructed && !(isDenied(cause) && isIdle(name))) {
-      throw diskError(cause, `Cannot write ${fname} without ${name}`, OLD_CONTENT);
-    }
     const remedy = isObstructed ? 'remove it' : "make it and its directory writable for this user's group";
-    const message = `Cannot write ${name}: ${(cause as Error).message}; ${remedy}. Until then, a kill during a write of ${fname} tears it`;
-    warnOnce(warn, `journal ${fname}`, message);
+    const what = `Cannot write ${name}: ${(cause as Error).message}; ${remedy}`;
+    if (!isObstructed && !(isDenied(cause) && isIdle(name))) {
+      const message = `${what}. ${fname} still has the old content`;
+      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
+    }
+    warnOnce(warn, `journal ${fname}`, `${what}. Until then, a kill during a write of ${fname} tears it`);
     return undefined;
   }
 }
 
-/** Whether no write is under way. Who cannot read the journal does not know. */
+async function openOrMake(name: string, file: Descriptor): Promise<Descriptor> {
+  try {
+    const journal = openExisting(name, OPEN.toWrite);
+    if (journal !== undefined) return journal;
+  } catch (error) {
+    if (!isDenied(error)) throw error;
+    // Another user made it, and this one may not write it. Nothing is lost, because the file is whole.
+    await disk.datasync(file);
+    ifThere(() => disk.unlink(name));
+  }
+  const journal = createLike(file, name);
+  try {
+    await flushDirectory(dirname(name));
+  } catch (error) {
+    closeSafely(journal);
+    throw error;
+  }
+  return journal;
+}
+
+/** Puts a new name on the disk. */
+async function flushDirectory(path: string): Promise<void> {
+  const directory = disk.open(path, OPEN.directory);
+  try {
+    await disk.sync(directory);
+  } catch (error) {
+    // Some file systems cannot flush a directory, and need not.
+    if (codeOf(error) !== 'EINVAL') throw error;
+  } finally {
+    closeSafely(directory);
+  }
+}
+
 function isIdle(name: string): boolean {
   try {
     return readJournal(name)?.isUnderWay !== true;
@@ -241,19 +271,6 @@ function isIdle(name: string): boolean {
     debug('%s: %s', name, (error as Error).message);
     return false;
   }
-}
-
-async function makeJournal(file: Descriptor, name: string): Promise<Descriptor> {
-  const journal = createLike(file, name);
-  try {
-    // The new name must be on the disk.
-    const directory = disk.open(dirname(name), OPEN.directory);
-    await disk.sync(directory).finally(() => closeSafely(directory));
-  } catch (error) {
-    closeSafely(journal);
-    throw error;
-  }
-  return journal;
 }
 
 /** What an operator needs to know of the journal beside a file that was torn. */

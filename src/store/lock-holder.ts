@@ -14,13 +14,14 @@ export function describeHolder(path: string): string {
 
 /** The error of a call that has waited for the lock for `timeout` milliseconds. @internal */
 export function lockTimedOut(fname: string, timeout: number, isQueued: boolean): SPLockedFileError {
-  let holder = 'other calls of this process come before this one';
+  const queue = isQueued ? 'other calls of this process come before this one; ' : '';
+  let holder: string;
   try {
-    if (!isQueued) holder = describeHolder(disk.realpath(fname));
+    holder = describeHolder(disk.realpath(fname));
   } catch (error) {
     holder = (error as Error).message;
   }
-  const message = `${fname} could not be locked within ${Math.round(timeout)} ms: ${holder}. Try again, or raise lock.timeout`;
+  const message = `${fname} could not be locked within ${Math.round(timeout)} ms: ${queue}${holder}. Try again, or raise lock.timeout`;
   return new SPLockedFileError('ELOCKED', message);
 }
 
@@ -31,7 +32,7 @@ function describeKernelLock(path: string): string {
     const held = disk
       .readSystemFile('/proc/locks')
       .split('\n')
-      .map((line) => /: FLOCK .* WRITE (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /u.exec(line))
+      .map((line) => /: FLOCK .* (?:READ|WRITE) (\d+) ([0-9a-f]+):([0-9a-f]+):(\d+) /u.exec(line))
       .filter((match) => match?.[4] === String(ino));
     // The device number is as stat(2) packs it; where a file system has many (btrfs), the one of the lock is another.
     const exact = held.find((match) => dev === packed(`0x${match?.[2]}`, `0x${match?.[3]}`));
@@ -68,6 +69,7 @@ function commandLine(pid: string): string {
 function describeDirectory(directory: string): string | undefined {
   const stats = ifThere(() => disk.stat(directory));
   if (stats === undefined) return undefined;
-  const age = Math.max(0, Math.round((Date.now() - Number(stats.mtimeMs)) / 1000));
-  return `${directory} was refreshed ${age} s ago, by a process that cannot be told`;
+  const age = Math.round((Date.now() - Number(stats.mtimeMs)) / 1000);
+  const when = age < 0 ? `${-age} s in the future (was the clock set back?)` : `${age} s ago`;
+  return `${directory} was refreshed ${when}, by a process that cannot be told`;
 }

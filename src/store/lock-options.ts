@@ -39,15 +39,20 @@ export function resolveLockOptions(options: LockOptions): LockContext['options']
   const problem = problemOfOptions('lock', options, ['timeout', 'stale', 'kernelLock']);
   if (problem !== undefined) throw new SPLockedFileError('EINVAL', problem);
   const { timeout = 15_000, stale = 10_000, kernelLock = 'auto' } = options;
-  if (!(timeout >= 0)) throw invalid('timeout', timeout, 'give at least 0 milliseconds');
+  checkTimeout('lock.timeout', timeout);
   if (!(stale >= 10_000 && stale <= MAX_TIMER)) {
-    throw invalid('stale', stale, `give milliseconds from 10000 to ${MAX_TIMER}`);
+    throw invalid('lock.stale', stale, `give milliseconds from 10000 to ${MAX_TIMER}`);
   }
   if (!KERNEL_LOCK.includes(kernelLock)) {
-    throw invalid('kernelLock', kernelLock, `give one of ${KERNEL_LOCK.join(', ')}`);
+    throw invalid('lock.kernelLock', kernelLock, `give one of ${KERNEL_LOCK.join(', ')}`);
   }
   return { timeout, stale, kernelLock };
 }
 
 const invalid = (name: string, value: unknown, remedy: string) =>
-  new SPLockedFileError('EINVAL', `lock.${name} is ${String(value)}: ${remedy}`);
+  new SPLockedFileError('EINVAL', `${name} is ${String(value)}: ${remedy}`);
+
+/** @throws {@link SPLockedFileError} `EINVAL` @internal */
+export function checkTimeout(name: string, value: number): void {
+  if (!(typeof value === 'number' && value >= 0)) throw invalid(name, value, 'give at least 0 milliseconds');
+}

@@ -54,6 +54,12 @@ export class FileQueue extends Queue {
   #leftAt = Number.NEGATIVE_INFINITY;
   /** When the callers began to follow one another. */
   #busySince = 0;
+  #gap = Promise.resolve();
+
+  /** To be awaited by the caller that has entered. */
+  get gap(): Promise<void> {
+    return this.#gap;
+  }
 
   override enter(signal?: AbortSignal): Promise<void> {
     const now = performance.now();
@@ -63,9 +69,10 @@ export class FileQueue extends Queue {
 
   override leave(): void {
     this.#leftAt = performance.now();
-    const isTurnOver = this.#leftAt - this.#busySince >= LONGEST_TURN;
-    if (isTurnOver) this.#busySince = this.#leftAt + GAP;
-    if (isTurnOver) afterRealTime(GAP, () => super.leave());
-    else super.leave();
+    if (this.#leftAt - this.#busySince >= LONGEST_TURN) {
+      this.#busySince = this.#leftAt + GAP;
+      this.#gap = new Promise((resolve) => afterRealTime(GAP, resolve));
+    }
+    super.leave();
   }
 }

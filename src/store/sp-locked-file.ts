@@ -4,8 +4,8 @@ import { traced } from '../observe/tracing.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 import { corrupt, formatContent, parseContent, readContent } from './content.js';
 import { acquire, type FileLock } from './file-lock.js';
-import { describeJournal, finishWrite, writeContent } from './journal.js';
-import { type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
+import { describeJournal, readFinished, writeContent } from './journal.js';
+import { checkTimeout, type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
 import { currentHold, type Hold, runInHold } from './reentrancy.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
@@ -103,6 +103,7 @@ export class SPLockedFile {
     refuseUnknown('a call of the locked file', options, ['signal', 'timeout']);
     const { signal, timeout = this.#context.options.timeout } = options;
     refuseNoSignal(signal);
+    checkTimeout('timeout', timeout);
     signal?.throwIfAborted();
     const outer = currentHold(this);
     const lock = await (outer === undefined
@@ -124,14 +125,8 @@ export class SPLockedFile {
   /** The parsed content; an interrupted write is finished first. @internal */
   protected async load(lock: FileLock): Promise<unknown> {
     lock.check();
-    let bytes = readContent(lock.file, this.fname);
-    let content = parseContent(bytes);
-    // A torn number may look like a whole one.
-    const mayBeTorn = 'problem' in content || typeof content.value === 'number';
-    if (mayBeTorn && (await finishWrite(lock, bytes, this.#context))) {
-      bytes = readContent(lock.file, this.fname);
-      content = parseContent(bytes);
-    }
+    const bytes = await readFinished(lock, this.#context);
+    const content = parseContent(bytes);
     if ('problem' in content) {
       const remedy = `"storpool-attachdb repair --file ${this.fname}" mends it`;
       throw corrupt(this.fname, content.problem, `${describeJournal(lock.path)} ${remedy}`);

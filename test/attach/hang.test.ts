@@ -30,6 +30,8 @@ function call(db: AttachDB, name: (typeof CALLS)[number], signal?: AbortSignal):
   return name === 'detach' ? db.detach('a', options) : db[name]('a', null, options);
 }
 const API_TIMEOUT = 150;
+/** The bench measures how long it takes; here it is enough that it is not the time of a request. Milliseconds. */
+const A_BUSY_MACHINE = 2000;
 
 /** How long it takes until this process and another one, which tries every 100 ms as Python does, had the lock. */
 async function othersGetTheLock(): Promise<number> {
@@ -66,7 +68,7 @@ describe.each<[string, (socket: Socket) => void]>([
     const controller = new AbortController();
     const called = call(db, name, controller.signal).catch((error: Error) => error);
     await vi.waitFor(() => expect(server.requests.length).toBeGreaterThan(0), { interval: 1 });
-    expect(await othersGetTheLock()).toBeLessThan(API_TIMEOUT + 200);
+    expect(await othersGetTheLock()).toBeLessThan(A_BUSY_MACHINE);
     controller.abort(new Error('enough'));
     expect(await called).toMatchObject({
       message: 'enough',
@@ -80,6 +82,17 @@ describe.each<[string, (socket: Socket) => void]>([
     // The requests that nobody waits for any more are ended, too.
     await vi.waitFor(() => expect(server.open.size).toBe(0));
   });
+});
+
+test('a question that hangs is given up when the one beside it fails', async () => {
+  const refusal = '{"error": {"name": "oops"}}';
+  await using server = await rawServer((socket, nr) => {
+    if (server.requests[nr]?.includes('/Volume/')) socket.end(`HTTP/1.0 500 No\r\n\r\n${refusal}`);
+  });
+  const db = make({ overrideConfig: { ...settings, SP_API_HTTP_PORT: String(server.port) } });
+  await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
+  expect(server.requests).toHaveLength(2);
+  await vi.waitFor(() => expect(server.open.size).toBe(0));
 });
 
 describe('an injected api', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError, type AttachDB, type Detached, SPLockedJSONDB } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
-import { attachment, request, useAttachDB, workingApi } from '../lib/attach-db.js';
+import { attachment, isOpen, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
 const { path, log, fname, make, cache, writeCache, device } = useAttachDB();
 
@@ -156,26 +156,26 @@ test('a request whose global ID the cluster does not have is stale, also if anot
   });
 });
 
-test('an open volume that gets another name between two attempts is detached as what it is called then', async () => {
-  const api = workingApi([{ name: 'os--v', globalId: 'a.b.1' }]);
-  const db = make({ api, detachRetryDelay: 1 });
-  device('os--v');
-  await db.attach('a', request('os--v'));
-  const absent = new ApiError(404, { error: { name: 'objectDoesNotExist' } });
-  api.volumesReassign.mockImplementationOnce(async () => {
-    api.rename('os--v', 'os--w');
-    throw new ApiError(409, { error: { name: 'busy', descr: 'Volume is open at client 1' } });
-  });
-  api.volumesReassign.mockRejectedValueOnce(absent);
-  expect(await db.detach('a')).toMatchObject({ outcome: 'detached' });
-  expect(api.volumesReassign.mock.calls.map(([[entry]]) => entry?.volume)).toEqual([
-    'os--v',
-    'os--v',
-    'os--v',
-    'os--w',
-  ]);
-  expect(api.attachments).toEqual([]);
-});
+test.each(['detach', 'sync'] as const)(
+  '%s() detaches an open volume that gets another name between two attempts as what it is called then',
+  async (call) => {
+    const api = workingApi([{ name: 'os--v', globalId: 'a.b.1' }]);
+    const db = make({ api, detachRetryDelay: 1 });
+    device('os--v');
+    await db.attach('a', request('os--v'));
+    api.volumesReassign.mockImplementationOnce(async () => {
+      api.rename('os--v', 'os--w');
+      throw isOpen();
+    });
+    api.volumesReassign.mockRejectedValueOnce(
+      new ApiError(404, { error: { name: 'objectDoesNotExist', descr: 'no such volume' } }),
+    );
+    await (call === 'detach' ? db.detach('a') : db.sync('a', 'os--v'));
+    const names = api.volumesReassign.mock.calls.map(([[entry]]) => entry?.volume);
+    expect(names).toEqual(['os--v', 'os--v', 'os--v', 'os--w']);
+    expect(api.attachments).toEqual([]);
+  },
+);
 
 describe('a snapshot and a volume of one name', () => {
   const both = { volume: request('os--v'), snapshot: request('os--v', { volsnap: true, rights: 1 }) };
@@ -199,6 +199,16 @@ describe('a snapshot and a volume of one name', () => {
       expect(outcomes.map(({ outcome }) => outcome)).toEqual(['detached', 'detached']);
       expect(api.attachments).toEqual([]);
     }
+  });
+
+  test('of one request are not mistaken for one another by their global IDs', async () => {
+    const api = workingApi([{ name: 'os--v', globalId: 'a.b.1' }]);
+    api.snapshotList.mockResolvedValue([{ name: 'os--v', globalId: 'a.b.2' }]);
+    const db = make({ api });
+    device('os--v');
+    await db.attach('a', both.snapshot);
+    await expect(db.attach('a', both.volume)).rejects.toMatchObject({ code: 'EBADREQUEST' });
+    expect(cache()).toMatchObject({ a: { volsnap: true } });
   });
 
   test('sync() attaches both, and detaches the one of its own request though the other is needed', async () => {

@@ -22,7 +22,7 @@ describe('AttachDB refuses', () => {
     ['a misspelled option of its lock', { lock: { timeOut: 5 } }, '"timeOut"'],
     ['options of a client that it does not make', { api: mockApi(), apiOptions: {} }, 'not both'],
     ['another force', { force: true }, "force is true: give 'never', 'unshared' or 'always'"],
-    ['a time that is none', { apiTimeout: '8s' }, 'apiTimeout is "8s": give a number of at least 0'],
+    ['a time that is none', { apiTimeout: '8s' }, 'apiTimeout is "8s": give a number of at least 1'],
   ])('%s', (_what, options, message) => {
     expect(() => make(options)).toThrowError(
       expect.objectContaining({ message: expect.stringContaining(message) }),

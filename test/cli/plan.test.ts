@@ -71,5 +71,13 @@ test('plan of an empty cache, of an unknown request, and without the lock', asyn
     expect.stringMatching(/Request b is not in \S+json; "storpool-attachdb status --requests" lists/u),
   ]);
   mkdirSync(`${host.file()}.lock`);
-  expect((await host.cli('plan')).stdout).toMatch(/^Nothing to do\.\nThe lock was not taken, so /u);
+  expect((await host.cli('plan', ['--timeout', '0.1'])).stdout).toMatch(
+    /^Nothing to do\.\nThe lock was not taken, so /u,
+  );
+});
+
+test('plan without an API: what the cache and the devices say, and the error below it', async () => {
+  host.writeCache(entry('a', 'os-1'));
+  const { code, stdout } = await host.cli('plan', ['--set', 'SP_API_HTTP_PORT=1']);
+  expect([code, stdout]).toEqual([3, expect.stringMatching(/os-1 +rw +- +yes +\? +a\n.*ECONNREFUSED/su)]);
 });

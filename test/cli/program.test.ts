@@ -145,15 +145,8 @@ test('a Python service has the lock: status and doctor say which process', async
 
 test('who reads only the beginning gets it without a complaint', async () => {
   host.writeCache(requestsFor(names(1500)));
-  const command = `"$0" "$@" | head -n 1`;
-  const { stdout, stderr } = await program('sh', [
-    '-c',
-    command,
-    process.execPath,
-    MAIN,
-    'status',
-    ...host.args(),
-  ]);
+  const args = ['-c', '"$0" "$@" | head -n 1', process.execPath, MAIN, 'status', ...host.args()];
+  const { stdout, stderr } = await program('sh', args);
   expect([stdout, stderr]).toEqual([expect.stringMatching(/^VOLUME .*REQUESTS\n$/u), '']);
 });
 
@@ -164,15 +157,8 @@ test('a host with neither koffi nor the flock program', async () => {
   const args = ['--import', at('../lib/without-koffi.mjs'), MAIN, 'doctor', '--json', ...host.args()];
   const { code, stdout } = await program(process.execPath, args, { PATH: host.path('bin') });
   const faults = JSON.parse(stdout).checks.filter(({ state }: { state: string }) => state === 'fault');
-  expect([code, faults]).toEqual([
-    1,
-    [
-      expect.objectContaining({
-        check: 'lock',
-        message: expect.stringMatching(/install the npm package koffi or the flock program/u),
-      }),
-    ],
-  ]);
+  expect([code, faults.map(({ check }: { check: string }) => check)]).toEqual([1, ['lock']]);
+  expect(faults[0].message).toMatch(/install the npm package koffi or the flock program/u);
 });
 
 /** Runs commands, one after the other in one process that is killed if it hangs. */
@@ -189,35 +175,30 @@ describe('what is no file is named, and nobody waits for it', () => {
     directory: (path: string) => mkdirSync(path),
     link: (path: string) => symlinkSync(host.path('nowhere'), path),
   };
+  const said = /(no|not a) regular file|EISDIR|does not exist|leads nowhere|named pipe/u;
 
   test.each([
-    ['cache', 'spool/x', '--file'],
-    ['configuration', 'conf', '--config'],
-  ])('in the place of the %s', async (_what, name, option) => {
+    ['status', '--file'],
+    ['plan', '--file'],
+    ['repair', '--file'],
+    ['doctor', '--file'],
+    ['status', '--config'],
+    ['doctor', '--config'],
+  ])('%s %s', async (command, option) => {
     healthy();
-    const commands = ['status', 'plan', 'repair', 'doctor'];
-    for (const [kind, make] of Object.entries(kinds)) {
-      const path = host.path(`${name}-${kind}`);
-      make(path);
-      const found = await outcomes(commands.map((command) => [command, ...host.args(), option, path]));
-      for (const { code, stdout, stderr } of found) {
-        expect([1, 3]).toContain(code);
-        expect(stdout + stderr).toMatch(
-          new RegExp(
-            `${path}.* (?:no|not a) regular file|${path}.*(?:EISDIR|does not exist|leads nowhere|named pipe|is JSON)|cache\\.json is JSON`,
-            'u',
-          ),
-        );
-      }
+    for (const [kind, make] of Object.entries(kinds)) make(host.path(kind));
+    const commands = Object.keys(kinds).map((kind) => [command, ...host.args(), option, host.path(kind)]);
+    for (const { code, stdout, stderr } of await outcomes(commands)) {
+      expect([code, stdout + stderr]).toEqual([command === 'doctor' ? 1 : 3, expect.stringMatching(said)]);
     }
   });
 
-  test('in the place of the files beside the cache', async () => {
+  test('beside the cache', async () => {
     healthy();
     for (const end of ['backup', 'restored', 'holder', 'torn.1', 'torn']) kinds.pipe(`${host.file()}.${end}`);
     const found = await outcomes(['status', 'doctor'].map((command) => [command, ...host.args()]));
     expect(found.map(({ code }) => code)).toEqual([0, 1]);
-    expect(found[1]?.stdout).toMatch(/cache +FAULT +\S+cache\.json\.backup is not a regular file/u);
+    expect(found[1]?.stdout).toMatch(/cache +FAULT +\S+cache\.json\.backup cannot be read and written/u);
   });
 });
 
@@ -247,8 +228,8 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
   const faults = ({ stdout }: Outcome) =>
     JSON.parse(stdout)
       .checks.filter(({ state }: { state: string }) => state === 'fault')
-      .filter(({ check }: { check: string }) => check !== 'configuration')
-      .map(({ check, message, remedy }: Record<string, string>) => [check, `${message} ${remedy}`]);
+      .map(({ check, message, remedy }: Record<string, string>) => `${check} ${message} ${remedy}`)
+      .filter((words: string) => !words.includes('everybody on this host may read'));
 
   test('in the group all is well', async () => {
     deploy(0o2770, 0o660);
@@ -259,19 +240,13 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
   test('who is not in the group may not use the directory', async () => {
     deploy(0o2770, 0o660);
     const [doctor, status] = await as(61_001, [GROUP], 'doctor', 'status');
-    expect([doctor.code, faults(doctor)]).toEqual([
-      1,
-      [
-        [
-          'directory',
-          expect.stringMatching(/user 61001 may not read and write it \(EACCES\) Put user 61001 into/u),
-        ],
-      ],
+    expect(faults(doctor)).toEqual([
+      expect.stringMatching(/^directory .* \(EACCES\) Put user 61001 into the group/u),
     ]);
-    expect(status).toMatchObject({
-      code: 3,
-      stderr: expect.stringMatching(/EACCES.*Let this user be in the group/u),
-    });
+    expect([status.code, status.stderr]).toEqual([
+      3,
+      expect.stringMatching(/EACCES.*Let this user be in the group/u),
+    ]);
   });
 
   test('who is in the group, but may not use it, is told what else there is', async () => {
@@ -279,10 +254,7 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     chownSync(host.file(), 61_001, 0);
     const [doctor] = await as(61_001, [0], 'doctor');
     expect(faults(doctor)).toEqual([
-      [
-        'file',
-        expect.stringMatching(/may not read and write it \(EACCES\) Is the file system mounted read-only/u),
-      ],
+      expect.stringMatching(/^file .* \(EACCES\) Is the file system mounted read-only/u),
     ]);
   });
 
@@ -293,7 +265,7 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     const [{ stdout }] = await as(61_001, [0], 'doctor');
     expect(stdout).toMatch(/EACCES[^}]*Let the services read it through their group/u);
     expect(stdout).toMatch(
-      /EACCES.*backup', so a write that is interrupted[^}]*chown --reference=\S+ \S+backup; chmod/u,
+      /backup cannot be read and written by this user[^}]*chown --reference=\S+ \S+backup; chmod/u,
     );
   });
 
@@ -302,10 +274,6 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     writeFileSync(`${host.file()}.lock`, '');
     const [{ code, stdout }] = await as(61_001, [GROUP], 'status');
     const { lock, volumes } = JSON.parse(stdout);
-    expect([code, volumes.length, lock]).toEqual([
-      0,
-      2,
-      { free: false, problem: expect.stringMatching(/EACCES/u) },
-    ]);
+    expect([code, volumes.length, lock.problem]).toEqual([0, 2, expect.stringMatching(/EACCES/u)]);
   });
 });

@@ -46,10 +46,16 @@ test('status --requests: a row for each request, with its age; volumes without o
   ]);
 });
 
+type Row = Status['volumes'][number];
+
 test('status --json has the documented shape', async () => {
   host.writeCache({ ...entry('a', 'os-1'), b: 1 });
   const { code, json } = await host.cli('status', ['--json']);
-  const attached = { snapshot: false, requests: [], wants: null, has: 'rw' as const };
+  const row = (volume: string, more: Pick<Row, 'verdict' | 'finding'> & Partial<Row>) => {
+    const device = host.path(`dev/${volume}`);
+    return { volume, snapshot: false, requests: [], wants: null, has: 'rw' as const, device, ...more };
+  };
+  const none = { requests: ['b'], has: null, device: null };
   expect(code).toBe(1);
   expect(json()).toEqual({
     ok: false,
@@ -58,39 +64,10 @@ test('status --json has the documented shape', async () => {
     prefix: 'os',
     lock: { free: true, problem: null },
     volumes: [
-      {
-        volume: '',
-        snapshot: false,
-        requests: ['b'],
-        wants: null,
-        has: null,
-        device: null,
-        verdict: 'not a request',
-        finding: true,
-      },
-      {
-        ...attached,
-        volume: 'os-3',
-        device: host.path('dev/os-3'),
-        verdict: 'attached, but no request',
-        finding: true,
-      },
-      {
-        ...attached,
-        volume: 'os-1',
-        requests: ['a'],
-        wants: 'rw',
-        device: host.path('dev/os-1'),
-        verdict: 'ok',
-        finding: false,
-      },
-      {
-        ...attached,
-        volume: 'pve-1',
-        device: host.path('dev/pve-1'),
-        verdict: 'not ours: another prefix',
-        finding: false,
-      },
+      row('', { ...none, verdict: 'not a request', finding: true }),
+      row('os-3', { verdict: 'attached, but no request', finding: true }),
+      row('os-1', { requests: ['a'], wants: 'rw', verdict: 'ok', finding: false }),
+      row('pve-1', { verdict: 'not ours: another prefix', finding: false }),
     ],
     requests: [
       { request: 'b', volume: '', since: null },
@@ -141,7 +118,7 @@ test('status without the lock shows what it can read, and when a lock of unknown
   host.writeCache({ ...entry('a', 'os-1'), b: 1 });
   mkdirSync(`${host.file()}.lock`);
   utimesSync(`${host.file()}.lock`, Date.now() / 1000 - 4, Date.now() / 1000 - 4);
-  const { code, json } = await host.cli('status', ['--json']);
+  const { code, json } = await host.cli('status', ['--json', '--timeout', '0.1']);
   const { lock, volumes, problems } = json() as Status;
   expect([code, volumes.length, problems]).toEqual([1, 4, [expect.stringContaining(`b in ${host.file()} `)]]);
   expect(lock).toEqual({
@@ -158,7 +135,7 @@ test('status: failures are said in words for operators', async () => {
   const none = await host.cli('status', ['--config', host.path('nothing.conf')]);
   expect(none.stderr).toMatch(/nothing\.conf does not exist: create it, or name another with --config/u);
   const noId = await host.cli('status', ['--set', 'SP_OURID=x']);
-  expect(noId.stderr).toMatch(/SP_OURID is "x".*, with --set or in the configuration/u);
+  expect(noId.stderr).toMatch(/SP_OURID is "x".* in the configuration, or give it with --set/u);
 });
 
 test('status: the settings that are given win', async () => {
@@ -250,7 +227,7 @@ test('watch() keeps the last whole table, with its age, while the API or the cac
   ].map(({ source }) => source);
   expect(pictures).toEqual(
     [
-      `${head}\ntorn\n$`,
+      `${head} {2}torn\n$`,
       `${head}\nVOLUME(?:.*\n){3}\n2 volumes.*\n.*\nno answer\n$`,
       `${head}\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,
       `${head}${old}no answer\nVOLUME(?:.*\n){4}\n3 volumes.*\n.*\n$`,

@@ -6,12 +6,14 @@ import {
   readFileSync,
   renameSync,
   rmdirSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { AttachDB, SPLockedFile } from '../../src/index.js';
+import { AttachDB, SPLockedFile, SPLockedJSONDB } from '../../src/index.js';
 import { codeOf, disk, isFull } from '../../src/store/disk.js';
 import { tryKernelLock } from '../../src/store/kernel-lock.js';
 import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
@@ -209,4 +211,34 @@ test('isFull() knows a quota, though Node.js 20 has no name for it', () => {
   const error = Object.assign(new Error('unknown'), { code: 'Unknown system error -122', errno: -122 });
   expect(codeOf(error)).toBe('EDQUOT');
   expect(isFull(error)).toBe(true);
+});
+
+test.each([Number.NaN, -5, 'abc' as unknown as number])(
+  'get() with the timeout %s is refused',
+  async (timeout) => {
+    await expect(make().get({ timeout })).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringMatching(/timeout is .*: give at least 0/),
+    });
+  },
+);
+
+test('add() follows a link that leads elsewhere by the time it has the lock', async () => {
+  writeFileSync(path('other.json'), '{}');
+  symlinkSync(fname, path('link.json'));
+  const holder = await open(fname, 'r+');
+  expect(await tryKernelLock(holder.fd)).toBe(true);
+  const waiting = new SPLockedJSONDB(path('link.json')).add('a', 1);
+  await pause(30);
+  rmSync(path('link.json'));
+  symlinkSync(path('other.json'), path('link.json'));
+  await waiting;
+  await holder.close();
+  expect([readFileSync(fname, 'utf8'), readFileSync(path('other.json'), 'utf8')]).toEqual(['{}', '{"a":1}']);
+});
+
+test('get() in a loop outlives its own gaps, however short its timeout', async () => {
+  const db = make({ timeout: 50 });
+  const end = performance.now() + 1300;
+  while (performance.now() < end) await db.get();
 });

@@ -74,6 +74,7 @@ describe('FileQueue', () => {
 
   async function hold(work: number): Promise<void> {
     await queue.enter();
+    await queue.gap;
     clock += work;
     queue.leave();
   }

@@ -129,3 +129,8 @@ describe('too many levels', () => {
     expect(readFileSync(fname, 'utf8')).toBe(`{"a":${nested(500)}}`);
   });
 });
+
+test('add() of more than a cache may hold is refused: it could not be read again', async () => {
+  await expect(db.add('a', 'x'.repeat(2 ** 26))).rejects.toMatchObject({ code: 'EFBIG' });
+  expect(onDisk()).toEqual({});
+});

@@ -95,8 +95,10 @@ describe.each(selections)('with %s', (_what, { ...selection }) => {
       await expect(settled(shim.detach())).rejects.toMatchObject({ code: 'ECONNRESET' });
     });
 
-    test('an API that does not answer', async () => {
+    test('an API that does not answer, for the first time and in the end', async () => {
       fake.failNext('attachmentsList', 'hang');
+      expect(await settled(shim.attach())).toMatchObject({ volume: VOLUME });
+      fake.failNext('attachmentsList', 'hang', 6);
       await expect(settled(shim.attach())).rejects.toMatchObject({ code: 'ETIMEDOUT' });
     });
 
