@@ -57,7 +57,8 @@ test.each([
     expect(printed).toContain("outcome: 'detached'");
     await expect.poll(() => output).toMatch(/Z POST \/ctrl\/1\.0\/VolumesReassign 200 \d+\.\d ms \[\{/u);
 
-    const [, status = ''] = /^npx storpool-attachdb (.*)$/mu.exec(output) ?? [];
+    const [line = '', status = ''] = /^npx storpool-attachdb (.*)$/mu.exec(output) ?? [];
+  if (dir) expect(readFileSync('README.md', 'utf8')).toContain(`\n${line}\n`);
     expect(run(resolve('dist/cli/main.js'), ...status.split(' '))).toContain('0 volumes');
 
     expect(await end()).toEqual([0, null]);
