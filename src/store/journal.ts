@@ -1,41 +1,22 @@
-import { dirname } from 'node:path';
 import { debugOutput } from '../observe/debug.js';
-import { warnOnce } from '../observe/warn-once.js';
-import { checkSize, LARGEST, parseContent, readContent } from './content.js';
-import { createLike } from './create-like.js';
-import {
-  closeSafely,
-  codeOf,
-  type Descriptor,
-  disk,
-  diskError,
-  ifThere,
-  isDenied,
-  OPEN,
-  readAll,
-  replaceAll,
-  writeAll,
-} from './disk.js';
+import { checkSize, parseContent, readContent } from './content.js';
+import { closeSafely, type Descriptor, disk, diskError, isDenied, OPEN, replaceAll } from './disk.js';
 import type { FileLock } from './file-lock.js';
+import {
+  DONE,
+  fill,
+  type Journal,
+  journalPath,
+  openJournal,
+  parseJournal,
+  readJournal,
+  setMark,
+  UNDER_WAY,
+} from './journal-file.js';
 import type { LockContext } from './lock-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const debug = debugOutput('storpool:lock');
-
-/** The redo journal of a file: the content that a process of this library wrote last, and a mark. */
-const journalPath = (path: string) => `${path}.backup`;
-
-/** The mark is the last byte, white space after the JSON: the file is being written, or has the content. */
-const UNDER_WAY = 0x09;
-const DONE = 0x0a;
-
-/** What a journal holds. */
-export interface Journal {
-  content: Buffer;
-  isUnderWay: boolean;
-  /** When it was marked. Nanoseconds since 1970. */
-  markedNs: bigint;
-}
 
 /** The longest time from the mark to the write. */
 const WRITE_TIME = 50_000_000n;
@@ -111,7 +92,7 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
   if (old.equals(bytes)) return;
   lock.check();
   // Beside a torn file, the journal may hold the only copy of an entry, and stays.
-  const journal = 'value' in parseContent(old) ? await openJournal(lock, context) : undefined;
+  const journal = 'value' in parseContent(old) ? await openJournal(lock.path, lock.file, context) : undefined;
   let isBegun = false;
   try {
     if (journal !== undefined) await log(journal, lock, old, bytes);
@@ -120,7 +101,7 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
     const isLost = cause instanceof SPLockedFileError;
-    const isBack = !isBegun || (await putBack(lock.file, old));
+    const isBack = !isBegun || (await putBack(lock.file, old, fname));
     // Without the kernel lock, somebody else may be writing the journal by now.
     if (journal !== undefined && (lock.hasKernelLock || !isLost))
       await takeBack(journal, bytes, isBack && old);
@@ -146,9 +127,10 @@ async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buff
   setMark(journal, bytes, UNDER_WAY);
 }
 
-async function putBack(file: Descriptor, old: Buffer): Promise<boolean> {
+async function putBack(file: Descriptor, old: Buffer, fname: string): Promise<boolean> {
   try {
-    await replaceAll(file, old);
+    // A disk that has become read-only has not touched it.
+    if (!readContent(file, fname).equals(old)) await replaceAll(file, old);
     return true;
   } catch (error) {
     debug('the old content cannot be put back: %s', (error as Error).message);
@@ -164,120 +146,4 @@ async function takeBack(journal: Descriptor, refused: Buffer, old: Buffer | fals
   } catch (error) {
     debug('the journal cannot be taken back: %s', (error as Error).message);
   }
-}
-
-/** Puts content into the journal, and on the disk. The journal may be torn meanwhile. */
-async function fill(journal: Descriptor, content: Buffer, mark: number): Promise<void> {
-  writeAll(journal, Buffer.concat([content, Buffer.of(mark)]));
-  disk.truncate(journal, content.length + 1);
-  await disk.datasync(journal);
-}
-
-/** Not flushed: a power cut that takes the mark is as if it came a moment sooner. */
-const setMark = (journal: Descriptor, content: Buffer, mark: number) =>
-  writeAll(journal, Buffer.of(mark), content.length);
-
-function parseJournal(journal: Descriptor): Journal {
-  const bytes = readAll(journal);
-  const isUnderWay = bytes.at(-1) === UNDER_WAY;
-  return { content: bytes.subarray(0, -1), isUnderWay, markedNs: disk.fstat(journal).mtimeNs };
-}
-
-/** @returns `undefined` if there is none, or something else in its place: a pipe, a link, an endless file */
-function openExisting(name: string, flags: number): Descriptor | undefined {
-  let journal: Descriptor;
-  try {
-    journal = disk.open(name, flags);
-  } catch (error) {
-    if (['ENOENT', 'ELOOP', 'ENXIO', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined;
-    throw error;
-  }
-  const stats = disk.fstat(journal);
-  // Another name of the file itself would be a link, too.
-  if (stats.isFile() && stats.nlink === 1n && stats.size <= LARGEST + 1) return journal;
-  closeSafely(journal);
-  return undefined;
-}
-
-function readJournal(name: string): Journal | undefined {
-  const journal = openExisting(name, OPEN.toRead);
-  if (journal === undefined) return undefined;
-  try {
-    return parseJournal(journal);
-  } finally {
-    closeSafely(journal);
-  }
-}
-
-/**
- * @returns `undefined` if there can be no journal; the file is then written without one
- * @throws {@link SPLockedFileError} with the system's code, also if a write is under way in a journal that cannot be
- * changed: the next holder of the lock could finish it over what is written now
- */
-async function openJournal(lock: FileLock, { fname, warn }: LockContext): Promise<Descriptor | undefined> {
-  const name = journalPath(lock.path);
-  try {
-    return await openOrMake(name, lock.file);
-  } catch (cause) {
-    const isObstructed = codeOf(cause) === 'EEXIST';
-    const remedy = isObstructed ? 'remove it' : "make it and its directory writable for this user's group";
-    const what = `Cannot write ${name}: ${(cause as Error).message}; ${remedy}`;
-    if (!isObstructed && !(isDenied(cause) && isIdle(name))) {
-      const message = `${what}. ${fname} still has the old content`;
-      throw new SPLockedFileError(codeOf(cause) ?? 'EIO', message, { cause });
-    }
-    warnOnce(warn, `journal ${fname}`, `${what}. Until then, a kill during a write of ${fname} tears it`);
-    return undefined;
-  }
-}
-
-async function openOrMake(name: string, file: Descriptor): Promise<Descriptor> {
-  try {
-    const journal = openExisting(name, OPEN.toWrite);
-    if (journal !== undefined) return journal;
-  } catch (error) {
-    if (!isDenied(error)) throw error;
-    // Another user made it, and this one may not write it. Nothing is lost, because the file is whole.
-    await disk.datasync(file);
-    ifThere(() => disk.unlink(name));
-  }
-  const journal = createLike(file, name);
-  try {
-    await flushDirectory(dirname(name));
-  } catch (error) {
-    closeSafely(journal);
-    throw error;
-  }
-  return journal;
-}
-
-/** Puts a new name on the disk. */
-async function flushDirectory(path: string): Promise<void> {
-  const directory = disk.open(path, OPEN.directory);
-  try {
-    await disk.sync(directory);
-  } catch (error) {
-    // Some file systems cannot flush a directory, and need not.
-    if (codeOf(error) !== 'EINVAL') throw error;
-  } finally {
-    closeSafely(directory);
-  }
-}
-
-function isIdle(name: string): boolean {
-  try {
-    return readJournal(name)?.isUnderWay !== true;
-  } catch (error) {
-    debug('%s: %s', name, (error as Error).message);
-    return false;
-  }
-}
-
-/** What an operator needs to know of the journal beside a file that was torn. */
-export function describeJournal(path: string): string {
-  const name = journalPath(path);
-  const mtimeMs = ifThere(() => disk.lstat(name))?.mtimeMs;
-  if (mtimeMs === undefined) return `There is no ${name}.`;
-  const age = Math.round((Date.now() - Number(mtimeMs)) / 1000);
-  return `${name} holds what a Node.js process wrote last, ${age} s ago (${new Date(Number(mtimeMs)).toISOString()}).`;
 }

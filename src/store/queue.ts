@@ -41,19 +41,25 @@ export class Queue {
   }
 }
 
+/** How long callers of this process may follow one another without a gap for other processes. Milliseconds. */
+const LONGEST_TURN = 1000;
 /** Longer than the pauses of the Python services, which try every 100 ms. Milliseconds. */
 const GAP = 110;
-/** How long callers of this process may follow one another without such a gap. Milliseconds. */
-const LONGEST_TURN = 1000;
+/** The gaps of one process would be filled by the others, so all that are busy leave theirs together. Milliseconds. */
+const COMMON_GAP = 170;
+/** Each period begins with the common gap. It is no multiple of 100 ms, or a service might miss one gap after the other. */
+const PERIOD = LONGEST_TURN + COMMON_GAP;
 
-/**
- * The callers in this process that want the same file, with gaps for other processes. To wait for another process is no
- * gap, because a third one may have the lock meanwhile. So busy processes come to leave their gaps at the same time.
- */
+/** Milliseconds of the monotonic clock, which is the same for all processes of the host. */
+const now = () => Number(process.hrtime.bigint()) / 1e6;
+
+/** The callers in this process that want the same file, with a gap for other processes in each period in which they are busy. */
 export class FileQueue extends Queue {
   #leftAt = Number.NEGATIVE_INFINITY;
   /** When the callers began to follow one another. */
   #busySince = 0;
+  /** The last period that had a gap. */
+  #period = -1;
   #gap = Promise.resolve();
 
   /** To be awaited by the caller that has entered. */
@@ -62,16 +68,18 @@ export class FileQueue extends Queue {
   }
 
   override enter(signal?: AbortSignal): Promise<void> {
-    const now = performance.now();
-    if (!this.isTaken && now - this.#leftAt >= GAP) this.#busySince = now;
+    if (!this.isTaken && now() - this.#leftAt >= GAP) this.#busySince = now();
     return super.enter(signal);
   }
 
   override leave(): void {
-    this.#leftAt = performance.now();
-    if (this.#leftAt - this.#busySince >= LONGEST_TURN) {
-      this.#busySince = this.#leftAt + GAP;
-      this.#gap = new Promise((resolve) => afterRealTime(GAP, resolve));
+    this.#leftAt = now();
+    const period = Math.floor(this.#leftAt / PERIOD);
+    if (this.#leftAt - this.#busySince >= LONGEST_TURN && period !== this.#period) {
+      this.#period = period;
+      const gap = Math.max(GAP, COMMON_GAP - (this.#leftAt % PERIOD));
+      this.#leftAt += gap;
+      this.#gap = new Promise((resolve) => afterRealTime(gap, resolve));
     }
     super.leave();
   }

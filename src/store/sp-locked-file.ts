@@ -4,7 +4,8 @@ import { traced } from '../observe/tracing.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 import { corrupt, formatContent, parseContent, readContent } from './content.js';
 import { acquire, type FileLock } from './file-lock.js';
-import { describeJournal, readFinished, writeContent } from './journal.js';
+import { readFinished, writeContent } from './journal.js';
+import { describeJournal } from './journal-file.js';
 import { checkTimeout, type LockContext, type LockOptions, resolveLockOptions } from './lock-options.js';
 import { currentHold, type Hold, runInHold } from './reentrancy.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
@@ -115,11 +116,6 @@ export class SPLockedFile {
     } finally {
       await lock.release();
     }
-  }
-
-  /** Whether this asynchronous context has the lock. @internal */
-  protected get isLocked(): boolean {
-    return currentHold(this) !== undefined;
   }
 
   /** The parsed content; an interrupted write is finished first. @internal */

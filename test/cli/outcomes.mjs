@@ -1,5 +1,5 @@
 // Runs commands one after the other in one process, and prints their outcomes: outcomes.mjs '[COMMANDS, UID?, GIDS?]'
-import { run } from '../../dist/cli/run.js';
+import { run } from '../../build/cli/run.js';
 
 const [commands, uid, gids] = JSON.parse(process.argv[2]);
 if (uid !== undefined) {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SPLockedFileError } from '../../src/index.js';
+import { OPEN } from '../../src/store/disk.js';
 import { fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
 import { type DiskCall, systemError } from './tampered-disk.js';
 
@@ -181,6 +182,22 @@ describe('a disk that breaks for good', () => {
     });
     mend();
     expect(await stateNow()).toBe('new');
+  });
+
+  test('which is read-only from now on: says that the file has the old content', async () => {
+    await prepare();
+    tamper(({ name, args }) => {
+      if (['write', 'truncate'].includes(name) || (name === 'open' && args[1] === OPEN.toWrite)) {
+        throw systemError('EROFS');
+      }
+      return undefined;
+    });
+    await expect(make().add('b', 2)).rejects.toMatchObject({
+      code: 'EROFS',
+      message: expect.stringContaining('it still has the old content'),
+    });
+    mend();
+    expect(await stateNow()).toBe('old');
   });
 
   test('without a journal: says that it may be torn, and what mends it', async () => {

@@ -14,14 +14,13 @@ import {
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isTornBy } from '../../src/store/journal.js';
-import { fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
+import { fname, make, mend, onDisk, tamper, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
 
 const path = useLockedFile();
 const isRoot = process.getuid?.() === 0;
 
 const journal = () => readFileSync(`${fname}.backup`, 'utf8');
-const onDisk = () => readFileSync(fname, 'utf8');
 /** As Python writes: without a flush, and without a journal. */
 const writeAsPython = (content: object) => writeFileSync(fname, JSON.stringify(content, undefined, 1));
 

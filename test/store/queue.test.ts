@@ -52,19 +52,20 @@ describe('Queue', () => {
 });
 
 describe('FileQueue', () => {
-  /** The gaps that were left; they take no time here. */
-  const gaps: number[] = [];
+  /** When gaps were left, and how long they were; they take no time here. */
+  const gaps: [number, number][] = [];
   let clock: number;
   let queue: FileQueue;
   beforeEach(() => {
-    clock = 5000;
-    vi.spyOn(performance, 'now').mockImplementation(() => clock);
+    vi.spyOn(process.hrtime, 'bigint').mockImplementation(() => BigInt(clock * 1e6));
     vi.spyOn(eventLoop, 'afterRealTime').mockImplementation((ms, callback) => {
-      gaps.push(ms);
+      gaps.push([clock, ms]);
       clock += ms;
       callback();
       return setTimeout(() => undefined, 0);
     });
+    // A period begins every 1170 ms.
+    clock = 1170 * 4 + 300;
     queue = new FileQueue();
     gaps.length = 0;
   });
@@ -79,15 +80,23 @@ describe('FileQueue', () => {
     queue.leave();
   }
 
-  test('after a second of holds there is one gap for those who look every 100 ms', async () => {
-    for (let nr = 0; nr < 6; nr++) await hold(300);
-    expect(gaps).toEqual([110]);
+  test('after a second of holds there is a gap for those who look every 100 ms', async () => {
+    for (let nr = 0; nr < 4; nr++) await hold(260);
+    expect(gaps).toEqual([[1170 * 5 + 170, 110]]);
+  });
+
+  test('all that are busy leave their next gap together, at the beginning of a period', async () => {
+    for (let nr = 0; nr < 300; nr++) await hold(10);
+    expect(gaps.slice(1)).toEqual([
+      [1170 * 6, 170],
+      [1170 * 7, 170],
+    ]);
   });
 
   test('a wait for other processes is no gap', async () => {
     await hold(20);
     await hold(1000);
-    expect(gaps).toEqual([110]);
+    expect(gaps).toHaveLength(1);
   });
 
   test('a time in which nobody wanted the file is one', async () => {

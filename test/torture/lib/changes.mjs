@@ -1,44 +1,29 @@
+const KEYS = 10;
+
 /** A request as the drivers store it, with the number of the change that wrote it. */
 export const request = (key, change) => ({
   volume: `a3f0c1d2-0000-4000-8000-${key.padStart(12, '0')}`,
   type: 'volume',
   id: key,
-  rights: (change % 2) + 1,
+  rights: 2,
   volsnap: false,
   change,
 });
 
+/** What a file holds in the beginning. */
 export const seed = (entries) =>
   Object.fromEntries(
     Array.from({ length: entries }, (_, index) => [`seed-${index}`, request(`seed-${index}`, 0)]),
   );
 
-/**
- * Change number n of the endless series: add a key, change another, remove the first again. Being a function
- * of n alone, it tells what the file must hold after any number of changes, whoever made them.
- */
-export function change(n, entries) {
-  const round = Math.floor(n / 3);
-  const added = `new-${round}`;
-  const seeded = `seed-${round % entries}`;
-  switch (n % 3) {
-    case 0:
-      return { key: added, value: request(added, n) };
-    case 1:
-      return { key: seeded, value: request(seeded, n) };
-    default:
-      return { key: added };
-  }
+/** Change number n of an endless series: half of the keys are changed, the others added and removed in turn. */
+export function change(name, n) {
+  const key = `${name}-${n % KEYS}`;
+  return { key, value: n % 4 === 3 ? undefined : request(key, n) };
 }
 
-/** Makes a change to a plain object. */
-export function apply(state, { key, value }) {
-  if (value === undefined) delete state[key];
-  else state[key] = value;
-}
-
-/** What of `found` is not as in `expected`. */
-export function differences(expected, found) {
-  const keys = new Set([...Object.keys(expected), ...Object.keys(found)]);
-  return [...keys].filter((key) => JSON.stringify(expected[key]) !== JSON.stringify(found[key]));
+/** What the file holds of a series after change number n, and all before it. */
+export function stateAfter(name, n) {
+  const last = Array.from({ length: Math.min(n + 1, KEYS) }, (_, back) => change(name, n - back));
+  return Object.fromEntries(last.filter(({ value }) => value).map(({ key, value }) => [key, value]));
 }

@@ -1,10 +1,10 @@
 // A process that takes the lock, keeps it, blocks, writes and releases as it is told.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { lock as plainLock } from 'proper-lockfile';
-import { SPLockedJSONDB } from 'storpool-spopenstack';
 import { act } from '../../lib/act.mjs';
 import { presentLocker } from '../../lib/locker.mjs';
 import { now } from '../../lib/stats.mjs';
+import { QuietDB } from './file.mjs';
 
 const { file, lock, user } = JSON.parse(process.argv[2]);
 const locker = await presentLocker();
@@ -15,15 +15,11 @@ if (user !== undefined) {
   process.setuid(user.uid);
 }
 
-const warnings = [];
-class Watched extends SPLockedJSONDB {
-  warn(message) {
-    warnings.push(message);
-  }
-}
-const db = new Watched(file, lock);
+const db = new QuietDB(file, lock);
 let hold;
 let unlockPlain;
+/** In the hold, if there is one. */
+const inside = (fn) => (hold ? hold.inside(fn) : fn());
 
 act({
   whoAmI: () => ({ locker, pid: process.pid, uid: process.getuid(), clock: Date.now() }),
@@ -49,9 +45,8 @@ act({
     await ended;
     return { at: now() };
   },
-  /** In the hold, if there is one. */
-  add: ({ key, value }) => (hold ? hold.inside(() => db.add(key, value)) : db.add(key, value)),
-  get: () => (hold ? hold.inside(() => db.get()) : db.get()),
+  add: ({ key, value }) => inside(() => db.add(key, value)),
+  get: () => inside(() => db.get()),
 
   /** Takes the lock and releases it. */
   pass: async () => {
@@ -70,13 +65,13 @@ act({
   },
 
   /** As any program that uses proper-lockfile and knows nothing of us. */
-  plainHold: async ({ stale }) => {
+  plainHold: async () => {
     const start = now();
-    const options = { realpath: false, stale, retries: { forever: true, minTimeout: 20, maxTimeout: 20 } };
-    unlockPlain = await plainLock(file, { ...options, onCompromised: () => undefined });
+    const retries = { forever: true, minTimeout: 20, maxTimeout: 20 };
+    unlockPlain = await plainLock(file, { realpath: false, retries, onCompromised: () => undefined });
     return { wait: now() - start, at: now() };
   },
   plainRelease: () => unlockPlain(),
 
-  warnings: () => warnings,
+  warnings: () => db.warnings,
 });

@@ -3,87 +3,81 @@ import { parseArgs } from 'node:util';
 import { endProgress } from '../../lib/progress.mjs';
 import { Report } from './report.mjs';
 
+/** An option that most programs have. */
+export const LOCKER = ['koffi', 'how Node.js processes take the kernel lock', ['koffi', 'flock']];
+
 /**
  * The frame of every torture program: options, `--help`, `--json`, progress, verdict and exit code.
  *
- * An option is `{ default, help, choices? }`; a number, a list of numbers or a string, as its default is.
+ * An option is `[default, help, choices?]`; a number, a list of numbers or a string, as its default is.
  */
 export async function program({ name, about, options }, run) {
-  const parsed = parse(name, options);
-  if (parsed.help) {
+  const given = parse(name, options);
+  if (given.help) {
     console.log(help(name, about, options));
     return;
   }
   const report = new Report(name);
   const start = performance.now();
   try {
-    await run(parsed, report);
+    // The calling module is evaluated to its end first.
+    await undefined;
+    await run(given, report);
   } catch (error) {
     report.violation(`the program itself failed: ${error.stack}`);
   } finally {
     endProgress();
   }
   const seconds = Number(((performance.now() - start) / 1000).toFixed(1));
-  const verdict = {
-    ...report.verdict(),
-    seconds,
-    cpus: cpus().length,
-    node: process.version,
-    options: parsed,
-  };
-  console.log(parsed.json ? JSON.stringify(verdict) : words(verdict));
+  const machine = { cpus: cpus().length, node: process.version };
+  const verdict = { ...report.verdict(), seconds, ...machine, options: given };
+  console.log(given.json ? JSON.stringify(verdict) : inWords(verdict));
   if (!verdict.ok) process.exitCode = 1;
 }
 
 function parse(name, options) {
-  const known = Object.fromEntries(Object.keys(options).map((option) => [option, { type: 'string' }]));
-  const switches = { json: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } };
+  const known = Object.keys(options).map((option) => [option, { type: 'string' }]);
+  const switches = ['json', 'help'].map((option) => [option, { type: 'boolean', default: false }]);
   try {
-    const { values } = parseArgs({ options: { ...known, ...switches } });
-    const given = Object.entries(options).map(([option, spec]) => [
-      option,
-      read(option, spec, values[option]),
-    ]);
-    return { ...Object.fromEntries(given), json: values.json, help: values.help };
+    const { values } = parseArgs({ options: Object.fromEntries([...known, ...switches]) });
+    for (const [option, spec] of Object.entries(options)) values[option] = read(option, spec, values[option]);
+    return values;
   } catch (error) {
     console.error(`${name}: ${error.message}\nTry --help`);
     process.exit(2);
   }
 }
 
-function read(option, { default: fallback, choices }, text) {
-  if (text === undefined) return fallback;
-  if (choices && !choices.includes(text)) throw new Error(`--${option} is one of ${choices.join(', ')}`);
-  if (Array.isArray(fallback)) return text.split(',').map((part) => number(option, part));
-  return typeof fallback === 'number' ? number(option, text) : text;
+function read(option, [fallback, , choices], given) {
+  if (given === undefined) return fallback;
+  if (choices && !choices.includes(given)) throw new Error(`--${option} is one of ${choices.join(', ')}`);
+  if (Array.isArray(fallback)) return given.split(',').map((part) => number(option, part));
+  return typeof fallback === 'number' ? number(option, given) : given;
 }
 
-function number(option, text) {
-  const value = Number(text);
-  if (text.trim() === '' || !(value >= 0))
-    throw new Error(`--${option} takes numbers from 0 on, not '${text}'`);
-  return value;
+function number(option, given) {
+  const value = Number(given);
+  if (given.trim() !== '' && value >= 0) return value;
+  throw new Error(`--${option} takes numbers from 0 on, not '${given}'`);
 }
 
 function help(name, about, options) {
-  const lines = Object.entries(options).map(([option, { default: fallback, help, choices }]) => {
-    const values = choices ? ` (${choices.join(', ')})` : '';
-    return `  --${option.padEnd(12)} ${help}${values}; default ${fallback === '' ? 'none' : fallback}`;
+  const lines = Object.entries(options).map(([option, [fallback, words, choices]]) => {
+    const values = choices ? ` (${choices.filter(Boolean).join(', ')})` : '';
+    return `  --${option.padEnd(10)} ${words}${values}; default ${fallback === '' ? 'all' : fallback}`;
   });
-  return [
-    `node test/torture/${name}/${name}.mjs [options]`,
-    '',
-    about,
-    '',
-    ...lines,
-    '  --json         the verdict as one line of JSON',
-    '  --help         this text',
-    '',
-    'Exit code: 0 everything held, 1 something did not, 2 wrong options.',
-  ].join('\n');
+  return `node test/torture/${name}/${name}.mjs [options]
+
+${about}
+
+${lines.join('\n')}
+  --json       the verdict as one line of JSON
+  --help       this help
+
+Exit code: 0 everything held, 1 something did not, 2 wrong options.`;
 }
 
-function words({ program: name, ok, skipped, figures, violations, seconds, cpus: cores, node }) {
+function inWords({ program: name, ok, skipped, figures, violations, seconds, cpus: cores, node }) {
   const shown = Object.entries(figures).map(([figure, value]) => `  ${figure}: ${plain(value)}`);
   const bad = violations.map((violation) => `  VIOLATION: ${violation}`);
   const verdict = skipped ? `SKIPPED: ${skipped}` : ok ? 'HELD' : `FAILED, ${violations.length} violation(s)`;

@@ -26,24 +26,23 @@ export class Report {
     return holds;
   }
 
-  violation(text) {
-    this.#violations.push(text);
+  violation(words) {
+    this.#violations.push(words);
   }
 
-  /** The whole program cannot run here. */
+  /** A part of the program cannot run here. */
   skip(reason) {
     this.#skipped = reason;
   }
 
   verdict() {
+    const isSkipped = this.#checks === 0 && this.#skipped !== undefined;
     // A run that has looked at nothing has proved nothing.
-    if (this.#checks === 0 && this.#skipped === undefined) this.violation('nothing was checked');
-    const ok = this.#violations.length === 0;
-    const skipped = this.#skipped === undefined ? {} : { skipped: this.#skipped };
+    if (this.#checks === 0 && !isSkipped) this.violation('nothing was checked');
     return {
       program: this.#name,
-      ok,
-      ...skipped,
+      ok: this.#violations.length === 0,
+      ...(isSkipped && { skipped: this.#skipped }),
       checks: this.#checks,
       figures: this.#figures,
       violations: this.#violations,

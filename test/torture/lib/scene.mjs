@@ -3,20 +3,46 @@ import { fileURLToPath } from 'node:url';
 import { Actor } from '../../lib/actor.mjs';
 import { nodeArguments } from '../../lib/locker.mjs';
 import { makeWorkspace } from '../../lib/workspace.mjs';
-import { lockFiles } from './leftovers.mjs';
+import { leftBehind } from './file.mjs';
 
 const LOCKING_ACTOR = fileURLToPath(new URL('./locking-actor.mjs', import.meta.url));
 
 /** How late a process may be on a busy machine. */
 export const SLACK = 2500;
-/** By how much the kernel's time of a file may lag behind its clock. */
-export const TICK = 10;
-/** proper-lockfile dates a new directory up to this much into the future, to learn what the file system keeps. */
-export const PROBE = 1005;
 
-/** One file and the processes that quarrel over it. */
+/** The option with which one scene is chosen. */
+export const only = (plays) => ['', 'one scene', ['', ...Object.keys(plays)]];
+
+/** A run of scenes, all or one, so many at a time. A scene returns its figures, or `{ skipped }`. */
+export const playing = (plays) => async (options, report) => {
+  const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
+  const stages = Array.from({ length: options.together ?? 1 }, async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) {
+      await perform(...next, options, report);
+    }
+  });
+  await Promise.all(stages);
+};
+
+async function perform(name, play, options, report) {
+  report.progress(name);
+  const shown = setInterval(() => report.progress(name), 1000);
+  const scene = new Scene(name, options, report);
+  try {
+    const figures = await play(scene);
+    if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
+    report.figure(name, figures);
+  } catch (error) {
+    scene.check(false, error.stack);
+  } finally {
+    clearInterval(shown);
+    await scene.end();
+  }
+}
+
+/** One file, and the processes that quarrel over it. */
 export class Scene {
-  file;
+  file = makeWorkspace().cache();
   options;
   #name;
   #report;
@@ -24,9 +50,8 @@ export class Scene {
 
   constructor(name, options, report) {
     this.#name = name;
-    this.options = options;
     this.#report = report;
-    this.file = makeWorkspace().cache();
+    this.options = options;
   }
 
   write(content) {
@@ -40,20 +65,21 @@ export class Scene {
   /**
    * Starts a process, while nobody has the lock.
    *
-   * @param options - `lock`, what differs from the lock options of the whole run; `user`, as whom it runs; `program`,
-   * where that user can read it; `wrapper`, a program with arguments that starts it; `imports`, modules to load before all
-   * else
+   * @param lock - its lock options
+   * @param user - as whom it runs
+   * @param program - where that user can read it
+   * @param wrapper - a program with arguments that starts it
+   * @param imports - modules that are loaded before all else
    */
   async actor({ lock = {}, user, program = LOCKING_ACTOR, wrapper = [], imports = [] } = {}) {
-    const { stale, timeout, locker } = this.options;
-    const settings = { file: this.file, lock: { stale, timeout, kernelLock: 'required', ...lock }, user };
+    const settings = { file: this.file, lock: { kernelLock: 'required', ...lock }, user };
     const modules = imports.flatMap((module) => ['--import', module]);
-    const node = [process.execPath, ...modules, ...nodeArguments(locker)];
+    const node = [process.execPath, ...modules, ...nodeArguments(this.options.locker)];
     const [command, ...args] = [...wrapper, ...node, program, JSON.stringify(settings)];
     const actor = await Actor.start(command, args);
     this.#actors.push(actor);
-    const { locker: present } = await actor.ask('whoAmI');
-    this.check(present === locker, `it locks through ${present}, not ${locker}`);
+    const { locker } = await actor.ask('whoAmI');
+    this.check(locker === this.options.locker, `it locks through ${locker}, not ${this.options.locker}`);
     // The first time takes longer, and proper-lockfile dates that directory into the future.
     await actor.ask('pass');
     return actor;
@@ -63,20 +89,19 @@ export class Scene {
     return this.#report.check(holds, `${this.#name}: ${violation}`);
   }
 
-  figure(value) {
-    this.#report.figure(this.#name, value);
+  progress(message) {
+    this.#report.progress(`${this.#name}: ${message}`);
   }
 
   /** A wait that had to last, but no longer than that. */
   checkWait(wait, least, most) {
-    const told = `waited ${Math.round(wait)} ms, which had to be ${Math.round(least)} to ${Math.round(most)}`;
-    this.check(wait >= least && wait <= most, told);
-    this.check(wait <= this.options.timeout, `${told}, and beyond lock.timeout`);
+    const words = `waited ${Math.round(wait)} ms, which had to be ${Math.round(least)} to ${Math.round(most)}`;
+    this.check(wait >= least && wait <= most, words);
   }
 
-  /** Ends the processes; whoever has released the lock must have left nothing. */
-  async end({ clean = true } = {}) {
-    if (clean) this.check(lockFiles(this.file).length === 0, `${lockFiles(this.file)} are left`);
+  /** Whoever has released the lock must have left nothing. */
+  async end() {
+    this.check(leftBehind(this.file) === 'nothing', 'a lock directory is left');
     await Promise.all(this.#actors.map((actor) => actor.kill()));
   }
 }

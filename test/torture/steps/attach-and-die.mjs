@@ -1,19 +1,14 @@
 // Attaches or detaches one volume, and is killed at a certain call of the disk: `attach-and-die.mjs CALL AT CACHE CONFIG DEVICES`.
-import { AttachDB } from '../../../dist/index.js';
-import { disk, OpenFile } from '../../../dist/store/file/disk.js';
+import { AttachDB } from '../../../build/index.js';
+import { disk } from '../../../build/store/disk.js';
 
 const [call, at, fname, config, deviceDir] = process.argv.slice(2);
 let count = 0;
-const counted = (owner, name) => {
-  const real = owner[name];
-  owner[name] = function (...args) {
+for (const [name, real] of Object.entries(disk)) {
+  disk[name] = (...args) => {
     if (count++ === Number(at)) process.kill(process.pid, 'SIGKILL');
-    return real.apply(this, args);
+    return real(...args);
   };
-};
-for (const name of Object.keys(disk)) counted(disk, name);
-for (const name of Object.getOwnPropertyNames(OpenFile.prototype)) {
-  if (name !== 'constructor') counted(OpenFile.prototype, name);
 }
 
 const db = new AttachDB({

@@ -1,7 +1,7 @@
 // For `node --import`: to this process somebody sets the wall clock an hour forward, and back again, all the time.
 const HOUR = 3_600_000;
-const trueNow = Date.now;
 const TrueDate = Date;
+const trueNow = Date.now;
 let ahead = 0;
 
 setInterval(() => {

@@ -1,0 +1,52 @@
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { SPLockedJSONDB } from 'storpool-spopenstack';
+
+/** What a killed holder left: `nothing`, or a lock directory that is `marked` as one of a holder of the kernel lock or is not. */
+export function leftBehind(file) {
+  const stats = statSync(`${file}.lock`, { throwIfNoEntry: false });
+  if (stats === undefined) return 'nothing';
+  return stats.mode & 0o1000 ? 'marked' : 'unmarked';
+}
+
+/** What is in the journal of a file, if there is one. */
+export const journalOf = (file) =>
+  existsSync(`${file}.backup`) ? readFileSync(`${file}.backup`, 'utf8') : undefined;
+
+/** Whether what a file holds is no JSON. */
+export function isTorn(file) {
+  try {
+    JSON.parse(readFileSync(file, 'utf8'));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Watches a file until it is shorter than `whole`, which it is only between the truncation and the end of a write in
+ * place, and calls back in that very moment. It keeps this process busy.
+ *
+ * @returns whether the moment came within that many milliseconds
+ */
+export function whenTorn(file, whole, patience, callback) {
+  const descriptor = openSync(file, 'r');
+  try {
+    const end = performance.now() + patience;
+    while (fstatSync(descriptor).size >= whole) {
+      if (performance.now() > end) return false;
+    }
+    callback();
+    return true;
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Keeps its warnings. */
+export class QuietDB extends SPLockedJSONDB {
+  warnings = [];
+
+  warn(message) {
+    this.warnings.push(message);
+  }
+}
