@@ -58,7 +58,7 @@ test.each([
     await expect.poll(() => output).toMatch(/Z POST \/ctrl\/1\.0\/VolumesReassign 200 \d+\.\d ms \[\{/u);
 
     const [line = '', status = ''] = /^npx storpool-attachdb (.*)$/mu.exec(output) ?? [];
-  if (dir) expect(readFileSync('README.md', 'utf8')).toContain(`\n${line}\n`);
+    if (dir) expect(readFileSync('README.md', 'utf8')).toContain(`\n${line}\n`);
     expect(run(resolve('dist/cli/main.js'), ...status.split(' '))).toContain('0 volumes');
 
     expect(await end()).toEqual([0, null]);

@@ -17,7 +17,6 @@ declare global {
   const source: lib.AttachDB;
   const records: Map<string, lib.AttachRequest>;
   const report: (error: unknown) => void;
-  const use: (path: string) => Promise<void>;
   const keyFile: string;
   const deviceDir: string;
   const fname: string;
