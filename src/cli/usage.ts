@@ -48,7 +48,8 @@ const OPTIONS = {
     'templates A,B': 'the templates; default: hybrid',
     'client-id N': 'the client ID of the host under test; default: 1',
     'token STRING': 'the only token that is let in; default: 1234567890',
-    'device-dir DIR': 'where to make the device links of attached volumes; default: nowhere',
+    'dir DIR':
+      'where to put storpool.conf, cache.json and the device links, in dev; default: a temporary directory, removed at the end',
     'device-delay MS': 'milliseconds from attaching to the link; default: 0',
     ...HELP,
   },
@@ -109,8 +110,9 @@ const USAGE: Record<CommandName, Usage> = {
     outcomes: '0 the plan is shown',
   },
   fake: {
-    about: 'A StorPool management service to try a program against. Ends with Ctrl-C.',
-    examples: ['fake --port 8081 --device-dir /tmp/devices'],
+    about:
+      'A fake StorPool host to try a program against: a management service, a configuration, a cache and device links. Ends with Ctrl-C.',
+    examples: ['fake --port 8081 --dir try'],
     outcomes: '0 after Ctrl-C',
   },
 };
