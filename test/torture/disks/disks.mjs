@@ -100,14 +100,14 @@ function leaveFree(ballast, blocks) {
 async function becomeReadOnly(scene, at, source) {
   const [holder, next] = [await scene.actor(), await scene.actor()];
   await holder.ask('add', { key: 'old', value: 1 });
-  await holder.ask('hold');
+  await holder.ask('ourHold');
   // As the kernel does by itself after an error of the disk.
   if (!run('mount', '-o', 'remount,abort', at)) return { skipped: 'it cannot be made read-only here' };
   const { code, message } = await holder.refuse('add', { key: 'new', value: 2 });
   scene.check(code === 'EROFS' && message.endsWith('it still has the old content'), `${code} ${message}`);
   const found = JSON.stringify(scene.content);
   scene.check(found === '{"old":1}', `the file holds ${found}`);
-  await holder.ask('release');
+  await holder.ask('ourRelease');
   const refused = await next.refuse('get');
   scene.check(refused.message.includes(scene.file), `the next one got ${refused.code} ${refused.message}`);
   await Promise.all([holder.kill(), next.kill()]);
