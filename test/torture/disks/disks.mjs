@@ -12,7 +12,6 @@ const SCENES = {
   fullDisk: (scene) => mounted(scene, imageOf(2, SMALL), fill),
   readOnly: (scene) => mounted(scene, imageOf(2, SMALL), becomeReadOnly),
   powerCut: (scene) => mounted(scene, imageOf(scene.options.size, ['mkfs.ext4', '-q', '-F']), cutPower),
-  powerCutXfs: (scene) => mounted(scene, imageOf(scene.options.size, ['mkfs.xfs', '-q', '-f']), cutPower),
 };
 const run = (command, ...args) => spawnSync(command, args).status === 0;
 

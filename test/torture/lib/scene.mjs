@@ -13,11 +13,7 @@ export const SLACK = 2500;
 /** The option with which one scene is chosen. */
 export const only = (plays) => ['', 'one scene', ['', ...Object.keys(plays)]];
 
-/**
- * A run of scenes, all or one, so many at a time. A scene returns its figures, or `{ skipped }`.
- *
- * @param isPossible - whether they can be played here; `reason` says why not
- */
+/** A run of scenes, all or one, so many at a time, if that is possible here. A scene returns its figures, or `{ skipped }`. */
 export const playing =
   (plays, isPossible = true, reason = '') =>
   async (options, report) => {
@@ -25,25 +21,17 @@ export const playing =
     const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
     const playSome = async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
-        await perform(...next, options, report);
+        const [name, play] = next;
+        const scene = new Scene(name, options, report);
+        scene.progress('begins');
+        const figures = await play(scene).catch((error) => scene.check(false, error.stack));
+        if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
+        report.figure(name, figures);
+        await scene.end();
       }
     };
     return Promise.all(Array.from({ length: options.together ?? 1 }, playSome));
   };
-
-async function perform(name, play, options, report) {
-  const scene = new Scene(name, options, report);
-  scene.progress('begins');
-  try {
-    const figures = await play(scene);
-    if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
-    report.figure(name, figures);
-  } catch (error) {
-    scene.check(false, error.stack);
-  } finally {
-    await scene.end();
-  }
-}
 
 /** One file, and the processes that quarrel over it. */
 export class Scene {

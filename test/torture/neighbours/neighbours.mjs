@@ -7,13 +7,13 @@ import { LOCKER, program } from '../lib/program.mjs';
 import { only, playing } from '../lib/scene.mjs';
 import { hasPython, run, service } from '../lib/services.mjs';
 
-const SCENES = { python, flockProgram, bindMount, tornByPython };
+const SCENES = { flockProgram, bindMount, tornByPython };
 
 program(
   {
     name: 'neighbours',
-    about: `Lets other programs use the file: Python services, a script under "flock FILE", a container into which the file is
-mounted by itself. Nobody loses a change to anybody, and the file keeps its inode, owner, mode and access control list. What a
+    about: `Lets other programs use the file: a script under "flock FILE", a container into which the file is
+mounted by itself, with a Python service. Nobody loses a change to anybody, and the file keeps its inode, owner, mode and access control list. What a
 Python service tears is an error, and nothing is lost silently.`,
     options: {
       changes: [100, 'how many changes each side makes'],
@@ -24,10 +24,6 @@ Python service tears is an error, and nothing is lost silently.`,
   },
   playing(SCENES, hasPython(), 'there is no python3'),
 );
-
-function python(scene) {
-  return sideBySide(scene, (command) => command);
-}
 
 /** Changes the file as any script does, knowing nothing of us, and slowly. */
 const SCRIPT = `

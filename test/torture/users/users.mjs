@@ -45,21 +45,18 @@ async function quarrel(scene, pair, isRight) {
   for (const path of [dirname(scene.file), scene.file]) chownSync(path, 0, GROUP);
   chmodSync(dirname(scene.file), 0o770);
   chmodSync(scene.file, 0o660);
-  const before = ownership(scene.file);
+  const { ino } = statSync(scene.file);
   const waits = [];
   for (const both of [pair, pair.toReversed()]) {
     waits.push(await takeOver(scene, both, isRight));
     await finish(scene, both);
   }
-  scene.check(ownership(scene.file) === before, `the file was ${before}, is ${ownership(scene.file)}`);
-  const { gid, mode } = statSync(`${scene.file}.backup`);
-  scene.check(gid === GROUP && (mode & 0o777) === 0o660, `the journal has ${gid} ${mode.toString(8)}`);
+  for (const path of [scene.file, `${scene.file}.backup`]) {
+    const { gid, mode } = statSync(path);
+    scene.check(gid === GROUP && (mode & 0o777) === 0o660, `${path} has ${gid} ${mode.toString(8)}`);
+  }
+  scene.check(statSync(scene.file).ino === ino, 'there is another file in its place');
   return { 'took over after ms': waits.join(' and ') };
-}
-
-function ownership(file) {
-  const { ino, uid, gid, mode } = statSync(file);
-  return `inode ${ino}, ${uid}:${gid}, ${(mode & 0o777).toString(8)}`;
 }
 
 /** One is killed while it holds, the other is in at once, sees what the first has written, and can write. */
