@@ -17,8 +17,8 @@ const BETWEEN = /[ \t\n\r]*,[ \t\n\r]*/y;
 const BEHIND = /[ \t\n\r]*[,}]/y;
 /** What says nothing: NUL bytes come from a power cut. */
 const NOTHING = /^[\s{},\0]*$/u;
-
-const MEMBERS = ['volume', 'type', 'id', 'rights', 'volsnap', 'remove_on_detach'];
+/** What a request has, and no cache as a key: with such a key it begins within half a request. */
+const MEMBER = /^(volume|type|id|rights|volsnap|remove_on_detach|since|global_id)$/u;
 
 /**
  * Every entry of the outermost object that is whole, also behind a place that is broken. How deep it is there nobody can
@@ -28,22 +28,15 @@ const MEMBERS = ['volume', 'type', 'id', 'rights', 'volsnap', 'remove_on_detach'
 export function salvage(bytes: Buffer): Salvage {
   // One character for each byte, because a file may be cut within a character.
   const input = bytes.toString('latin1');
-  const found = scan(input, false);
-  // Odd ones may be the members of a request that is cut on both sides.
-  return found.isDoubtful ? scan(input, true) : found;
-}
-
-function scan(input: string, requestsOnly: boolean): Salvage & { isDoubtful: boolean } {
   const found: Salvage = { entries: new Map(), older: new Map(), fragments: [] };
   const start = endOf(START, input, 0);
   let isBroken = start === undefined;
-  let [hasOdd, hasBehind] = [false, false];
   let at = start ?? 0;
   let wholeTo = at;
   while (at < input.length) {
     const entry = entryAt(input, at);
-    const isRequest = isRequestLike(entry?.value);
-    if (entry === undefined || holdsRequest(entry.value) || (!isRequest && (isBroken || requestsOnly))) {
+    const isEntry = entry && (isRequestLike(entry.value) || !(isBroken || MEMBER.test(entry.key)));
+    if (!isEntry || holdsRequest(entry.value)) {
       isBroken = true;
       const next = input.indexOf('"', at + 1);
       at = next < 0 ? input.length : next;
@@ -52,25 +45,22 @@ function scan(input: string, requestsOnly: boolean): Salvage & { isDoubtful: boo
     const { value, end } = entry;
     const { id } = (value ?? {}) as { id?: unknown };
     const key = isBroken && typeof id === 'string' ? id : entry.key;
-    hasOdd ||= !isRequest;
-    hasBehind ||= isBroken;
     addFragment(found, input, wholeTo, at);
-    if (!found.entries.has(key)) found.entries.set(key, value);
-    else if (!found.older.has(key)) found.older.set(key, value);
+    const { entries, older } = found;
+    if (!entries.has(key)) entries.set(key, value);
+    else if (!older.has(key)) older.set(key, value);
     wholeTo = end;
     at = endOf(BETWEEN, input, end) ?? end;
   }
   addFragment(found, input, wholeTo, input.length);
-  const isDoubtful = hasOdd && (hasBehind || MEMBERS.some((member) => found.entries.has(member)));
-  return { ...found, isDoubtful };
+  return found;
 }
 
 function addFragment({ fragments }: Salvage, input: string, from: number, to: number): void {
   const between = input.slice(from, to);
   if (NOTHING.test(between)) return;
   const at = from + between.search(/[^\s{},\0]/u);
-  const content = utf8(input.slice(at, to)).replace(/[\s,\0]+$/u, '');
-  fragments.push({ at, content });
+  fragments.push({ at, content: utf8(input.slice(at, to)).replace(/[\s,\0]+$/u, '') });
 }
 
 /** The entry that begins there, if it is whole. */
@@ -114,8 +104,7 @@ const utf8 = (latin1: string) => Buffer.from(latin1, 'latin1').toString();
 const isRequestLike = (value: unknown) => typeof (value as { volume?: unknown } | null)?.volume === 'string';
 
 /** Whether it is half of an entry that has swallowed others. */
-const holdsRequest = (value: unknown, levels = 3): boolean =>
+const holdsRequest = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
-  levels > 0 &&
-  Object.values(value).some((member) => isRequestLike(member) || holdsRequest(member, levels - 1));
+  Object.values(value).some((member) => isRequestLike(member) || holdsRequest(member));
