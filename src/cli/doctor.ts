@@ -1,4 +1,4 @@
-import { accessSync, constants, readdirSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { readdirSync, realpathSync, statSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ApiConnectionError, ApiError, type AttachDB, type Attachment, SPConfigError } from '../index.js';
 import { type Finding, fault, ok, skipped } from './finding.js';
@@ -130,9 +130,9 @@ async function lock(host: Host): Promise<Finding> {
 /** @param read - what the cache holds, or why it cannot be read */
 function cacheFindings(host: Host, read: { seen: Record<string, unknown> } | Error): Finding[] {
   const { fname } = host.db;
-  if (codeOf(read) === 'ECORRUPT') return [fault((read as Error).message, null, host.command('repair'))];
-  const seen = read instanceof Error ? {} : read.seen;
-  const findings = Object.entries(seen).flatMap(([id, entry]) => {
+  if (read instanceof Error)
+    return [fault(read.message, null, codeOf(read) === 'ECORRUPT' ? host.command('repair') : null)];
+  const findings = Object.entries(read.seen).flatMap(([id, entry]) => {
     const { id: own } = (entry ?? {}) as { id?: unknown };
     const has = own === undefined ? 'no id' : `the id ${JSON.stringify(own)}`;
     const problem =
@@ -140,16 +140,7 @@ function cacheFindings(host: Host, read: { seen: Record<string, unknown> } | Err
     const remedy = `Correct it with the services stopped (Python services need "id": "${id}"), or drop it`;
     return problem ? fault(problem, remedy, host.command('forget', id)) : [];
   });
-  const journal = `${realpathSync(fname)}.backup`;
-  const denied = attempt(() => accessSync(journal, constants.R_OK | constants.W_OK));
-  const isFile = statOf(journal)?.isFile() ?? true;
-  if (!isFile || (denied instanceof Error && codeOf(denied) !== 'ENOENT')) {
-    const [from, to] = [shellWord(fname), shellWord(journal)];
-    const adopt = `chown --reference=${from} ${to}; chmod --reference=${from} ${to}`;
-    const why = 'cannot be read and written by this user, so a write that is interrupted cannot be finished';
-    findings.push(fault(`${journal} ${why}`, null, isFile ? adopt : `mv ${to} ${to}-moved`));
-  } else if (read instanceof Error) findings.push(fault(read.message, null));
-  return findings.length > 0 ? findings : [ok(plural(Object.keys(seen).length, 'request'))];
+  return findings.length > 0 ? findings : [ok(plural(Object.keys(read.seen).length, 'request'))];
 }
 
 /** The paths of what lies beside a file and has its name with something behind it. */
@@ -174,7 +165,7 @@ function clock(paths: string[]): Finding {
 /** What earlier versions made beside the cache. */
 const EARLIER = /\.(restored|holder|torn\.\d+|backup\.new)$/u;
 
-function leftovers({ db, signal }: Host, side: string[]): Finding {
+function leftovers(host: Host, side: string[]): Finding {
   const details = side.filter((path) => path.endsWith('.torn')).map((path) => `${path}: kept by a repair`);
   const isEarlier = (path: string) => EARLIER.test(path) && statOf(path)?.isFile();
   const earlier = side.filter(isEarlier);
@@ -182,7 +173,7 @@ function leftovers({ db, signal }: Host, side: string[]): Finding {
   const remedy =
     'In .torn.N may be requests that the cache lacks; nothing else is of use. --fix removes them all';
   const remove = () => earlier.filter(isEarlier).forEach(unlinkSync);
-  const fix = { what: `remove ${earlier.join(', ')}`, apply: () => db.withLock(remove, { signal }) };
+  const fix = { what: `remove ${earlier.join(', ')}`, apply: () => host.locked(remove) };
   return fault(`Left by an earlier version: ${earlier.join(', ')}`, remedy, null, { details, fix });
 }
 

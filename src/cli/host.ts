@@ -38,6 +38,11 @@ export class Host {
     return this.#open(this.db.fname, lock);
   }
 
+  /** Runs a function under the lock of the cache. */
+  locked<T>(fn: () => T | Promise<T>): Promise<T> {
+    return this.db.withLock(fn, { signal: this.signal });
+  }
+
   /** Reads the cache; if the lock is not free, from a copy of the file, and says why. */
   async look<T>(read: (db: AttachDB) => Promise<T>): Promise<{ seen: T; unlocked: string | null }> {
     const seen = await read(this.db).catch(asError);

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Host, problemOf } from './host.js';
+import { asError, Host, problemOf } from './host.js';
 import type { Outcome } from './run.js';
 import { readStatus } from './status.js';
 import { age, isAgreed, line, listed, type Terminal } from './terminal.js';
@@ -37,30 +37,24 @@ async function letGo(
   const seen = await readStatus(db, signal);
   const ids = [...new Set(options.args)];
   const requests = ids.map((id, at) => goingOf(id, ids.slice(0, at), seen));
-  for (const going of requests) {
-    const nothing = `not in ${db.fname}, so there is nothing to do.`;
-    print(`${going.request}: ${going.known ? say(going) : nothing}`);
-  }
+  const nothing = `not in ${db.fname}, so there is nothing to do.`;
+  for (const going of requests) print(`${going.request}: ${going.known ? say(going) : nothing}`);
   if (seen.unanswered !== null) print(seen.unanswered);
 
   const known = requests.filter((going) => going.known);
-  if (known.length > 0 && (await isAgreed(options, terminal))) {
-    for (const going of known) {
-      const { request } = going;
-      try {
-        // Somebody may have attached again under the same ID while nobody answered.
-        const now = (await db.get({ signal }))[request];
-        if (now === undefined) going.outcome = 'unknownRequest';
-        else if (!isDeepStrictEqual(now, seen.entries[request])) going.outcome = 'changed';
-        else going.outcome = await apply(host, going);
-      } catch (error) {
-        signal.throwIfAborted();
-        going.outcome = 'failed';
-        going.problem = (error as Error).message;
-      }
-      print(
-        `${request}: ${OUTCOMES[going.outcome]}${going.outcome === 'failed' ? `: ${going.problem}` : ''}`,
-      );
+  const isToBeDone = known.length > 0 && (await isAgreed(options, terminal));
+  for (const going of isToBeDone ? known : []) {
+    const { request } = going;
+    try {
+      // Somebody may have attached again under the same ID while nobody answered.
+      const now = (await db.get({ signal }))[request];
+      const isSame = isDeepStrictEqual(now, seen.entries[request]);
+      going.outcome = isSame ? await apply(host, going) : now === undefined ? 'unknownRequest' : 'changed';
+      print(`${request}: ${OUTCOMES[going.outcome]}`);
+    } catch (error) {
+      signal.throwIfAborted();
+      Object.assign(going, { outcome: 'failed', problem: asError(error).message });
+      print(`${request}: still there: ${going.problem}`);
     }
   }
   const isDone = ({ outcome }: Going) => outcome !== null && OUTCOMES[outcome] !== AGAIN;
@@ -79,7 +73,6 @@ const OUTCOMES: Record<string, string> = {
   forgotten: 'dropped',
   renewed: AGAIN,
   changed: AGAIN,
-  failed: 'still there',
 };
 
 /** @param gone - the requests that go before it */

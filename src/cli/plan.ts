@@ -8,9 +8,7 @@ import type { Options } from './usage.js';
 /** What `plan --json` prints: what the library's `plan()` gives, and for whom; `null`: for all requests. */
 export type PlanReport = SyncPlan & { file: string; request: string | null };
 
-const EMPTY: SyncPlan = {
-  ...{ attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: false },
-};
+const NOTHING = { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: false };
 
 export async function plan(options: Options, terminal: Terminal): Promise<Outcome> {
   const [request] = options.args;
@@ -20,7 +18,7 @@ export async function plan(options: Options, terminal: Terminal): Promise<Outcom
     const entries = await db.get({ signal });
     // Each sync() attaches for all requests, whichever it is called for.
     const id = request ?? Object.keys(entries)[0];
-    const planned = id === undefined ? EMPTY : await db.plan(id, options.detach, { signal });
+    const planned = id === undefined ? NOTHING : await db.plan(id, options.detach, { signal });
     return { planned, own: entries[request ?? '']?.volume };
   };
   const looked = await host.look(read).catch(asError);

@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import type { AttachDB, Attachment, AttachRequest } from '../index.js';
+import type { Attachment, AttachRequest } from '../index.js';
 import { asError, attempt, codeOf, Host, problemOf } from './host.js';
 import type { Outcome } from './run.js';
 import { salvage } from './salvage.js';
@@ -8,43 +8,39 @@ import { age, isAgreed, line, plural, type Style, type Terminal, table } from '.
 import type { Options } from './usage.js';
 
 export async function repair(options: Options, terminal: Terminal): Promise<Outcome> {
-  const { db, signal } = new Host(options, terminal);
+  const host = new Host(options, terminal);
   for (;;) {
-    const torn = await readTorn(db, signal);
-    const attached = await attachedHere(db, signal).catch(asError);
-    signal.throwIfAborted();
-    const found = reportOf(db.fname, torn, attached);
+    const torn = await readTorn(host);
+    const attached = await attachedHere(host).catch(asError);
+    host.signal.throwIfAborted();
+    const found = reportOf(host.db.fname, torn, attached);
     terminal.write(render(found, terminal));
-    const kept = (await isAgreed(options, terminal)) ? await write(db, torn.file.bytes, found, signal) : null;
-    if (kept !== undefined) {
-      if (kept !== null) terminal.write(`Written. What was torn is in ${kept}\n`);
-      const report = { ...found, written: kept !== null, kept };
-      return { code: kept === null && !options['dry-run'] ? 1 : 0, report };
-    }
+    const kept = (await isAgreed(options, terminal)) ? await write(host, torn.file.bytes, found) : null;
+    if (kept) terminal.write(`Written. What was torn is in ${kept}\n`);
+    if (kept !== undefined)
+      return { code: kept || options['dry-run'] ? 0 : 1, report: { ...found, written: kept !== null, kept } };
     terminal.write('The file has changed since. Once more:\n\n');
   }
 }
 
-/** What the file and the journal hold. @throws Error when the file is JSON */
-const readTorn = (db: AttachDB, signal: AbortSignal) =>
-  db.withLock(
-    async () => {
-      // Whoever reads first finishes a write that was interrupted.
-      const read = await db.get().catch(asError);
-      if (!(read instanceof Error)) throw new Error(`${db.fname} is JSON, so there is nothing to repair`);
-      if (codeOf(read) !== 'ECORRUPT') throw read;
-      const path = fs.realpathSync(db.fname);
-      // Opening a pipe would block.
-      const journal = fs.statSync(`${path}.backup`, { throwIfNoEntry: false })?.isFile();
-      return { file: readFile(path), journal: journal ? readFile(`${path}.backup`) : NOTHING };
-    },
-    { signal },
-  );
-
-const NOTHING = { bytes: Buffer.alloc(0), mtimeMs: 0 };
 const readFile = (path: string) => ({ bytes: fs.readFileSync(path), mtimeMs: fs.statSync(path).mtimeMs });
 
-async function attachedHere(db: AttachDB, signal: AbortSignal) {
+/** What the file and the journal hold. @throws Error when the file is JSON */
+const readTorn = (host: Host) =>
+  host.locked(async () => {
+    const { db } = host;
+    // Whoever reads first finishes a write that was interrupted.
+    const read = await db.get().catch(asError);
+    if (!(read instanceof Error)) throw new Error(`${db.fname} is JSON, so there is nothing to repair`);
+    if (codeOf(read) !== 'ECORRUPT') throw read;
+    const path = fs.realpathSync(db.fname);
+    // Opening a pipe would block.
+    const hasJournal = fs.statSync(`${path}.backup`, { throwIfNoEntry: false })?.isFile();
+    const journal = hasJournal ? readFile(`${path}.backup`) : { bytes: Buffer.alloc(0), mtimeMs: 0 };
+    return { file: readFile(path), journal };
+  });
+
+async function attachedHere({ db, signal }: Host) {
   const [clientId, prefix] = [db.clientId(), db.volumePrefix()];
   const attachments = await db.api().attachmentsList({ signal });
   return attachments.filter(({ client, volume }) => Number(client) === clientId && volume.startsWith(prefix));
@@ -86,14 +82,11 @@ function reportOf(
       entry,
     };
   });
-  const unexplained = known.filter((one) => !explained.has(one));
-  return {
-    file: fname,
-    entries,
-    lost: inFile.fragments,
-    unexplained: unexplained.map(({ volume, rights }) => ({ volume, has: rights })),
-    notCompared: attached instanceof Error ? attached.message : null,
-  };
+  const unexplained = known
+    .filter((one) => !explained.has(one))
+    .map(({ volume, rights }) => ({ volume, has: rights }));
+  const notCompared = attached instanceof Error ? attached.message : null;
+  return { file: fname, entries, lost: inFile.fragments, unexplained, notCompared };
 }
 
 function render({ file, entries, lost, unexplained, notCompared }: Found, terminal: Terminal): string {
@@ -127,17 +120,14 @@ function render({ file, entries, lost, unexplained, notCompared }: Found, termin
 }
 
 /** @returns where the torn bytes are kept; `undefined`, and nothing is done, when they are no longer in the file */
-const write = (db: AttachDB, bytes: Buffer, { entries }: Found, signal: AbortSignal) =>
-  db.withLock(
-    async () => {
-      const path = fs.realpathSync(db.fname);
-      if (!fs.readFileSync(path).equals(bytes)) return undefined;
-      const kept = keepTorn(path, bytes);
-      await db.jsdump(Object.fromEntries(entries.map(({ request, entry }) => [request, entry])));
-      return kept;
-    },
-    { signal },
-  );
+const write = (host: Host, bytes: Buffer, { entries }: Found) =>
+  host.locked(async () => {
+    const path = fs.realpathSync(host.db.fname);
+    if (!fs.readFileSync(path).equals(bytes)) return undefined;
+    const kept = keepTorn(path, bytes);
+    await host.db.jsdump(Object.fromEntries(entries.map(({ request, entry }) => [request, entry])));
+    return kept;
+  });
 
 /** Keeps the bytes as FILE.torn. What an earlier repair has kept gets the name FILE.torn-DATE. */
 function keepTorn(path: string, bytes: Buffer): string {

@@ -16,7 +16,7 @@ const ASKS = `  --yes              do not ask
   --dry-run          only show what would be done`;
 const WIDE = '  --wide             a line for each row, however narrow the terminal is';
 
-/** What a command takes, what it does, its options (which are parsed as the help says them), and an example. */
+/** What a command takes, what it does, and its options, which are parsed as the help says them. */
 const COMMANDS = {
   status: `
 What the cache wants, what the cluster has attached, and where they differ.
@@ -28,26 +28,19 @@ ${HOST}
 
 Example: storpool-attachdb status --json | jq '.volumes[] | select(.finding)'`,
   doctor: `
-What is wrong with this host, and how to mend it.
-Run it as the user of the service that has trouble.
+What is wrong with this host, and how to mend it. Run it as the service's user.
 
   --fix              show what can be mended safely, ask, and do it
   --yes              with --fix: do not ask
-${HOST}
-
-Example: storpool-attachdb doctor --fix`,
+${HOST}`,
   repair: `
 Write a torn cache anew from what is whole in it or in FILE.backup.
-Shows that first, and asks. What was torn is kept as FILE.torn.
 
 ${ASKS}
 ${WIDE}
-${HOST}
-
-Example: storpool-attachdb repair --dry-run`,
+${HOST}`,
   detach: `REQUEST…
 Detach the volumes of requests whose owner is gone, and drop the requests.
-A volume that other requests need stays attached.
 
   --force WHEN       "never" (default), or "unshared": a volume that stays open
 ${ASKS}
@@ -58,9 +51,7 @@ Example: storpool-attachdb detach 7f6c 8a07 --dry-run`,
 Drop requests, and leave their volumes as they are.
 
 ${ASKS}
-${HOST}
-
-Example: storpool-attachdb forget 7f6c`,
+${HOST}`,
   plan: `[REQUEST]
 What the next sync() of a service would do.
 
@@ -79,9 +70,7 @@ A StorPool management service to try a program against. Ends with Ctrl-C.
   --token STRING     the only token that is let in; default: 1234567890
   --device-dir DIR   where to make links for attached volumes; default: nowhere
   --device-delay N   milliseconds from attaching to the link; default: 0
-${HELP}
-
-Example: storpool-attachdb fake --port 8081 --device-dir /tmp/devices`,
+${HELP}`,
 };
 
 export type CommandName = keyof typeof COMMANDS;
@@ -105,12 +94,9 @@ Exit status: 0 all is well, or done; 1 there are findings, or not all is done;
 type Flag = 'json' | 'yes' | 'dry-run' | 'wide' | 'watch' | 'requests' | 'fix';
 type OfHost = 'config' | 'section' | 'file' | 'device-dir' | 'timeout' | 'force' | 'detach';
 type OfFake = 'port' | 'volumes' | 'snapshots' | 'templates' | 'client-id' | 'token' | 'device-delay';
-
+type Given = Record<Flag, boolean> & Record<OfHost | OfFake, string> & { set: string[] };
 /** What was given; no command has options of another. */
-export type Options = Partial<Record<Flag, boolean> & Record<OfHost | OfFake, string>> & {
-  args: string[];
-  set?: string[];
-};
+export type Options = Partial<Given> & { args: string[] };
 
 /** What values must look like, and how to say it. They are not shown, because one may be the token. */
 const VALUES: Record<string, [RegExp, string]> = {
