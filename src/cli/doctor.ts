@@ -12,7 +12,8 @@ import { LOG_REMEDY, volumeFindings } from './volumes.js';
 type Found = Finding & { check: string };
 
 export async function doctor(options: Options, terminal: Terminal): Promise<Outcome> {
-  const host = new Host(options, terminal, 1000);
+  // Without the lock of the kernel, services do not see the locks of Python services.
+  const host = new Host(options, terminal, 'required');
   const file = host.db.fname;
   let found = await examine(host);
   terminal.write(render(found, file, terminal));
@@ -58,22 +59,24 @@ async function examine(host: Host): Promise<Found[]> {
 
   const directory = examinePlace(dirname(fname));
   add('directory', ...directory.findings);
-  if (!directory.isUsable)
-    return skip('the directory is not usable', 'file', 'leftovers', 'clock', 'lock', 'cache', 'volumes');
+  if (!directory.isUsable) return skip('the directory is not usable', 'file', ...OF_FILE);
   const file = examinePlace(fname, dirname(fname));
   add('file', ...file.findings);
+  if (!file.isUsable) return skip('the file is not usable', ...OF_FILE);
   const side = sideFiles(fname);
   add('leftovers', leftovers(host, side));
   add('clock', clock([fname, ...side]));
-  if (!file.isUsable) return skip('the file is not usable', 'lock', 'cache', 'volumes');
-  add('lock', await lock(host));
-  const read = await host.look((cache) => cache.get({ signal })).catch(asError);
-  add('cache', ...cacheFindings(host, read));
-  if (read instanceof Error) return skip('the cache is not usable', 'volumes');
+  const free = await lock(host);
+  add('lock', free);
+  if (free.state === 'fault') return skip('the lock cannot be taken', 'cache', 'volumes');
+  const entries = await db.get({ signal }).catch(asError);
+  add('cache', ...cacheFindings(host, entries));
+  if (entries instanceof Error) return skip('the cache is not usable', 'volumes');
   add('volumes', ...(await volumeFindings(host, attachments)));
   return found;
 }
 
+const OF_FILE = ['leftovers', 'clock', 'lock', 'cache', 'volumes'];
 const SHOWN = /^SP_(OURID|AUTH_TOKEN|API_HTTP_HOST|API_HTTP_PORT|OPENSTACK_VOLUME_PREFIX)$/u;
 
 function configuration(db: AttachDB): Finding[] {
@@ -109,47 +112,40 @@ function apiFinding(db: AttachDB, answer: Attachment[] | Error, milliseconds: nu
   const isRefused = answer instanceof ApiError && /auth/iu.test(answer.code);
   if (answer instanceof Error)
     return fault(answer.message, isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY);
-  const words = `${db.config().get('SP_API_HTTP_HOST')}:${db.config().get('SP_API_HTTP_PORT')} answers in ${milliseconds} ms`;
-  if (milliseconds <= 2000) return ok(`${words}, and takes the token`);
-  return fault(words, 'Look at the load of the management service, and at the network');
+  const [host, port] = [db.config().get('SP_API_HTTP_HOST'), db.config().get('SP_API_HTTP_PORT')];
+  return ok(`${host}:${port} answers in ${milliseconds} ms, and takes the token`);
 }
 
 async function lock(host: Host): Promise<Finding> {
   const start = performance.now();
-  const db = host.lockedBy({ kernelLock: 'required' });
-  const problem = await db.withLock(() => undefined, { signal: host.signal }).catch(asError);
+  const problem = await host.locked(() => undefined).catch(asError);
   if (problem === undefined)
     return ok(`taken and given back after ${(performance.now() - start).toFixed(1)} ms`);
-  const remedy =
-    codeOf(problem) === 'ELOCKED'
-      ? 'Look at that process: even if it is stopped or hangs, it keeps the lock'
-      : 'Without it, services do not see the locks of Python services';
-  return fault(problem.message, remedy);
+  const hangs = 'Look at that process: even if it is stopped or hangs, it keeps the lock';
+  return fault(problem.message, codeOf(problem) === 'ELOCKED' ? hangs : null);
 }
 
-/** @param read - what the cache holds, or why it cannot be read */
-function cacheFindings(host: Host, read: { seen: Record<string, unknown> } | Error): Finding[] {
+/** @param entries - what the cache holds, or why it cannot be read */
+function cacheFindings(host: Host, entries: Record<string, unknown> | Error): Finding[] {
   const { fname } = host.db;
-  if (read instanceof Error)
-    return [fault(read.message, null, codeOf(read) === 'ECORRUPT' ? host.command('repair') : null)];
-  const findings = Object.entries(read.seen).flatMap(([id, entry]) => {
-    const { id: own } = (entry ?? {}) as { id?: unknown };
-    const has = own === undefined ? 'no id' : `the id ${JSON.stringify(own)}`;
-    const problem =
-      problemOf(id, entry, `in ${fname}`) ?? (own !== id && `Request ${id} in ${fname} has ${has}`);
+  if (entries instanceof Error)
+    return [fault(entries.message, null, codeOf(entries) === 'ECORRUPT' ? host.command('repair') : null)];
+  const findings = Object.entries(entries).flatMap(([id, entry]) => {
+    const own = JSON.stringify((entry as { id?: unknown } | null)?.id);
+    const bad =
+      own !== JSON.stringify(id) && `Request ${id} in ${fname} has ${own ? `the id ${own}` : 'no id'}`;
+    const problem = problemOf(id, entry, `in ${fname}`) ?? bad;
     const remedy = `Correct it with the services stopped (Python services need "id": "${id}"), or drop it`;
     return problem ? fault(problem, remedy, host.command('forget', id)) : [];
   });
-  return findings.length > 0 ? findings : [ok(plural(Object.keys(read.seen).length, 'request'))];
+  return findings.length > 0 ? findings : [ok(plural(Object.keys(entries).length, 'request'))];
 }
 
 /** The paths of what lies beside a file and has its name with something behind it. */
 function sideFiles(fname: string): string[] {
-  const path = attempt(() => realpathSync(fname));
-  const [dir, name] =
-    path instanceof Error ? [dirname(fname), basename(fname)] : [dirname(path), basename(path)];
-  const names = readdirSync(dir).filter((other) => other.startsWith(`${name}.`));
-  return names.sort().map((other) => join(dir, other));
+  const path = realpathSync(fname);
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`));
+  return names.sort().map((name) => join(dirname(path), name));
 }
 
 // What is there now and then, a lock for example, may be given back while we look.

@@ -1,10 +1,10 @@
+import { closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
-import { asError, Host, problemOf } from './host.js';
+import { asError, attempt, codeOf, Host, problemOf } from './host.js';
 import type { Outcome } from './run.js';
 import { readStatus } from './status.js';
 import { age, isAgreed, line, listed, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
-import { usersOf } from './users.js';
 
 /** One of the requests that are to go; guide/operating.md describes it. */
 type Going = ReturnType<typeof goingOf>;
@@ -34,12 +34,12 @@ async function letGo(
   const host = new Host(options, terminal);
   const { db, signal } = host;
   const print = (words: string) => terminal.write(line(terminal, words));
-  const seen = await readStatus(db, signal);
+  const seen = await readStatus(host);
   const ids = [...new Set(options.args)];
   const requests = ids.map((id, at) => goingOf(id, ids.slice(0, at), seen));
   const nothing = `not in ${db.fname}, so there is nothing to do.`;
   for (const going of requests) print(`${going.request}: ${going.known ? say(going) : nothing}`);
-  if (seen.unanswered !== null) print(seen.unanswered);
+  if (seen.report.unanswered !== null) print(seen.report.unanswered);
 
   const known = requests.filter((going) => going.known);
   const isToBeDone = known.length > 0 && (await isAgreed(options, terminal));
@@ -76,24 +76,20 @@ const OUTCOMES: Record<string, string> = {
 };
 
 /** @param gone - the requests that go before it */
-function goingOf(request: string, gone: readonly string[], { entries, volumes, requests, unanswered }: Seen) {
+function goingOf(request: string, gone: readonly string[], { entries, report }: Seen) {
+  const { volumes, requests, unanswered } = report;
   const known = Object.hasOwn(entries, request);
   const row = volumes.find((one) => one.requests.includes(request));
   return {
     request,
-    /** Whether it is in the cache. */
     known,
     volume: row?.volume || null,
     since: requests.find((one) => one.request === request)?.since ?? null,
-    /** Who needs the volume when it is this one's turn. */
+    // Who needs the volume when it is this one's turn.
     neededBy: (row?.requests ?? []).filter((id) => id !== request && !gone.includes(id)),
-    /** Whether this host has the volume; `null`: not known. */
     attached: row?.has ? true : unanswered === null ? false : null,
-    /** Who has its device open; `null` without a device. */
     users: row?.device ? usersOf(row.device) : null,
-    /** Why it cannot be detached. */
     problem: known ? problemOf(request, entries[request], 'in the cache') : null,
-    /** What has become of it: what `db.detach()` says, `forgotten`, `changed` or `failed`. */
     outcome: null as string | null,
   };
 }
@@ -116,4 +112,31 @@ function sayForget({ volume, neededBy, attached }: Going): string {
   if (neededBy.length > 0) return `drop it; ${listed(neededBy)} needs ${volume}, too.`;
   if (attached === false) return `drop it; ${volume} is not attached to this host.`;
   return `drop it; ${volume} stays ${attached ? 'attached' : 'as it is'}, and this library will never detach it.`;
+}
+
+/** Who has a device open on this host, as far as this user can tell. `open: null`: not everything can be looked at. */
+function usersOf(device: string): { open: boolean | null; by: string[] } {
+  const stats = statSync(device);
+  const isBlock = stats.isBlockDevice();
+  const by: string[] = [];
+  // Everybody has /dev/null open, which stands for the devices of a fake.
+  if (stats.isCharacterDevice()) return { open: null, by };
+  const hasOpen = (pid: string) =>
+    readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const other = statSync(`/proc/${pid}/fd/${fd}`, { throwIfNoEntry: false });
+      if (isBlock) return other?.isBlockDevice() && other.rdev === stats.rdev;
+      return other?.ino === stats.ino && other.dev === stats.dev;
+    });
+  let isHidden = false;
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/u.test(name))) {
+    const found = attempt(() => hasOpen(pid) && readFileSync(`/proc/${pid}/comm`, 'utf8').trim());
+    if (typeof found === 'string') by.push(`process ${pid} (${found})`);
+    // Otherwise it has ended while we looked.
+    isHidden ||= ['EACCES', 'EPERM'].includes(codeOf(found) ?? '');
+  }
+  // Mounts, LVM and the like have a device for themselves; opening it so fails while they do.
+  const flags = constants.O_RDONLY | constants.O_EXCL | constants.O_NONBLOCK;
+  if (by.length === 0 && isBlock && codeOf(attempt(() => closeSync(openSync(device, flags)))) === 'EBUSY')
+    by.push('the kernel: it is mounted, or part of another device');
+  return { open: by.length > 0 || (isHidden ? null : false), by };
 }

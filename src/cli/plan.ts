@@ -1,7 +1,7 @@
-import type { AttachDB, SyncPlan } from '../index.js';
+import type { SyncPlan } from '../index.js';
 import { asError, Host } from './host.js';
 import type { Outcome } from './run.js';
-import { render, statusOf } from './status.js';
+import { readStatus, render } from './status.js';
 import { line, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
@@ -12,27 +12,21 @@ const NOTHING = { attach: [], alreadyAttached: [], staleRequests: [], detach: nu
 
 export async function plan(options: Options, terminal: Terminal): Promise<Outcome> {
   const [request] = options.args;
-  const { signal } = terminal;
-  const host = new Host(options, terminal, 1000);
-  const read = async (db: AttachDB) => {
-    const entries = await db.get({ signal });
-    // Each sync() attaches for all requests, whichever it is called for.
-    const id = request ?? Object.keys(entries)[0];
-    const planned = id === undefined ? NOTHING : await db.plan(id, options.detach, { signal });
-    return { planned, own: entries[request ?? '']?.volume };
-  };
-  const looked = await host.look(read).catch(asError);
-  if (looked instanceof Error) {
-    const report = await statusOf(host);
-    if (report.unanswered === null) throw looked;
+  const host = new Host(options, terminal);
+  const { db, signal } = host;
+  const entries = await db.get({ signal });
+  // Each sync() attaches for all requests, whichever it is called for.
+  const id = request ?? Object.keys(entries)[0];
+  const planned = id === undefined ? NOTHING : await db.plan(id, options.detach, { signal }).catch(asError);
+  if (planned instanceof Error) {
+    const { report } = await readStatus(host);
+    if (report.unanswered === null) throw planned;
     terminal.write(render(report, {}, terminal));
     return { code: 3, report };
   }
-  const { planned, own } = looked.seen;
-  const report: PlanReport = { file: host.db.fname, request: request ?? null, ...planned };
-  for (const words of inWords(report, options.detach, own)) terminal.write(line(terminal, words));
-  const { unlocked } = looked;
-  if (unlocked) terminal.write(line(terminal, `Without the lock, this may be half of a change. ${unlocked}`));
+  const report: PlanReport = { file: db.fname, request: request ?? null, ...planned };
+  for (const words of inWords(report, options.detach, entries[request ?? '']?.volume))
+    terminal.write(line(terminal, words));
   return { code: 0, report };
 }
 
@@ -58,6 +52,7 @@ export function inWords(report: PlanReport, asked?: string, own?: string): strin
   else if (detach !== null) lines.push(`Detach ${detach.volume}; by force, if it stays open.`);
   else if (asked !== undefined) lines.push(`Leave ${asked} alone: it is not attached to this host.`);
   if (lines.length === 0) lines.push('Nothing to do.');
-  const count = alreadyAttached.length;
-  return count === 0 ? lines : [...lines, `${count} attached already, with the rights that are wanted.`];
+  if (alreadyAttached.length > 0)
+    lines.push(`${alreadyAttached.length} attached already, as they are wanted.`);
+  return lines;
 }

@@ -1,17 +1,18 @@
 import { setTimeout } from 'node:timers/promises';
-import { type AttachDB, type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
+import { type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
 import { asError, Host } from './host.js';
 import type { Outcome } from './run.js';
 import { age, line, MOST, paint, plural, type Style, type Terminal, table } from './terminal.js';
 import type { Options } from './usage.js';
 
 /** What `status --json` prints; guide/operating.md describes it. */
-export type Status = Awaited<ReturnType<typeof statusOf>>;
+export type Status = Awaited<ReturnType<typeof readStatus>>['report'];
 
 export async function status(options: Options, terminal: Terminal): Promise<Outcome> {
-  const host = new Host(options, terminal, 1000);
-  if (options.watch) return watch(() => statusOf(host), options, terminal);
-  const report = await statusOf(host);
+  const host = new Host(options, terminal);
+  const read = async () => (await readStatus(host)).report;
+  if (options.watch) return watch(read, options, terminal);
+  const report = await read();
   terminal.write(render(report, options, terminal));
   return { code: report.unanswered !== null ? 3 : report.ok ? 0 : 1, report };
 }
@@ -50,44 +51,29 @@ export async function watch(
 }
 
 /** What an operator should look at. What others have attached is their business. */
-export const isFinding = ({ verdict, wants }: VolumeStatus) =>
-  verdict !== VERDICTS.ok &&
-  verdict !== VERDICTS.unknown &&
-  !(verdict === VERDICTS.otherPrefix && wants === null);
+const isFinding = ({ verdict, wants }: VolumeStatus) =>
+  verdict === VERDICTS.otherPrefix ? wants !== null : !['ok', VERDICTS.unknown].includes(verdict);
 
-/** @throws what `db.status()` and `db.get()` throw */
-export async function statusOf(host: Host) {
-  const { seen, unlocked } = await host.look((db) => readStatus(db, host.signal));
-  const { entries, ...report } = seen;
-  return { ...report, lock: { free: unlocked === null, problem: unlocked } };
-}
-
-/** The status, and the entries of the cache. */
-export async function readStatus(db: AttachDB, signal: AbortSignal) {
-  const status = await db.status({ signal });
+/** The status and the entries of the cache. @throws what `db.status()` and `db.get()` throw */
+export async function readStatus({ db, signal }: Host) {
+  const { client: clientId, prefix, ...status } = await db.status({ signal });
   const entries: Record<string, unknown> = await db.get({ signal });
   const volumes = status.volumes
     .map((row) => ({ ...row, finding: isFinding(row) }))
     .sort((a, b) => Number(b.finding) - Number(a.finding));
   const summary: Partial<Record<Verdict, number>> = {};
   for (const { verdict } of volumes) summary[verdict] = (summary[verdict] ?? 0) + 1;
+  const requests = volumes.flatMap(({ volume, requests: ids }) =>
+    ids.map((request) => ({ request, volume, since: sinceOf(entries[request]) })),
+  );
   // The API does not know the name of the file.
-  const ofEntries = status.problems.filter((problem) => problem.includes(` in ${db.fname} `));
-  const unanswered = status.problems.find((problem) => !ofEntries.includes(problem)) ?? null;
-  return {
-    ok: unanswered === null && volumes.every(({ finding }) => !finding),
-    file: db.fname,
-    clientId: status.client,
-    prefix: status.prefix,
-    volumes,
-    requests: volumes.flatMap(({ volume, requests }) =>
-      requests.map((request) => ({ request, volume, since: sinceOf(entries[request]) })),
-    ),
-    summary,
-    unanswered,
-    problems: ofEntries,
-    entries,
-  };
+  const problems = status.problems.filter((problem) => problem.includes(` in ${db.fname} `));
+  const unanswered = status.problems.find((problem) => !problems.includes(problem)) ?? null;
+  const ok = unanswered === null && volumes.every(({ finding }) => !finding);
+  const found = { clientId, prefix, volumes, requests, summary, unanswered, problems };
+  // Whoever does not get it has thrown.
+  const lock = { free: true, problem: null };
+  return { report: { ok, file: db.fname, lock, ...found }, entries };
 }
 
 /** When a request was made, if that is known: Python services do not write it down. */
@@ -105,18 +91,12 @@ export function render(
   terminal: Pick<Terminal, 'columns' | 'colour'>,
   height = Number.POSITIVE_INFINITY,
 ): string {
-  const { volumes, requests, summary, lock, problems, unanswered } = found;
-  const counts = Object.entries(summary).map(
-    ([verdict, many]) =>
-      `${many} ${verdict === VERDICTS.unknown ? 'not known' : verdict.replace(/:.*/u, '')}`,
-  );
-  const below = [
-    [plural(volumes.length, 'volume'), counts.join('; ')].filter(Boolean).join(': '),
-    lock.free ? 'Lock: free' : `Lock: not taken, so this may show half of a change. ${lock.problem}`,
-    ...problems.slice(0, MOST),
-    ...(problems.length > MOST ? [`… and ${problems.length - MOST} more`] : []),
-    ...(unanswered === null ? [] : [unanswered]),
-  ].map((words) => line(terminal, words, 0));
+  const { volumes, requests, summary, problems, unanswered } = found;
+  const short = (verdict: string) => verdict.replace(/:.*/u, '').replace('?', 'not known');
+  const counts = Object.entries(summary).map(([verdict, many]) => `${many} ${short(verdict)}`);
+  const sum = [plural(volumes.length, 'volume'), counts.join('; ')].filter(Boolean).join(': ');
+  const below = [sum, 'Lock: free', ...problems.slice(0, MOST), unanswered ?? ''].filter(Boolean);
+  const end = below.map((words) => line(terminal, words, 0)).join('');
 
   const since = new Map(requests.map((one) => [one.request, one.since]));
   const rows = volumes.flatMap((row) => {
@@ -144,13 +124,13 @@ export function render(
   const cells = [heading, ...rows.map((row) => row.cells)];
   const [head = '', ...blocks] = table(terminal, cells, givingWay, styleOf);
   const linesOf = (block: string) => block.split('\n').length;
-  let room = height - linesOf(head) - linesOf(below.join('')) - 1;
-  const end = blocks.findIndex((block) => {
+  let room = height - linesOf(head) - linesOf(end) - 1;
+  const fitting = blocks.findIndex((block) => {
     room -= linesOf(block);
     return room < 0;
   });
-  const shown = end < 0 ? blocks : blocks.slice(0, Math.max(1, end));
+  const shown = fitting < 0 ? blocks : blocks.slice(0, Math.max(1, fitting));
   const rest = blocks.length - shown.length;
   if (rest > 0) shown.push(paint(terminal, 'dim', `… and ${rest} more`));
-  return `${rows.length > 0 ? `${[head, ...shown].join('\n')}\n\n` : ''}${below.join('')}`;
+  return `${rows.length > 0 ? `${[head, ...shown].join('\n')}\n\n` : ''}${end}`;
 }

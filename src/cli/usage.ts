@@ -9,7 +9,7 @@ const HOST = `  --config FILE      the configuration, with FILE.d/*.conf; /etc/s
   --set KEY=VALUE…   a setting that wins over the configuration; may be repeated
   --file FILE        the cache; .../openstack-storpool/openstack-attach.json
   --device-dir DIR   where the devices are; default: /dev/storpool
-  --timeout SECONDS  for the API (8), and the lock (15; 1 if nothing is changed)
+  --timeout SECONDS  for the API (default: 8) and for the lock (default: 15)
   --json             one JSON object, for programs
 ${HELP}`;
 const ASKS = `  --yes              do not ask

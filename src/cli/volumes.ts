@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { type Attachment, VERDICTS as V, type Verdict, type VolumeStatus } from '../index.js';
 import { type Finding, fault, ok, skipped } from './finding.js';
 import { asError, attempt, type Host } from './host.js';
-import { type Status, statusOf } from './status.js';
+import { readStatus, type Status } from './status.js';
 import { listed, MOST, plural, shellWord } from './terminal.js';
 
 type Remedy = [remedy: string, command?: (rows: VolumeStatus[]) => string];
@@ -16,19 +16,19 @@ export const LOG_REMEDY = 'The log of the management service says more';
  * @param attachments - of all clients, or why they are not known
  */
 export async function volumeFindings(host: Host, attachments: Attachment[] | Error): Promise<Finding[]> {
-  const status = await statusOf(host).catch(asError);
-  if (status instanceof Error) return [skipped(status.message)];
+  const read = await readStatus(host).catch(asError);
+  if (read instanceof Error) return [skipped(read.message)];
+  const status = read.report;
   const dir = dirname(host.db.devicePath('-'));
   const { prefix, unanswered } = status;
   const origin = host.db.config().origin('SP_OPENSTACK_VOLUME_PREFIX') ?? 'default';
   const question = clientQuestion(status, host, dir, attachments);
   const idsOf = (rows: readonly VolumeStatus[]) => rows.flatMap(({ requests }) => requests);
   const forget = (rows: VolumeStatus[]) => host.command('forget', ...idsOf(rows).slice(0, MOST));
-  const detachOne = ({ snapshot, volume }: VolumeStatus) =>
-    `storpool detach ${snapshot ? 'snapshot' : 'volume'} ${shellWord(volume)} here`;
+  const kind = ({ snapshot }: VolumeStatus) => (snapshot ? 'snapshot' : 'volume');
+  const detachOne = (row: VolumeStatus) => `storpool detach ${kind(row)} ${shellWord(row.volume)} here`;
   const detach = (rows: VolumeStatus[]) => rows.slice(0, MOST).map(detachOne).join('; ');
-  const lookAtDevices = () =>
-    `systemctl status storpool_block; ls -l ${shellWord(dir)}; udevadm trigger --subsystem-match=block`;
+  const see = `systemctl status storpool_block; ls -l ${shellWord(dir)}; udevadm trigger --subsystem-match=block`;
   const FORGET = 'If nobody needs it any more:';
   const never = 'A volume without a request is never detached by this library. If nobody uses it:';
   const prefixed = `Is SP_OPENSTACK_VOLUME_PREFIX=${prefix} right (${origin})? ${FORGET}`;
@@ -40,7 +40,7 @@ export async function volumeFindings(host: Host, attachments: Attachment[] | Err
     [V.noRequest]: [never, detach],
     [V.otherPrefix]: [prefixed, forget],
     [V.stale]: ['The next sync() of a service drops the request; so does --fix, or', forget],
-    [V.noDevice]: [`It should be in ${dir}. Are storpool_block and udev running?`, lookAtDevices],
+    [V.noDevice]: [`It should be in ${dir}. Are storpool_block and udev running?`, () => see],
   };
   const findings = Object.entries(remedies).flatMap(([verdict, [remedy, command]]) => {
     const rows = status.volumes.filter((row) => row.verdict === verdict && row.finding);
