@@ -4,10 +4,10 @@ import { parseArgs } from 'node:util';
 export class UsageError extends Error {}
 
 const HELP = '  --help             this help';
-const HOST = `  --config FILE      the configuration, with FILE.d/*.conf; /etc/storpool.conf
+const HOST = `  --config FILE      settings, with FILE.d/*.conf; default: /etc/storpool.conf
   --section NAME     the section for this host; default: what "uname -n" says
   --set KEY=VALUE…   a setting that wins over the configuration; may be repeated
-  --file FILE        the cache; .../openstack-storpool/openstack-attach.json
+  --file CACHE       default /var/spool/openstack-storpool/openstack-attach.json
   --device-dir DIR   where the devices are; default: /dev/storpool
   --timeout SECONDS  for the API (default: 8) and for the lock (default: 15)
   --json             one JSON object, for programs
@@ -19,7 +19,7 @@ const WIDE = '  --wide             a line for each row, however narrow the termi
 /** What a command takes, what it does, and its options, which are parsed as the help says them. */
 const COMMANDS = {
   status: `
-What the cache wants, what the cluster has attached, and where they differ.
+What the cache wants, what is attached, and where these differ.
 
   --watch            draw it again every two seconds, until Ctrl-C ends it
   --requests         a row for each request, with its age, not for each volume
@@ -28,7 +28,8 @@ ${HOST}
 
 Example: storpool-attachdb status --json | jq '.volumes[] | select(.finding)'`,
   doctor: `
-What is wrong with this host, and how to mend it. Run it as the service's user.
+What is wrong with this host, and how to mend it.
+Run it as the user of the service that has trouble.
 
   --fix              show what can be mended safely, ask, and do it
   --yes              with --fix: do not ask
@@ -40,9 +41,9 @@ ${ASKS}
 ${WIDE}
 ${HOST}`,
   detach: `REQUEST…
-Detach the volumes of requests whose owner is gone, and drop the requests.
+Detach the volumes of requests whose owner is gone, and drop them.
 
-  --force WHEN       "never" (default), or "unshared": a volume that stays open
+  --force WHEN       detach by force what stays open: never (default), unshared
 ${ASKS}
 ${HOST}
 
@@ -60,7 +61,7 @@ ${HOST}
 
 Example: storpool-attachdb plan 7f6c --detach os--volume-7f6c`,
   fake: `
-A StorPool management service to try a program against. Ends with Ctrl-C.
+A StorPool management service to try a program against, until Ctrl-C.
 
   --port N           the port; default: a free one
   --volumes A,B      the volumes; default: os--volume-1,os--volume-2

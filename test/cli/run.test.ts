@@ -10,6 +10,7 @@ describe('--help', () => {
   test.each([[[]], [['--help']], [['help']]])('lists the commands: %j', async (args) => {
     const { code, stdout } = await outcome(...args);
     expect([code, stdout.match(/(?<=^ {2})\w+/gmu)]).toEqual([0, COMMANDS]);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
   test.each(COMMANDS)('of %s fits into 80 columns', async (command) => {
