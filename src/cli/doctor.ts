@@ -96,9 +96,7 @@ function configuration(db: AttachDB): Finding[] {
   const file = config.origin('SP_AUTH_TOKEN') ?? '';
   if ((statOf(file)?.mode ?? 0) & 0o004) {
     const command = `${giveToGroup(file)}; chmod g+r,o= ${shellWord(file)}`;
-    findings.push(
-      fault(`${file} holds SP_AUTH_TOKEN, and everybody on this host may read it`, null, command),
-    );
+    findings.push(fault(`${file} holds SP_AUTH_TOKEN, and everybody may read it`, null, command));
   }
   return findings.length > 0 ? findings : [ok('the client ID and the token are set', details)];
 }
@@ -117,10 +115,8 @@ function apiFinding(db: AttachDB, answer: Attachment[] | Error, milliseconds: nu
 }
 
 async function lock(host: Host): Promise<Finding> {
-  const start = performance.now();
   const problem = await host.locked(() => undefined).catch(asError);
-  if (problem === undefined)
-    return ok(`taken and given back after ${(performance.now() - start).toFixed(1)} ms`);
+  if (problem === undefined) return ok('taken and given back');
   const hangs = 'Look at that process: even if it is stopped or hangs, it keeps the lock';
   return fault(problem.message, codeOf(problem) === 'ELOCKED' ? hangs : null);
 }

@@ -8,7 +8,6 @@ import type { Options } from './usage.js';
 
 /** One of the requests that are to go; guide/operating.md describes it. */
 type Going = ReturnType<typeof goingOf>;
-type Seen = Awaited<ReturnType<typeof readStatus>>;
 
 /** Detaches the volumes of requests, and drops the requests. */
 export const detach = (options: Options, terminal: Terminal) =>
@@ -76,7 +75,11 @@ const OUTCOMES: Record<string, string> = {
 };
 
 /** @param gone - the requests that go before it */
-function goingOf(request: string, gone: readonly string[], { entries, report }: Seen) {
+function goingOf(
+  request: string,
+  gone: readonly string[],
+  { entries, report }: Awaited<ReturnType<typeof readStatus>>,
+) {
   const { volumes, requests, unanswered } = report;
   const known = Object.hasOwn(entries, request);
   const row = volumes.find((one) => one.requests.includes(request));

@@ -52,7 +52,6 @@ export function inWords(report: PlanReport, asked?: string, own?: string): strin
   else if (detach !== null) lines.push(`Detach ${detach.volume}; by force, if it stays open.`);
   else if (asked !== undefined) lines.push(`Leave ${asked} alone: it is not attached to this host.`);
   if (lines.length === 0) lines.push('Nothing to do.');
-  if (alreadyAttached.length > 0)
-    lines.push(`${alreadyAttached.length} attached already, as they are wanted.`);
+  if (alreadyAttached.length > 0) lines.push(`${alreadyAttached.length} attached already, as wanted.`);
   return lines;
 }

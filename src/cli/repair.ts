@@ -82,9 +82,8 @@ function reportOf(
       entry,
     };
   });
-  const unexplained = known
-    .filter((one) => !explained.has(one))
-    .map(({ volume, rights }) => ({ volume, has: rights }));
+  const rest = known.filter((one) => !explained.has(one));
+  const unexplained = rest.map(({ volume, rights }) => ({ volume, has: rights }));
   const notCompared = attached instanceof Error ? attached.message : null;
   return { file: fname, entries, lost: inFile.fragments, unexplained, notCompared };
 }
@@ -108,15 +107,11 @@ function render({ file, entries, lost, unexplained, notCompared }: Found, termin
     ...entries.flatMap(({ request, differs }) =>
       differs.map((other) => say(`${request} is also there as ${JSON.stringify(other)}`, 'yellow')),
     ),
-    ...lost.map(({ at, content }) =>
-      say(`Lost, as it is no whole request, at byte ${at}: ${content}`, 'red'),
-    ),
-    others.length > 0 && say(stay, 'yellow'),
-    notCompared && say(`Not compared with what is attached to this host: ${notCompared}`, 'red'),
+    ...lost.map(({ at, content }) => say(`Lost, as no whole request, at byte ${at}: ${content}`, 'red')),
+    others.length > 0 ? say(stay, 'yellow') : '',
+    notCompared ? say(`Not compared with what is attached to this host: ${notCompared}`, 'red') : '',
     say(todo),
-  ]
-    .filter(Boolean)
-    .join('');
+  ].join('');
 }
 
 /** @returns where the torn bytes are kept; `undefined`, and nothing is done, when they are no longer in the file */

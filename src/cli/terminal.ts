@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Options } from './usage.js';
 
 /** Where the output goes, and who answers. */
 export interface Terminal {
@@ -85,11 +86,8 @@ export function table(
     const cell = (column: number) => {
       const words = row[column] ?? '';
       // What ends a line needs no blanks after it.
-      return paint(
-        terminal,
-        styleOf(at, column),
-        column === last ? words : words.padEnd(widths[column] ?? 0),
-      );
+      const padded = column === last ? words : words.padEnd(widths[column] ?? 0);
+      return paint(terminal, styleOf(at, column), padded);
     };
     const rest = below.map((column) => row[column]).filter(Boolean);
     const lines = rest.length === 0 ? [] : wrap(rest.join('  '), terminal.columns - 4).split('\n');
@@ -102,10 +100,7 @@ export function table(
 }
 
 /** Asks before something is changed; `--yes` and `--dry-run` answer. */
-export async function isAgreed(
-  { yes, 'dry-run': isDry }: { yes?: boolean | undefined; 'dry-run'?: boolean | undefined },
-  terminal: Terminal,
-): Promise<boolean> {
+export async function isAgreed({ yes, 'dry-run': isDry }: Options, terminal: Terminal): Promise<boolean> {
   if (yes || isDry) return !isDry;
   if (terminal.ask !== undefined) return /^y(es)?$/iu.test((await terminal.ask('Do it? [y/N] ')).trim());
   terminal.writeError('Nothing was changed, because nobody can be asked: --yes does it without asking\n');

@@ -23,6 +23,7 @@ export async function volumeFindings(host: Host, attachments: Attachment[] | Err
   const { prefix, unanswered } = status;
   const origin = host.db.config().origin('SP_OPENSTACK_VOLUME_PREFIX') ?? 'default';
   const question = clientQuestion(status, host, dir, attachments);
+  const named = ({ volume, requests: ids }: VolumeStatus) => volume + (ids[0] ? ` (${listed(ids)})` : '');
   const idsOf = (rows: readonly VolumeStatus[]) => rows.flatMap(({ requests }) => requests);
   const forget = (rows: VolumeStatus[]) => host.command('forget', ...idsOf(rows).slice(0, MOST));
   const kind = ({ snapshot }: VolumeStatus) => (snapshot ? 'snapshot' : 'volume');
@@ -30,7 +31,8 @@ export async function volumeFindings(host: Host, attachments: Attachment[] | Err
   const detach = (rows: VolumeStatus[]) => rows.slice(0, MOST).map(detachOne).join('; ');
   const see = `systemctl status storpool_block; ls -l ${shellWord(dir)}; udevadm trigger --subsystem-match=block`;
   const FORGET = 'If nobody needs it any more:';
-  const never = 'A volume without a request is never detached by this library. If nobody uses it:';
+  const never =
+    'A volume without a request is never detached by this library. Its service may attach it again; if nobody uses it:';
   const prefixed = `Is SP_OPENSTACK_VOLUME_PREFIX=${prefix} right (${origin})? ${FORGET}`;
   const remedies: Partial<Record<Verdict, Remedy>> = {
     [V.notAttached]: question
@@ -45,17 +47,13 @@ export async function volumeFindings(host: Host, attachments: Attachment[] | Err
   const findings = Object.entries(remedies).flatMap(([verdict, [remedy, command]]) => {
     const rows = status.volumes.filter((row) => row.verdict === verdict && row.finding);
     if (rows.length === 0) return [];
-    const names = rows.map(
-      ({ volume, requests: ids }) => volume + (ids.length > 0 ? ` (${listed(ids)})` : ''),
-    );
-    const message = `${plural(rows.length, 'volume')} ${verdict}: ${listed(names)}`;
+    const message = `${plural(rows.length, 'volume')} ${verdict}: ${listed(rows.map(named))}`;
     const fix = verdict === V.stale ? dropStale(idsOf(rows), host) : null;
     return fault(message, remedy, command?.(rows), { fix });
   });
   if (question !== undefined) findings.unshift(question);
-  // The check of the API has said why it gives no answer at all.
-  if (unanswered !== null)
-    findings.push(attachments instanceof Error ? skipped(unanswered) : fault(unanswered, LOG_REMEDY));
+  if (attachments instanceof Error) findings.push(skipped('the API does not say what is attached'));
+  else if (unanswered !== null) findings.push(fault(unanswered, LOG_REMEDY));
   return findings.length > 0 ? findings : [ok('what is wanted is attached, and the other way round')];
 }
 

@@ -20,7 +20,7 @@ test('plan, for all requests', async () => {
     stdout: `Attach the volume os-2 read-only, for b.
 Attach the snapshot os-s1 read-only, for d.
 Remove request c from ${host.file()}: the cluster does not have its volume.
-1 attached already, as they are wanted.
+1 attached already, as wanted.
 `,
   });
   expect(host.fake().requests.every(({ method }) => method === 'GET')).toBe(true);

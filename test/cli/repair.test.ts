@@ -61,7 +61,7 @@ c        os-gone  rw     -    FILE.backup  2 h ago
 -        os-3     -      ro   attached     -
 
 a is also there as ${JSON.stringify(entry('', 'os-other', { id: 'a' })[''])}
-Lost, as it is no whole request, at byte ${torn.indexOf('"b"')}: ${torn.slice(torn.indexOf('"b"'))}
+Lost, as no whole request, at byte ${torn.indexOf('"b"')}: ${torn.slice(torn.indexOf('"b"'))}
 1 volume attached without a known request, which this library never detaches. If one is in use, let its service attach it again, which makes the request.
 To do: write 2 requests into ${file}, and keep what is there now as ${file}.torn. A request that nobody needs any more can be dropped later with "storpool-attachdb forget".
 `);

@@ -16,7 +16,7 @@ describe('--help', () => {
   test.each(COMMANDS)('of %s fits into 80 columns', async (command) => {
     const { code, stdout } = await outcome(command, '--help');
     const shape = new RegExp(
-      `^storpool-attachdb ${command} \\[options\\].*\\n\\n\\w.*\\n\\n( {2}--.+\\n)+`,
+      `^storpool-attachdb ${command} \\[options\\].*\\n\\n(\\w.*\\n)+\\n( {2}--.+\\n)+`,
       'u',
     );
     expect([code, stdout]).toEqual([0, expect.stringMatching(shape)]);
