@@ -74,12 +74,7 @@ const ELSEWHERE: Case[] = [
   ['no settings', 'configuration', /line 1: expected/u, () => writeFileSync(host.path(conf), 'what?')],
   ['no client ID', 'configuration', /SP_OURID is not set.*conf or with --set/u, nothing, set('SP_OURID=')],
   ['no token', 'configuration', /SP_AUTH_TOKEN/u, nothing, set('SP_AUTH_TOKEN=')],
-  [
-    'a token to read',
-    'configuration',
-    /everybody .*chgrp spopenstack \S+; chmod g\+r,o= /u,
-    mode(conf, 0o644),
-  ],
+  ['a token to read', 'configuration', /may read .*chgrp spopenstack \S+; chmod g\+r,o=/u, mode(conf, 0o644)],
   ['a wrong token', 'API', /notAuth.*Correct SP_AUTH_TOKEN \(--set\)/u, nothing, set('SP_AUTH_TOKEN=x')],
   ['no service', 'API', /ECONNREFUSED.*SP_API_HTTP_HOST \(\S+conf\)/u, () => host.fake().close()],
   ['no HTTP', 'API', /HTTP.*log of the/u, garbage],
@@ -98,19 +93,14 @@ const ELSEWHERE: Case[] = [
   [
     'side files',
     'leftovers',
-    /an earlier version: .*backup\.new.*--fix removes/u,
+    /earlier version: .*backup\.new.*--fix/u,
     () => earlier.map((end) => side(end)),
   ],
 ];
 const IN_STATUS: Case[] = [
   ['no request', 'cache', /b .* has the rights 3.* forget b /u, also({ b: { volume: 'os-2', rights: 3 } })],
   ['not attached', 'volumes', /1 volume not attached: os-2 \(b\).* forget b /u, also(entry('b', 'os-2'))],
-  [
-    'unasked',
-    'volumes',
-    /os-2 .* never detached .* storpool detach volume os-2 here/u,
-    reassign('os-2', { rw: [1] }),
-  ],
+  ['unasked', 'volumes', /os-2 .* never .* storpool detach volume os-2 here/u, reassign('os-2', { rw: [1] })],
   ['read-only', 'volumes', /read-only, but read\/write wanted: os-1 \(a\)/u, reassign('os-1', { ro: [1] })],
   ['not ours', 'volumes', /pve-1 \(b\) Is SP_OPENSTACK_VOLUME_PREFIX=os right/u, also(entry('b', 'pve-1'))],
   ['gone', 'volumes', /os-gone \(b c\).* forget 'b c' /u, also(entry('b c', 'os-gone'))],

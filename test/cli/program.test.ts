@@ -10,11 +10,8 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const MAIN = at('../../dist/cli/main.js');
 const GROUP = 61_100;
 
-const names = (count: number) =>
-  Array.from(
-    { length: count },
-    (_, n) => `os--volume-2f1c7a3e-1111-4222-8333-${String(n).padStart(12, '0')}`,
-  );
+const uuid = (at: number) => `2f1c7a3e-1111-4222-8333-${String(at).padStart(12, '0')}`;
+const names = (count: number) => Array.from({ length: count }, (_, at) => `os--volume-${uuid(at)}`);
 const requestsFor = (volumes: string[]) =>
   Object.assign({}, ...volumes.map((volume, n) => entry(`r${n}`, volume)));
 const volumes = names(3);
@@ -30,10 +27,7 @@ const program = (command: string, args: string[], options: ExecFileOptions = {})
   });
 
 /** In a terminal of 24 rows. */
-async function inTerminal(
-  args: string[],
-  { dialogue = [] as [string, string][], env = {}, columns = 80 } = {},
-) {
+async function inTerminal(args: string[], dialogue: [string, string][] = [], env = {}, columns = 80) {
   const argv = [process.execPath, MAIN, ...args, ...host.args()];
   const script = [at('terminal.py'), String(columns), '24', JSON.stringify([argv, dialogue])];
   const options = { env: { ...process.env, NO_COLOR: '', ...env } };
@@ -42,13 +36,7 @@ async function inTerminal(
 }
 
 const CSI = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*[A-Za-z]`, 'gu');
-const widest = (shown: string) =>
-  Math.max(
-    ...shown
-      .replace(CSI, '')
-      .split('\r\n')
-      .map((line) => [...line].length),
-  );
+const linesOf = (shown: string) => shown.replace(CSI, '').split('\r\n');
 
 test('the package has it as a program', () => {
   const { bin } = JSON.parse(readFileSync(at('../../package.json'), 'utf8'));
@@ -57,50 +45,39 @@ test('the package has it as a program', () => {
 });
 
 describe('in a terminal', () => {
-  test.each([80, 120])(
-    'status of 5,000 volumes fits into %d columns, in colour, and cuts no name',
-    async (columns) => {
-      host.writeCache({ ...requestsFor(names(4999)), ...entry('last', volumes[1] as string) });
-      const { code, shown } = await inTerminal(['status'], { columns });
-      expect([code, widest(shown) <= columns]).toEqual([1, true]);
-      expect(shown).toMatch(/4999 volumes: 1 not attached; 4996 stale; 2 ok/u);
-      expect(shown).toContain(`\x1b[32mok`);
-      expect(shown).toContain(volumes[2]);
-    },
-  );
+  const fits = 'status of 5,000 volumes fits into %d columns, in colour, and cuts no name';
+  test.each([80, 120])(fits, async (columns) => {
+    host.writeCache({ ...requestsFor(names(4999)), ...entry('last', volumes[1] as string) });
+    const { code, shown } = await inTerminal(['status'], [], {}, columns);
+    expect([code, Math.max(...linesOf(shown).map((line) => line.length)) <= columns]).toEqual([1, true]);
+    expect(shown).toMatch(/4999 volumes: 1 not attached; 4996 stale; 2 ok/u);
+    expect(shown).toContain(`\x1b[32mok`);
+    expect(shown).toContain(volumes[2]);
+  });
 
   test('status --watch draws what fits until Ctrl-C, which leaves no lock behind', async () => {
     host.writeCache(requestsFor(names(100)));
-    const { code, shown } = await inTerminal(['status', '--watch'], { dialogue: [['Lock: free', '\x03']] });
+    const { code, shown } = await inTerminal(['status', '--watch'], [['Lock: free', '\x03']]);
     expect(code).toBe(0);
-    const lines = shown.replace(CSI, '').split('\r\n');
+    const lines = linesOf(shown);
     expect(lines.length).toBeLessThanOrEqual(25);
     expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d {2}Every 2 s/u);
     expect(existsSync(`${host.file()}.lock`)).toBe(false);
   });
 
-  test.each([['doctor', '--fix'], ['repair'], ['forget', 'r1']])(
-    '%s asks: Ctrl-C does nothing, and "y" does it; NO_COLOR is plain',
-    async (...args) => {
-      const before = JSON.stringify({ ...requestsFor(volumes.slice(1)), ...entry('gone', 'os-gone') });
-      const torn = args[0] === 'repair' ? before.slice(0, -1) : before;
-      const answer = async (words: string) => {
-        host.writeCache(torn);
-        const { code, shown } = await inTerminal(args, {
-          dialogue: [['Do it? [y/N]', words]],
-          env: { NO_COLOR: '1' },
-        });
-        return [
-          code,
-          readFileSync(host.file(), 'utf8') === torn,
-          existsSync(`${host.file()}.lock`),
-          shown.includes('\x1b[3'),
-        ];
-      };
-      expect(await answer('\x03')).toEqual([130, true, false, false]);
-      expect(await answer('y\r')).toEqual([0, false, false, false]);
-    },
-  );
+  const answers = '%s asks: Ctrl-C does nothing, and "y" does it; NO_COLOR is plain';
+  test.each([['doctor', '--fix'], ['repair'], ['forget', 'r1']])(answers, async (...args) => {
+    const before = JSON.stringify({ ...requestsFor(volumes.slice(1)), ...entry('gone', 'os-gone') });
+    const torn = args[0] === 'repair' ? before.slice(0, -1) : before;
+    const answer = async (words: string) => {
+      host.writeCache(torn);
+      const { code, shown } = await inTerminal(args, [['Do it? [y/N]', words]], { NO_COLOR: '1' });
+      const isLocked = existsSync(`${host.file()}.lock`);
+      return [code, readFileSync(host.file(), 'utf8') === torn, isLocked, shown.includes('\x1b[3')];
+    };
+    expect(await answer('\x03')).toEqual([130, true, false, false]);
+    expect(await answer('y\r')).toEqual([0, false, false, false]);
+  });
 });
 
 test('a Python service has the lock: status and doctor say which process', async () => {
