@@ -7,12 +7,19 @@ import { type AttachRequest, checkRequest, identityOf } from './request.js';
 export const VERDICTS = {
   /** Wanted, attached, and its device is there. */
   ok: 'ok',
+  /** Wanted, and in the cluster. */
   notAttached: 'not attached',
+  /** Wanted; the next `sync()` drops the request. */
   stale: 'stale: not in the cluster',
+  /** Nothing of this library detaches it. */
   noRequest: 'attached, but no request',
+  /** A `sync()` or `attach()` for the request raises the rights. */
   readOnly: 'read-only, but read/write wanted',
+  /** Wanted and attached. */
   noDevice: 'no device',
+  /** Its name lacks the prefix of this OpenStack installation. */
   otherPrefix: 'not ours: another prefix',
+  /** An entry of the cache that is invalid. */
   notARequest: 'not a request',
   /** The API did not tell. */
   unknown: '?',

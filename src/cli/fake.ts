@@ -1,10 +1,15 @@
 import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Outcome } from './run.js';
 import { harmless, paint, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 
 export async function fake(options: Options, terminal: Terminal): Promise<Outcome> {
   const names = (given: string) => given.split(',').filter(Boolean);
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'storpool-fake-'));
+  const [conf, cache, dev] = [join(dir, 'storpool.conf'), join(dir, 'cache.json'), join(dir, 'dev')];
   // No other command needs it.
   const { FakeStorPool } = await import('../testing/index.js');
   const service = await FakeStorPool.start({
@@ -14,26 +19,45 @@ export async function fake(options: Options, terminal: Terminal): Promise<Outcom
     templates: names(options.templates ?? 'hybrid'),
     clientId: Number(options['client-id'] ?? 1),
     token: options.token,
-    deviceDir: options['device-dir'],
+    deviceDir: dev,
+    byIdDir: `${dev}-byid`,
     deviceDelay: Number(options['device-delay'] ?? 0),
     onReply({ method, path, body, status, duration }) {
       const words = `${method} ${path} ${status} ${duration.toFixed(1)} ms ${JSON.stringify(body) ?? ''}`;
       terminal.write(`${paint(terminal, 'dim', new Date().toISOString())} ${harmless(words.trimEnd())}\n`);
     },
   });
-  const { SP_OURID, ...environment } = service.config;
-  const address = `${environment['SP_API_HTTP_HOST']}:${environment['SP_API_HTTP_PORT']}`;
-  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}\n`);
-  terminal.write(`A fake StorPool service listens on ${address}. Ask it something:
+  try {
+    mkdirSync(dir, { recursive: true });
+    const settings = Object.entries(service.config).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(conf, settings.join(''), { mode: 0o600 });
+    if (!existsSync(cache)) writeFileSync(cache, '{}');
+    const type = ['--config', conf, '--file', cache, '--device-dir', dev].map(shellWord).join(' ');
+    const quoted = (word = '') => `'${word.replace(/['\\]/gu, '\\$&')}'`;
+    terminal.write(`A fake StorPool service listens on 127.0.0.1:${service.port}. In another terminal, in this directory, type
 
-curl -H ${shellWord(`Authorization: Storpool v1:${environment['SP_AUTH_TOKEN']}`)} http://${address}/ctrl/1.0/VolumesList
+npx storpool-attachdb status ${type}
 
-Point a program at it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
+or save this as try.mjs, and type "node try.mjs":
 
-${exports.join('')}
+import { AttachDB } from 'storpool-spopenstack';
+
+const db = new AttachDB({
+  log: console,
+  config: { file: ${quoted(conf)} },
+  fname: ${quoted(cache)},
+  deviceDir: ${quoted(dev)},
+});
+console.log(await db.attach('r1', { volume: ${quoted(service.volumes[0]?.name ?? 'os--volume-1')}, rights: 2 }));
+console.log(await db.status());
+console.log(await db.detach('r1'));
+
 Ctrl-C ends it. The requests:
 `);
-  if (!terminal.signal.aborted) await once(terminal.signal, 'abort');
-  await service.close();
+    if (!terminal.signal.aborted) await once(terminal.signal, 'abort');
+  } finally {
+    await service.close();
+    if (options.dir === undefined) rmSync(dir, { recursive: true });
+  }
   return { code: 0 };
 }

@@ -61,7 +61,7 @@ ${HOST}
 
 Example: storpool-attachdb plan 7f6c --detach os--volume-7f6c`,
   fake: `
-A StorPool management service to try a program against, until Ctrl-C.
+A fake StorPool host to try a program against, until Ctrl-C.
 
   --port N           the port; default: a free one
   --volumes A,B      the volumes; default: os--volume-1,os--volume-2
@@ -69,7 +69,7 @@ A StorPool management service to try a program against, until Ctrl-C.
   --templates A,B    the templates; default: hybrid
   --client-id N      the client ID of the host under test; default: 1
   --token STRING     the only token that is let in; default: 1234567890
-  --device-dir DIR   where to make links for attached volumes; default: nowhere
+  --dir DIR          for storpool.conf, cache.json and dev; default: a temporary one
   --device-delay N   milliseconds from attaching to the link; default: 0
 ${HELP}`,
 };
@@ -94,7 +94,7 @@ Exit status: 0 all is well, or done; 1 there are findings, or not all is done;
 
 type Flag = 'json' | 'yes' | 'dry-run' | 'wide' | 'watch' | 'requests' | 'fix';
 type OfHost = 'config' | 'section' | 'file' | 'device-dir' | 'timeout' | 'force' | 'detach';
-type OfFake = 'port' | 'volumes' | 'snapshots' | 'templates' | 'client-id' | 'token' | 'device-delay';
+type OfFake = 'dir' | 'port' | 'volumes' | 'snapshots' | 'templates' | 'client-id' | 'token' | 'device-delay';
 type Given = Record<Flag, boolean> & Record<OfHost | OfFake, string> & { set: string[] };
 /** What was given; no command has options of another. */
 export type Options = Partial<Given> & { args: string[] };

@@ -7,7 +7,7 @@ import { leftBehind } from './file.mjs';
 
 const LOCKING_ACTOR = fileURLToPath(new URL('./locking-actor.mjs', import.meta.url));
 
-/** How late a process may be on a busy machine. */
+/** How late a process may be on a busy machine. Milliseconds. */
 export const SLACK = 2500;
 
 /** The option with which one scene is chosen. */
@@ -16,18 +16,17 @@ export const only = (plays) => ['', 'one scene', ['', ...Object.keys(plays)]];
 /** A run of scenes, all or one, so many at a time. A scene returns its figures, or `{ skipped }`. */
 export const playing = (plays) => async (options, report) => {
   const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
-  const stages = Array.from({ length: options.together ?? 1 }, async () => {
+  const playSome = async () => {
     for (let next = left.shift(); next !== undefined; next = left.shift()) {
       await perform(...next, options, report);
     }
-  });
-  await Promise.all(stages);
+  };
+  await Promise.all(Array.from({ length: options.together ?? 1 }, playSome));
 };
 
 async function perform(name, play, options, report) {
-  report.progress(name);
-  const shown = setInterval(() => report.progress(name), 1000);
   const scene = new Scene(name, options, report);
+  scene.progress('begins');
   try {
     const figures = await play(scene);
     if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
@@ -35,7 +34,6 @@ async function perform(name, play, options, report) {
   } catch (error) {
     scene.check(false, error.stack);
   } finally {
-    clearInterval(shown);
     await scene.end();
   }
 }
@@ -62,6 +60,20 @@ export class Scene {
     return JSON.parse(readFileSync(this.file, 'utf8'));
   }
 
+  check(holds, violation) {
+    return this.#report.check(holds, `${this.#name}: ${violation}`);
+  }
+
+  progress(message) {
+    this.#report.progress(`${this.#name}: ${message}`);
+  }
+
+  /** A wait that had to last, but no longer than that. */
+  checkWait(wait, least, most) {
+    const bounds = `${Math.round(least)} to ${Math.round(most)}`;
+    this.check(wait >= least && wait <= most, `waited ${Math.round(wait)} ms, which had to be ${bounds}`);
+  }
+
   /**
    * Starts a process, while nobody has the lock.
    *
@@ -83,20 +95,6 @@ export class Scene {
     // The first time takes longer, and proper-lockfile dates that directory into the future.
     await actor.ask('pass');
     return actor;
-  }
-
-  check(holds, violation) {
-    return this.#report.check(holds, `${this.#name}: ${violation}`);
-  }
-
-  progress(message) {
-    this.#report.progress(`${this.#name}: ${message}`);
-  }
-
-  /** A wait that had to last, but no longer than that. */
-  checkWait(wait, least, most) {
-    const words = `waited ${Math.round(wait)} ms, which had to be ${Math.round(least)} to ${Math.round(most)}`;
-    this.check(wait >= least && wait <= most, words);
   }
 
   /** Whoever has released the lock must have left nothing. */
