@@ -194,7 +194,7 @@ export class Cluster {
       if (error === undefined || error !== this.#timeIsUp) throw error;
       throw new AttachError(
         'ETIMEDOUT',
-        `The API did not answer ${name} within ${this.#timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
+        `The API did not answer ${name} within ${this.#timeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
       );
     }
   }

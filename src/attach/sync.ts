@@ -59,7 +59,7 @@ export async function planSync(
     if (detached !== null) return planForUnknown();
     throw new AttachError(
       'EUNKNOWNREQUEST',
-      `Request ${reqId} is not in ${cache.fname}: add() it before sync()`,
+      `Request ${reqId} is not in ${cache.fname}: it has to be added first`,
     );
   }
   for (const [id, request] of cache.entries) checkRequest(id, request, `in ${cache.fname}`);

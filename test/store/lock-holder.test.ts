@@ -70,7 +70,7 @@ describe('describeHolder()', () => {
     const ago = new Date(Date.now() - 7000);
     utimesSync(directory, ago, ago);
     expect(describeHolder(fname)).toMatch(
-      /; .*db\.json\.lock was refreshed 7 s ago, by a process that cannot be told$/,
+      /; .*db\.json\.lock was refreshed 7 s ago, by a process that cannot be told; after 10 s without a refresh it is taken over$/,
     );
   });
 });
