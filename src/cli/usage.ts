@@ -69,7 +69,7 @@ A fake StorPool host to try a program against, until Ctrl-C.
   --templates A,B    the templates; default: hybrid
   --client-id N      the client ID of the host under test; default: 1
   --token STRING     the only token that is let in; default: 1234567890
-  --dir DIR          for storpool.conf, cache.json and dev; default: a temporary one
+  --dir DIR          for storpool.conf, cache.json and dev; default: a new one
   --device-delay N   milliseconds from attaching to the link; default: 0
 ${HELP}`,
 };
