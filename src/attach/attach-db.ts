@@ -1,14 +1,13 @@
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
-import { type AttachEvent, type DetachEvent, traced } from '../observe/tracing.js';
+import { type DetachEvent, traced } from '../observe/tracing.js';
 import type { FileLock } from '../store/file-lock.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
-import { attachOnce } from './attach.js';
-import { AttachError } from './attach-error.js';
-import { type Attempt, inAttempts, type Outcome } from './attempts.js';
-import { Cluster, type ClusterOptions } from './cluster.js';
-import { type DetachMemory, detachOnce } from './detach.js';
+import { attach } from './attach.js';
+import type { Attempt, Host } from './attempts.js';
+import { Cluster } from './cluster.js';
+import { detach } from './detach.js';
 import { Devices } from './devices.js';
 import {
   type AttachDBOptions,
@@ -19,10 +18,10 @@ import {
   resolveAttachOptions,
 } from './options.js';
 import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
-import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
+import type { Attached, Detached, SyncReport } from './report.js';
 import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
 import { type HostStatus, hostStatus } from './status.js';
-import { newSyncMemory, planSync, syncCall, syncOnce } from './sync.js';
+import { checkSyncArguments, plan, sync } from './sync.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
@@ -156,34 +155,14 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     options: CallOptions = {},
   ): Promise<Attached> {
     const { signal } = checkCallOptions('attach()', options);
-    signal?.throwIfAborted();
     const complete = completeRequest(reqId, request, 'to be attached');
     complete.since = new Date().toISOString();
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
-    const { snapshot, rights } = wanted;
-    const context: AttachEvent = {
-      reqId,
-      volume: wanted.volume,
-      snapshot,
-      rights,
-      clientId: this.clientId(),
-    };
-    return await traced('storpool:attach', context, async () => {
-      const memory = { sent: false };
-      const once = (attempt: Attempt) => attachOnce(reqId, complete, memory, attempt);
-      const { volume, globalId, alreadyAttached } = await this.#attempts(`attach(${reqId})`, once, signal);
-      const found = await this.#devices.find([volume], signal);
-      if (!found.has(volume)) {
-        const remedy = alreadyAttached
-          ? 'It was attached before this call, so it may be in use'
-          : `detach(${JSON.stringify(reqId)}) undoes the attachment`;
-        throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
-      }
-      const deviceById = globalId ? this.#devices.pathById(globalId) : null;
-      const device = this.devicePath(volume);
-      return { volume, snapshot, rights, device, globalId: globalId ?? null, deviceById, alreadyAttached };
-    });
+    const host = this.#host(signal);
+    const { volume, snapshot, rights } = wanted;
+    const context = { reqId, volume, snapshot, rights, clientId: host.clientId };
+    return await traced('storpool:attach', context, () => attach(host, reqId, complete));
   }
 
   /**
@@ -206,14 +185,12 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async detach(reqId: string, options: DetachOptions = {}): Promise<Detached> {
     const { signal, force = this.#options.force } = checkCallOptions('detach()', options, 'force');
-    signal?.throwIfAborted();
     checkReqId(reqId);
-    const context: DetachEvent = { reqId, clientId: this.clientId() };
-    return await traced('storpool:detach', context, async () => {
-      const memory: DetachMemory = {};
-      const once = (attempt: Attempt) => detachOnce(reqId, force, memory, attempt);
-      const detached = await this.#attempts(`detach(${reqId})`, once, signal);
-      Object.assign(context, detached);
+    const host = this.#host(signal);
+    const event: DetachEvent = { reqId, clientId: host.clientId };
+    return await traced('storpool:detach', event, async () => {
+      const detached = await detach(host, reqId, force, event);
+      Object.assign(event, detached);
       return detached;
     });
   }
@@ -241,12 +218,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
     const { signal, force = this.#options.force } = checkCallOptions('sync()', options, 'force');
-    signal?.throwIfAborted();
-    const call = syncCall(reqId, detached);
-    const memory = newSyncMemory();
-    const once = (attempt: Attempt) => syncOnce(call, force, memory, attempt);
-    const outcome = await this.#attempts(`sync(${reqId})`, once, signal);
-    return reportOf(outcome, this.#devices, this.#options.log, signal);
+    checkSyncArguments(reqId, detached);
+    return await sync(this.#host(signal), reqId, detached ?? null, force);
   }
 
   /**
@@ -256,10 +229,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async plan(reqId: string, detached?: string | null, options: CallOptions = {}): Promise<SyncPlan> {
     const { signal } = checkCallOptions('plan()', options);
-    signal?.throwIfAborted();
-    const call = syncCall(reqId, detached);
-    const once = (attempt: Attempt) => planSync(call, newSyncMemory(), attempt);
-    return await this.#attempts(`plan(${reqId})`, once, signal);
+    checkSyncArguments(reqId, detached);
+    return await plan(this.#host(signal), reqId, detached ?? null);
   }
 
   /**
@@ -273,11 +244,11 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * be read.
    */
   async status(options: CallOptions = {}): Promise<HostStatus> {
-    const { signal } = checkCallOptions('status()', options);
-    const cluster = new Cluster({ ...this.#clusterOptions(signal), lock: undefined });
+    const host = this.#host(checkCallOptions('status()', options).signal);
+    const cluster = this.#cluster(host);
     try {
-      const entries = await this.locked((lock) => this.readEntries(lock), { signal });
-      return await hostStatus(this.fname, entries, cluster, this.#devices, signal);
+      const entries = await this.locked((lock) => this.readEntries(lock), { signal: host.signal });
+      return await hostStatus(host, entries, cluster);
     } finally {
       cluster.end();
     }
@@ -287,34 +258,42 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     this.#options.log.warn(message);
   }
 
-  // The public calls await what they return, because otherwise they would not be in stack traces.
-
-  /** Makes attempts until one succeeds. Each takes the lock, and gets the entries of the cache as they are then. */
-  async #attempts<T>(
-    call: string,
-    once: (attempt: Attempt) => Promise<Outcome<T>>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
+  /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
+  #host(signal: AbortSignal | undefined): Host {
+    signal?.throwIfAborted();
     const { log, policy } = this.#options;
-    const options = this.#clusterOptions(signal);
-    const underLock = async (lock: FileLock, isLast: boolean) => {
-      const cluster = new Cluster({ ...options, lock });
-      try {
-        const entries = await this.readEntries(lock);
-        const save = () => this.writeEntries(lock, entries);
-        return await once({ cache: { fname: this.fname, entries, save }, cluster, log, isLast });
-      } finally {
-        cluster.end();
-      }
+    const host: Host = {
+      fname: this.fname,
+      clientId: this.clientId(),
+      prefix: this.volumePrefix(),
+      devices: this.#devices,
+      log,
+      policy,
+      signal,
+      hold: (isLast, attempt) =>
+        this.locked((lock) => this.#attempt(host, lock, isLast, attempt), { signal }),
     };
-    const attempt = (isLast: boolean) => this.locked((lock) => underLock(lock, isLast), { signal });
-    return inAttempts(call, attempt, policy, log, signal);
+    return host;
   }
 
-  /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError} */
-  #clusterOptions(signal: AbortSignal | undefined): Omit<ClusterOptions, 'lock'> {
-    const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
-    const isOwnClient = this.#options.api === undefined;
-    return { api: this.api(), isOwnClient, host, timeout: this.#options.apiTimeout, signal };
+  async #attempt<T>(
+    host: Host,
+    lock: FileLock,
+    isLast: boolean,
+    attempt: (attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    const cluster = this.#cluster(host, lock);
+    try {
+      const entries = await this.readEntries(lock);
+      const save = () => this.writeEntries(lock, entries);
+      return await attempt({ entries, save, cluster, isLast });
+    } finally {
+      cluster.end();
+    }
+  }
+
+  #cluster({ clientId, signal }: Host, lock?: FileLock): Cluster {
+    const { api, apiTimeout: timeout } = this.#options;
+    return new Cluster({ api: this.api(), isOwnClient: api === undefined, clientId, timeout, signal }, lock);
   }
 }

@@ -7,7 +7,7 @@ import { onAbort, untilAborted } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
 import type { FileLock } from '../store/file-lock.js';
 import { AttachError } from './attach-error.js';
-import { type AttachmentState, type Host, type Identity, isOnThisHost, isSame } from './identity.js';
+import { type AttachmentState, type Identity, isSame } from './identity.js';
 import type { AttachDBApi, Named } from './options.js';
 
 /**
@@ -25,59 +25,48 @@ const LISTS = {
   snapshot: { one: 'snapshotList', all: 'snapshotsList' },
 } as const;
 
-/** A call of the API, to be made with the options that every call gets. */
-type Call<T> = (...options: [ApiCallOptions?]) => Promise<T>;
-
-const ENDED = new Error('The attempt has ended');
+/** Why a call is given up. */
+const TIME_IS_UP = new Error('The time is up');
 
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions {
   api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
   isOwnClient: boolean;
-  host: Host;
+  clientId: number;
   /** Milliseconds for all calls together. */
   timeout: number;
   signal: AbortSignal | undefined;
-  /** What must be held for changes. */
-  lock: FileLock | undefined;
 }
 
 /** The questions and changes that one attempt asks of the API, within the time that the lock may be held for them. */
 export class Cluster {
-  readonly host: Host;
-  readonly #api: AttachDBApi;
-  readonly #isOwnClient: boolean;
-  readonly #timeout: number;
-  readonly #signal: AbortSignal | undefined;
+  readonly #options: ClusterOptions;
   readonly #lock: FileLock | undefined;
-  /** Ends the wait for what is changed: when the time is up. */
-  readonly #changes = new AbortController();
-  /** Ends what is asked: then, too, and when the caller's signal is aborted. */
-  readonly #questions: AbortController;
+  /** Ends what is under way: when the time is up, and at the end; a question also with the caller's signal. */
+  readonly #end = new AbortController();
   readonly #stopListening: () => void;
   #timer: NodeJS.Timeout | undefined;
-  #timeIsUp: AttachError | undefined;
   #startedAt: number | undefined;
+  #isChanging = false;
   #hasChanged = false;
 
-  constructor({ api, isOwnClient, host, timeout, signal, lock }: ClusterOptions) {
-    this.#api = api;
-    this.#isOwnClient = isOwnClient;
-    this.host = host;
-    this.#timeout = timeout;
-    this.#signal = signal;
+  /** @param lock - what must be held for changes */
+  constructor(options: ClusterOptions, lock?: FileLock) {
+    const { signal } = options;
+    this.#options = options;
     this.#lock = lock;
-    this.#questions = signal === undefined ? this.#changes : new AbortController();
-    if (signal?.aborted) this.#questions.abort(signal.reason);
-    this.#stopListening = onAbort(signal, () => this.#questions.abort(signal?.reason));
+    this.#stopListening = onAbort(signal, () => {
+      // What changes something is waited for: a later holder of the lock must not be surprised by it.
+      if (!this.#isChanging) this.#end.abort(signal?.reason);
+    });
   }
 
   /** Nothing is asked after this, and what is still being asked, beside a question that failed, is given up. */
   end(): void {
     clearTimeout(this.#timer);
     this.#stopListening();
-    this.#questions.abort(ENDED);
+    this.#end.abort();
   }
 
   /**
@@ -86,18 +75,18 @@ export class Cluster {
    */
   get isShortOfTime(): boolean {
     const used = performance.now() - (this.#startedAt ?? performance.now());
-    return this.#hasChanged && used > this.#timeout / 2;
+    return this.#hasChanged && used > this.#options.timeout / 2;
   }
 
   /** This host's attachments. */
   async attachments(): Promise<AttachmentState[]> {
-    const all = await this.#list('attachmentsList', (...options) => this.#api.attachmentsList(...options));
-    return all.filter((attachment) => isOnThisHost(this.host, attachment));
+    const all = await this.#list<AttachmentState>('attachmentsList');
+    // An API may spell the client in digits.
+    return all.filter(({ client }) => Number(client) === this.#options.clientId);
   }
 
   /**
-   * Looks for volumes and snapshots in the cluster, side by side: by name, and by global ID where the name is gone, or
-   * another one's.
+   * Looks for volumes and snapshots in the cluster: by name, and by global ID where the name is gone, or another one's.
    *
    * @returns those that it has, under the names that they have now
    */
@@ -113,27 +102,26 @@ export class Cluster {
   }
 
   attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<unknown> {
-    const clients = [this.host.clientId];
+    const clients = [this.#options.clientId];
     if (snapshot) return this.#reassign({ snapshot: volume, ro: clients });
     return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
   /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
   detach({ volume, snapshot }: Identity, force: boolean): Promise<unknown> {
-    const change = { detach: [this.host.clientId], force };
+    const change = { detach: [this.#options.clientId], force };
     return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change }, !force);
   }
 
-  #reassign(entry: ReassignEntry, isBounded = true): Promise<unknown> {
+  async #reassign(entry: ReassignEntry, isBounded = true): Promise<void> {
     this.#lock?.check();
-    this.#signal?.throwIfAborted();
-    const options: ApiCallOptions = this.#isOwnClient
-      ? { transientRetries: 0, ...(isBounded && { signal: this.#changes.signal }) }
-      : // A request that has been sent is carried out, so an Api waits for the answer. A mock sees the signal.
-        { ...(this.#signal && !(this.#api instanceof Api) && { signal: this.#signal }) };
-    const send: Call<unknown> = (...given) => this.#api.volumesReassign([entry], ...given);
+    this.#isChanging = true;
     this.#hasChanged = true;
-    return this.#call('volumesReassign', send, options, isBounded ? this.#changes.signal : undefined);
+    try {
+      await this.#call('volumesReassign', [[entry]], isBounded);
+    } finally {
+      this.#isChanging = false;
+    }
   }
 
   async #findAmong<W extends Identity>(
@@ -141,62 +129,75 @@ export class Cluster {
     wanted: readonly W[],
     found: Map<W, Identity>,
   ): Promise<void> {
+    const { one, all } = LISTS[kind];
     const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
     if (names.length === 0) return;
-    const { one, all } = LISTS[kind];
-    const readOne = this.#api[one]?.bind(this.#api);
-    if (readOne === undefined || names.length > MOST_BY_NAME) {
-      match(wanted, kind, await this.#list(all, (...options) => this.#api[all](...options)), found);
+    if (names.length > MOST_BY_NAME || this.#options.api[one] === undefined) {
+      match(wanted, kind, await this.#list(all), found);
       return;
     }
-    const read = (name: string) => this.#list(one, (...options) => readOne(name, ...options));
-    match(wanted, kind, await readEach(names, read), found);
+    match(wanted, kind, await this.#listEach(one, names), found);
     const renamed = wanted.filter((volume) => !found.has(volume)).flatMap(({ globalId }) => globalId ?? []);
-    const ids = renamed.map((globalId) => `~${globalId}`);
-    match(wanted, kind, await readEach(ids, read), found);
+    match(
+      wanted,
+      kind,
+      await this.#listEach(
+        one,
+        renamed.map((globalId) => `~${globalId}`),
+      ),
+      found,
+    );
+  }
+
+  async #listEach(one: 'volumeList' | 'snapshotList', names: readonly string[]): Promise<Named[]> {
+    const left = [...new Set(names)];
+    const found: Named[] = [];
+    while (left.length > 0) {
+      const lists = left.splice(0, SIDE_BY_SIDE).map((name) => unlessMissing(this.#list<Named>(one, name)));
+      found.push(...(await Promise.all(lists)).flat());
+    }
+    return found;
   }
 
   /** Asks something. @throws TypeError for a mock that lacks the call, or returns something else */
-  async #list<T>(name: keyof AttachDBApi, call: Call<readonly T[]>): Promise<readonly T[]> {
-    if (typeof this.#api[name] !== 'function') {
+  async #list<T>(name: keyof AttachDBApi, ...args: string[]): Promise<readonly T[]> {
+    if (typeof this.#options.api[name] !== 'function') {
       throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
     }
-    const { signal } = this.#questions;
-    const options: ApiCallOptions = this.#isOwnClient
-      ? { transientRetries: 0, signal }
-      : { ...(this.#signal && { signal: this.#signal }) };
-    const list: unknown = await this.#call(name, call, options, signal);
+    const list = await this.#call(name, args);
     if (Array.isArray(list)) return list;
     throw new TypeError(
       `api.${name}() resolved to ${quote(list)}, not to a list: give the mock a result for this call`,
     );
   }
 
-  /**
-   * Makes a call, and waits for its answer until `end`. An api that somebody else wrote need not listen to a signal, and
-   * gets no options where there are none, because mocks compare arguments.
-   */
-  async #call<T>(
-    name: keyof AttachDBApi,
-    call: Call<T>,
-    options: ApiCallOptions,
-    end: AbortSignal | undefined,
-  ): Promise<T> {
+  /** Makes a call, and waits for its answer; if that is bounded, no longer than there is time. */
+  async #call(name: keyof AttachDBApi, args: readonly unknown[], isBounded = true): Promise<unknown> {
+    const { api, timeout, signal } = this.#options;
+    signal?.throwIfAborted();
     this.#startedAt ??= performance.now();
-    this.#timer ??= startTimer(this.#timeout, () => {
-      this.#timeIsUp = new AttachError('ETIMEDOUT', `The API did not answer within ${this.#timeout} ms`);
-      this.#questions.abort(this.#timeIsUp);
-      this.#changes.abort(this.#timeIsUp);
-    });
+    this.#timer ??= startTimer(timeout, () => this.#end.abort(TIME_IS_UP));
+    const end = isBounded ? this.#end.signal : undefined;
+    const options = this.#callOptions(end);
+    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
     try {
-      return await untilAborted(() => (Object.keys(options).length === 0 ? call() : call(options)), end);
+      // Somebody else's api need not listen to a signal.
+      return await untilAborted(() => call.call(api, ...args, ...options), end);
     } catch (error) {
-      if (error === undefined || error !== this.#timeIsUp) throw error;
+      if (error !== TIME_IS_UP) throw error;
       throw new AttachError(
         'ETIMEDOUT',
-        `The API did not answer ${name} within ${this.#timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
+        `The API did not answer ${name} within ${timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
       );
     }
+  }
+
+  /** The options of a call; none where there are none, because mocks compare arguments. They see the caller's signal. */
+  #callOptions(end: AbortSignal | undefined): ApiCallOptions[] {
+    const { api, isOwnClient, signal } = this.#options;
+    if (isOwnClient) return [{ transientRetries: 0, ...(end && { signal: end }) }];
+    // A change that has been sent is carried out, so an Api waits for the answer.
+    return signal && !(this.#isChanging && api instanceof Api) ? [{ signal }] : [];
   }
 }
 
@@ -207,7 +208,6 @@ function match<W extends Identity>(
   objects: readonly Named[],
   found: Map<W, Identity>,
 ): void {
-  if (objects.length === 0) return;
   const byName = new Map(objects.map((object) => [object.name, object]));
   const byId = new Map(objects.map((object) => [object.globalId, object]));
   for (const volume of wanted) {
@@ -216,29 +216,6 @@ function match<W extends Identity>(
     const identity = { volume: object.name, snapshot: kind === 'snapshot', globalId: object.globalId };
     if (isSame(volume, identity)) found.set(volume, identity);
   }
-}
-
-/** Reads side by side, {@link SIDE_BY_SIDE} at a time, until one fails. */
-async function readEach(
-  names: readonly string[],
-  read: (name: string) => Promise<readonly Named[]>,
-): Promise<Named[]> {
-  const found: Named[] = [];
-  const left = new Set(names).values();
-  let failed = false;
-  const readOn = async () => {
-    for (const name of left) {
-      if (failed) return;
-      found.push(...(await unlessMissing(read(name))));
-    }
-  };
-  const stop = (error: unknown) => {
-    failed = true;
-    throw error;
-  };
-  const many = Math.min(SIDE_BY_SIDE, names.length);
-  await Promise.all(Array.from({ length: many }, () => readOn().catch(stop)));
-  return found;
 }
 
 async function unlessMissing(read: Promise<readonly Named[]>): Promise<readonly Named[]> {

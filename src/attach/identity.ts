@@ -8,7 +8,7 @@ export interface Identity {
   globalId?: string | undefined;
 }
 
-/** The part of an attachment that a plan needs. */
+/** The part of an attachment that matters here. */
 export interface AttachmentState {
   /** The name of the volume or snapshot. */
   volume: string;
@@ -22,22 +22,17 @@ export interface AttachmentState {
   globalId?: string | undefined;
 }
 
-/**
- * Whether two are the same volume or snapshot: by their global IDs if both are known, otherwise by name and kind.
- *
- * @internal
- */
+/** Whether two are the same: by their global IDs if both are known, otherwise by name and kind. @internal */
 export function isSame(one: Identity, other: Identity): boolean {
   if (one.globalId && other.globalId) return one.globalId === other.globalId;
-  return one.volume === other.volume && isSameKind(one, other);
+  const isOneKind =
+    one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
+  return one.volume === other.volume && isOneKind;
 }
 
 /** As {@link isSame}, but not where only one global ID is known: then the name alone may mislead. @internal */
 export const isCertainlySame = (one: Identity, other: Identity): boolean =>
   Boolean(one.globalId) === Boolean(other.globalId) && isSame(one, other);
-
-const isSameKind = (one: Identity, other: Identity) =>
-  one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
 
 /** The attachment of a volume or snapshot, if it has one. @internal */
 export const attachmentOf = (
@@ -53,13 +48,3 @@ export const isAttached = (
   attachments.some(
     (attachment) => isSame(wanted, attachment) && (wanted.rights === 1 || attachment.rights === 'rw'),
   );
-
-/** This host, and the prefix of the names of volumes of this OpenStack installation. @internal */
-export interface Host {
-  clientId: number;
-  prefix: string;
-}
-
-/** Whether an attachment belongs to this host. An API may spell the client in digits. @internal */
-export const isOnThisHost = ({ clientId }: Host, { client }: AttachmentState): boolean =>
-  Number(client) === clientId;

@@ -2,9 +2,6 @@ import { AttachError } from './attach-error.js';
 import { type AttachmentState, attachmentOf, type Identity, isAttached, isSame } from './identity.js';
 import { type AttachRequest, identityOf, type Rights } from './request.js';
 
-/** The cached requests by their IDs. @internal */
-export type Requests = ReadonlyMap<string, AttachRequest>;
-
 /** A volume or snapshot that should be attached to this host. */
 export interface WantedVolume {
   /** The name of the volume or snapshot; the one that it has now, if the cluster was asked. */
@@ -31,21 +28,6 @@ export interface DetachPlan {
   globalId?: string | undefined;
 }
 
-/** The call `sync(reqId, detached)`. @internal */
-export interface SyncCall {
-  reqId: string;
-  /** The name of the volume to detach. */
-  detached: string | null;
-}
-
-/** What the cache and the attachments tell, before it is known which volumes exist. @internal */
-export interface SyncNeeds {
-  /** To attach, if the cluster has it. */
-  missing: WantedVolume[];
-  alreadyAttached: WantedVolume[];
-  detach: DetachPlan | null;
-}
-
 /** What `sync()` would do. */
 export interface SyncPlan {
   /** To attach, in this order. */
@@ -60,74 +42,72 @@ export interface SyncPlan {
   unknownRequest: boolean;
 }
 
-/** The plan for a request that is not in the cache. @internal */
-export const planForUnknown = (): SyncPlan => ({
-  attach: [],
-  alreadyAttached: [],
-  staleRequests: [],
-  detach: null,
-  unknownRequest: true,
-});
+/** The cached requests by their IDs. @internal */
+export type Requests = ReadonlyMap<string, AttachRequest>;
+
+/** The call `sync(reqId, detached)`. @internal */
+export interface SyncCall {
+  reqId: string;
+  /** Its request; that may have left the cache since the call began. */
+  own: AttachRequest;
+  /** The name of the volume to detach. */
+  detached: string | null;
+}
 
 /**
- * What the cached requests want, what this host lacks of it, and what to detach.
+ * What a `sync()` would do if the cluster had all volumes.
  *
- * Nothing else is ever detached or given lower rights, because services in several containers share
+ * Nothing but the one volume is ever detached or given lower rights, because services in several containers share
  * a host, and not all of them share the cache.
  *
- * @param own - the request that the call is for; it may have left the cache since the call began
  * @param ours - the attachments of this host, of volumes with the prefix
  *
  * @internal
  */
-export function syncNeeds(
-  requests: Requests,
-  own: AttachRequest,
-  ours: readonly AttachmentState[],
-  call: SyncCall,
-): SyncNeeds {
-  const target = call.detached === null ? undefined : targetOf(call.detached, own, ours);
+export function syncPlan(requests: Requests, call: SyncCall, ours: readonly AttachmentState[]): SyncPlan {
+  const target = targetOf(call, ours);
   const kept = new Map(requests);
-  if (isGivenUp(call, own, target)) kept.delete(call.reqId);
-  const wanted = mergeSame(
-    [...kept].map(([id, request]) => {
-      const volume = wantedBy(id, request);
-      const attachment = attachmentOf(volume, ours);
-      return attachment === undefined ? volume : { ...volume, ...nameAndId(attachment) };
-    }),
-  );
+  if (isGivenUp(call, target)) kept.delete(call.reqId);
+  const wanted = wantedVolumes(kept, ours);
   return {
-    missing: wanted.filter((volume) => !isAttached(volume, ours)),
+    attach: wanted.filter((volume) => !isAttached(volume, ours)),
     alreadyAttached: wanted.filter((volume) => isAttached(volume, ours)),
+    staleRequests: [],
     detach: target
-      ? { ...nameAndId(target), snapshot: target.snapshot, neededBy: needing(target, kept) }
+      ? { ...nameAndId(target), snapshot: target.snapshot, neededBy: whoNeeds(target, kept) }
       : null,
+    unknownRequest: false,
   };
 }
 
 /**
- * The plan, once it is known which of the missing volumes the cluster has.
+ * The plan, once it is known which of the volumes to attach the cluster has.
  *
  * @param found - these, under the names that they have now
  * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
  *
  * @internal
  */
-export function syncPlan(
-  requests: Requests,
-  { missing, alreadyAttached, detach }: SyncNeeds,
-  found: ReadonlyMap<WantedVolume, Identity>,
-): SyncPlan {
-  const attach = mergeSame(
-    missing.flatMap((volume) => {
-      const object = found.get(volume);
-      return object === undefined ? [] : [{ ...volume, ...nameAndId(object) }];
-    }),
-  );
+export function withoutStale(plan: SyncPlan, found: ReadonlyMap<WantedVolume, Identity>): SyncPlan {
+  const there = plan.attach.filter((volume) => found.has(volume));
+  const stale = plan.attach.filter((volume) => !found.has(volume));
+  const attach = mergeSame(there.map((volume) => ({ ...volume, ...nameAndId(found.get(volume) ?? volume) })));
   for (const volume of attach) checkRights(volume);
-  const stale = new Set(missing.filter((volume) => !found.has(volume)).flatMap((volume) => volume.requests));
-  const staleRequests = [...requests.keys()].filter((id) => stale.has(id));
-  return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
+  return { ...plan, attach, staleRequests: stale.flatMap(({ requests }) => requests) };
+}
+
+/** What the requests want: each volume once, under its name now if it is attached. @internal */
+export function wantedVolumes(requests: Requests, attachments: readonly AttachmentState[]): WantedVolume[] {
+  const wanted = [...requests].map(([id, request]) => wantedBy(id, request));
+  return mergeSame(
+    wanted.map((volume) => ({ ...volume, ...nameAndId(attachmentOf(volume, attachments) ?? volume) })),
+  );
+}
+
+/** What one request wants. @internal */
+export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
+  const { volume, snapshot = false, globalId } = identityOf(request);
+  return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
 }
 
 /**
@@ -156,28 +136,19 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
 }
 
 /** Whether the call's own request is for the volume that the call detaches. @internal */
-export const isGivenUp = (
-  { detached }: SyncCall,
-  own: AttachRequest,
-  target: Identity | undefined,
-): boolean => own.volume === detached || (target !== undefined && isSame(identityOf(own), target));
-
-/** What one request wants. @internal */
-export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
-  const { volume, snapshot = false, globalId } = identityOf(request);
-  return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
-}
+export const isGivenUp = ({ own, detached }: SyncCall, target: Identity | undefined): boolean =>
+  own.volume === detached || (target !== undefined && isSame(identityOf(own), target));
 
 /** The IDs of the entries of the cache, valid requests or not, that are for a volume or snapshot. @internal */
-export const needing = (volume: Identity, entries: ReadonlyMap<string, unknown>): string[] =>
-  [...entries].filter(([, entry]) => isSame(identityOf(entry), volume)).map(([id]) => id);
+export const whoNeeds = (volume: Identity, entries: ReadonlyMap<string, unknown>, same = isSame): string[] =>
+  [...entries].filter(([, entry]) => same(identityOf(entry), volume)).map(([id]) => id);
 
 /** The attachment that is to be detached. */
 function targetOf(
-  detached: string,
-  own: AttachRequest,
+  { own, detached }: SyncCall,
   ours: readonly AttachmentState[],
 ): AttachmentState | undefined {
+  if (detached === null) return undefined;
   const meant = own.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
   const target = attachmentOf(meant, ours);
   // As in the reference, the name decides where nothing else does.
@@ -188,7 +159,7 @@ function targetOf(
 function mergeSame(wanted: readonly WantedVolume[]): WantedVolume[] {
   const merged = new Map<string, WantedVolume>();
   for (const volume of wanted) {
-    const key = volume.globalId ? `~${volume.globalId}` : `${volume.snapshot}/${volume.volume}`;
+    const key = volume.globalId ?? `${volume.snapshot}/${volume.volume}`;
     const first = merged.get(key);
     if (first === undefined) merged.set(key, { ...volume, requests: [...volume.requests] });
     else {

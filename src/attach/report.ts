@@ -1,5 +1,4 @@
-import type { Devices } from './devices.js';
-import type { Logger } from './options.js';
+import type { Host } from './attempts.js';
 import type { WantedVolume } from './plan.js';
 import type { Rights } from './request.js';
 
@@ -107,9 +106,7 @@ export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'k
 /** Waits for the devices, and reports the result of a `sync()`. @internal */
 export async function reportOf(
   { attached, own, ...rest }: SyncOutcome,
-  devices: Devices,
-  log: Logger,
-  signal: AbortSignal | undefined,
+  { devices, log, signal }: Host,
 ): Promise<SyncReport> {
   const volumes = attached.map(({ volume }) => volume).filter((volume) => volume !== rest.detached);
   // Another process may just have attached it for this very request, and be waiting too.

@@ -1,6 +1,7 @@
+import type { Host } from './attempts.js';
 import type { Cluster } from './cluster.js';
-import type { Devices } from './devices.js';
-import { type AttachmentState, type Identity, isSame } from './identity.js';
+import { attachmentOf, isSame } from './identity.js';
+import { wantedVolumes } from './plan.js';
 import { type AttachRequest, checkRequest, identityOf } from './request.js';
 
 /** What {@link AttachDB.status} says of a volume. */
@@ -51,31 +52,14 @@ export interface HostStatus {
   problems: string[];
 }
 
-/** A row whose verdict is not known yet. */
-interface Row extends Identity {
-  snapshot: boolean;
-  requests: string[];
-  wants: 'rw' | 'ro' | null;
-  attachment: AttachmentState | undefined;
-}
-
-/**
- * Compares the entries of the cache with what the cluster and the devices tell.
- *
- * @param fname - the cache, for messages
- *
- * @internal
- */
+/** `AttachDB.status()`: compares the entries of the cache with what the cluster and the devices tell. @internal */
 export async function hostStatus(
-  fname: string,
-  entries: ReadonlyMap<string, unknown>,
+  { fname, clientId: client, prefix, devices, signal }: Host,
+  entries: ReadonlyMap<string, AttachRequest>,
   cluster: Cluster,
-  devices: Devices,
-  signal: AbortSignal | undefined,
 ): Promise<HostStatus> {
-  const { clientId: client, prefix } = cluster.host;
   const problems: string[] = [];
-  const ask = async <T>(question: () => Promise<T>): Promise<T | undefined> => {
+  const orProblem = async <T>(question: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await question();
     } catch (error) {
@@ -85,61 +69,42 @@ export async function hostStatus(
     }
   };
 
-  const attachments = await ask(() => cluster.attachments());
-  const rows = attachedRows(attachments ?? []);
+  const known = await orProblem(() => cluster.attachments());
+  const attachments = known ?? [];
   const volumes: VolumeStatus[] = [];
+  const requests = new Map<string, AttachRequest>();
   for (const [id, entry] of entries) {
-    const problem = problemOf(id, entry, fname);
-    if (problem === undefined) addWanted(rows, id, entry as AttachRequest);
-    else {
-      problems.push(problem);
-      volumes.push(notARequest(id, entry));
-    }
+    const request = await orProblem(() => checkRequest(id, entry, `in ${fname}`));
+    if (request !== undefined) requests.set(id, request);
+    else volumes.push(notARequest(id, entry));
   }
-  const missing = rows.filter(({ attachment }) => attachment === undefined);
-  const found = attachments && (await ask(() => cluster.find(missing)));
-  for (const row of rows) {
-    const { volume, snapshot, requests, wants, attachment } = row;
+  const wanted = wantedVolumes(requests, attachments);
+  const missing = wanted.filter((volume) => !attachmentOf(volume, attachments));
+  const found = known && (await orProblem(() => cluster.find(missing)));
+
+  const add = (
+    volume: string,
+    snapshot: boolean,
+    row: Pick<VolumeStatus, 'requests' | 'wants' | 'has'>,
+    exists?: boolean,
+  ) => {
     const device = devices.isThere(volume) ? devices.path(volume) : null;
-    const has = attachment?.rights ?? null;
-    const verdict = verdictOn({ volume, wants, has, device }, prefix, found?.has(row));
-    volumes.push({ volume, snapshot, requests, wants, has, device, verdict });
+    const verdict = verdictOn({ volume, device, ...row }, prefix, exists);
+    volumes.push({ volume, snapshot, device, verdict, ...row });
+  };
+  for (const row of wanted) {
+    const has = attachmentOf(row, attachments)?.rights ?? null;
+    const volume = found?.get(row)?.volume ?? row.volume;
+    const wants = row.rights === 2 ? 'rw' : 'ro';
+    add(volume, row.snapshot, { requests: row.requests, wants, has }, found?.has(row));
+  }
+  for (const attachment of attachments) {
+    if (wanted.some((volume) => isSame(volume, attachment))) continue;
+    const { volume, snapshot = false, rights: has } = attachment;
+    add(volume, snapshot, { requests: [], wants: null, has });
   }
   volumes.sort((one, other) => (one.volume < other.volume ? -1 : Number(one.volume > other.volume)));
   return { client, prefix, volumes, problems };
-}
-
-const attachedRows = (attachments: readonly AttachmentState[]): Row[] =>
-  attachments.map((attachment) => {
-    const { volume, snapshot = false, globalId } = attachment;
-    return { volume, snapshot, globalId, requests: [], wants: null, attachment };
-  });
-
-function addWanted(rows: Row[], id: string, request: AttachRequest): void {
-  const identity = identityOf(request);
-  let row = rows.find((other) => isSame(identity, other));
-  if (row === undefined) {
-    row = {
-      ...identity,
-      snapshot: Boolean(identity.snapshot),
-      requests: [],
-      wants: null,
-      attachment: undefined,
-    };
-    rows.push(row);
-  }
-  row.requests.push(id);
-  if (request.rights === 2 || row.wants === null) row.wants = request.rights === 2 ? 'rw' : 'ro';
-}
-
-/** What is wrong with an entry of the cache, if anything. */
-function problemOf(id: string, entry: unknown, fname: string): string | undefined {
-  try {
-    checkRequest(id, entry, `in ${fname}`);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 function notARequest(id: string, entry: unknown): VolumeStatus {

@@ -57,7 +57,7 @@ export interface DetachEvent extends Operation {
    * The result. `open`: the volume is open, and there is another attempt. `kept`: it is open and must not be forced.
    * The others are the outcomes of `detach()`.
    */
-  outcome?: 'detached' | 'forced' | 'kept' | 'open' | 'shared' | 'notAttached' | 'unknownRequest';
+  outcome?: 'detached' | 'forced' | 'kept' | 'open' | 'shared' | 'renewed' | 'notAttached' | 'unknownRequest';
   /** `detach()` only: the other requests that need the volume. */
   neededBy?: string[];
 }

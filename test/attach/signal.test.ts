@@ -57,7 +57,7 @@ describe('a signal', () => {
       }
     });
     await expect(db.sync('a', 'os--v', { signal })).rejects.toBe(reason);
-    expect(reason.cause).toBe(refusal);
+    expect(reason.cause).toMatchObject({ code: 'EBUSY', cause: refusal });
     expect(api.attachmentsList).toHaveBeenCalledWith({ signal });
     expect(api.volumeList).toHaveBeenCalledWith('os--w', { signal });
     expect(api.volumesReassign).toHaveBeenCalledWith([{ volume: 'os--w', rw: [1] }], { signal });
