@@ -1,11 +1,10 @@
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
-import type { FileLock } from '../store/file-lock.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import { attach } from './attach.js';
-import type { Attempt, Host } from './attempts.js';
+import type { Host } from './attempts.js';
 import { Cluster } from './cluster.js';
 import { detach } from './detach.js';
 import { Devices } from './devices.js';
@@ -15,24 +14,29 @@ import {
   checkCallOptions,
   clientIdOf,
   type DetachOptions,
+  type ResolvedOptions,
   resolveAttachOptions,
 } from './options.js';
 import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
 import type { Attached, Detached, SyncReport } from './report.js';
-import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
+import {
+  type AttachRequest,
+  type AttachRequestFields,
+  checkDetached,
+  checkReqId,
+  completeRequest,
+} from './request.js';
 import { type HostStatus, hostStatus } from './status.js';
-import { checkSyncArguments, plan, sync } from './sync.js';
+import { plan, sync } from './sync.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
  *
- * `attach()` and `detach()` each do in one call what a shim needs. `add()`, `sync()` and `remove()` are the calls of
- * the reference.
- *
- * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
+ * `attach()` and `detach()` do what a shim needs in one call each; `add()`, `sync()` and `remove()` are the calls of
+ * the reference, `storpool.spopenstack.spattachdb.AttachDB`.
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
-  readonly #options: ReturnType<typeof resolveAttachOptions>;
+  readonly #options: ResolvedOptions;
   readonly #devices: Devices;
   #config: SPConfig | undefined;
   #api: Api | undefined;
@@ -44,13 +48,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     this.#devices = new Devices(this.#options.deviceDir, this.#options.deviceTimeout);
   }
 
-  /**
-   * The configuration, read on first use and kept.
-   *
-   * Reference: `config()`.
-   *
-   * @throws {@link SPConfigError}
-   */
+  /** The configuration, read on first use and kept. Reference: `config()`. @throws {@link SPConfigError} */
   config(): SPConfig {
     const { config } = this.#options;
     this.#config ??= config instanceof SPConfig ? config : new SPConfig(config);
@@ -58,11 +56,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * The API client: the injected one, or else one that is made from the configuration on first use and kept.
+   * The API client: the injected one, or one that is made from the configuration on first use and kept.
    *
-   * Reference: `api()`.
-   *
-   * @throws {@link SPConfigError}
+   * Reference: `api()`. @throws {@link SPConfigError}
    */
   api(): Api {
     // Whoever injects an object with fewer calls knows which ones it has.
@@ -71,11 +67,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     return this.#api;
   }
 
-  /**
-   * The client ID of this host, `SP_OURID` of the configuration.
-   *
-   * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID.
-   */
+  /** `SP_OURID`. @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID. */
   clientId(): number {
     return clientIdOf(this.config());
   }
@@ -85,11 +77,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     return this.#devices.path(volume);
   }
 
-  /**
-   * The prefix of the names of all volumes of this OpenStack installation.
-   *
-   * Reference: `volumePrefix()`.
-   */
+  /** What the names of all volumes of this OpenStack installation begin with. Reference: `volumePrefix()`. */
   volumePrefix(): string {
     return this.config().get('SP_OPENSTACK_VOLUME_PREFIX', 'os');
   }
@@ -110,13 +98,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Adds a request to the cache.
+   * Adds a request to the cache; a missing `id` or `type` is filled in. Reference: `add(key, value)`.
    *
-   * Reference: `add(key, value)`.
-   *
-   * A missing `id` or `type` is filled in, because the Python services read them from each entry.
-   *
-   * A snapshot with rights 2 is accepted, as in the reference. Every `sync()` that should attach it then fails with
+   * As in the reference, a snapshot with rights 2 is accepted, and every `sync()` that should attach it fails with
    * `ESNAPSHOTRW` until the request is removed.
    *
    * @throws {@link AttachError} `EBADREQUEST` when the request is invalid, or has another `id`.
@@ -130,23 +114,20 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Adds a request to the cache, attaches its volume to this host and waits for the device. It leaves other cached
-   * requests alone.
+   * Adds a request to the cache, with the members `since` and `global_id`, attaches its volume to this host and waits
+   * for the device. Other cached requests are left alone.
    *
    * It asks the cluster before it writes: what fails before that leaves nothing to undo. After any other error but
-   * `ENOVOLUME`, `detach(reqId)` undoes what it has done. If the request was cached before the call, `detach(reqId)`
-   * also undoes the earlier call: then somebody may be using the volume, and only a repeated `attach()` is safe.
-   *
-   * The request gets the members `since` (when this call began) and `global_id`.
+   * `ENOVOLUME`, `detach(reqId)` undoes what it has done; if the request was cached before, also what the earlier call
+   * has done: then somebody may be using the volume, and only a repeated `attach()` is safe.
    *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
    *
    * @returns where the device is
-   * @throws {@link AttachError} `ENOVOLUME` when the cluster has no such volume; the request is then not in the cache.
-   * `ENODEVICE` when the device does not appear within `deviceTimeout`; the volume is then attached and the request
-   * is cached.
-   * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume without the prefix, and for a request ID that is cached for
-   * another volume) and `ENOCLIENTID`, before anything is done. `ETIMEDOUT` when the API does not answer. Also
+   * @throws {@link AttachError} `ENOVOLUME`: the cluster has no such volume; the request is then not in the cache.
+   * `ENODEVICE`: the device does not appear within `deviceTimeout`; the volume is attached and the request cached.
+   * `ESNAPSHOTRW`, `ENOCLIENTID` and `EBADREQUEST` (also for a volume without the prefix, and a request ID that is
+   * cached for another volume), before anything is done. `ETIMEDOUT`: the API does not answer. Also
    * {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
   async attach(
@@ -166,20 +147,15 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Detaches the volume of a cached request from this host, and removes the request from the cache in the same hold of
-   * the lock. A volume that other cached requests need stays attached.
+   * Detaches the volume of a cached request from this host, by whatever name it has now, and removes the request from
+   * the cache in the same hold of the lock. A volume that other cached requests need stays attached.
    *
-   * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
-   * last attempt is forced, if `force` allows it. After an error, the request is still in the cache.
+   * While the volume is open, it retries, without the lock in between; the last attempt is forced, if `force` allows
+   * it. If somebody calls `attach()` for the same request meanwhile, it stops (`renewed`). After an error, the request
+   * is still in the cache. An unknown request is no error, because a driver may disconnect twice.
    *
-   * A volume is found by the global ID of the request, if it has one: it may have another name by now.
+   * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users of before 3.0.
    *
-   * If somebody calls `attach()` for the same request while it waits, it stops (`renewed`).
-   *
-   * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
-   * reference had before 3.0.
-   *
-   * @returns what became of the volume. An unknown request is not an error, because a driver may disconnect twice.
    * @throws {@link AttachError} `EBUSY` when the volume is open and `force` is `never`, `ENOCLIENTID`, `EBADREQUEST`,
    * `ETIMEDOUT`; {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
@@ -199,59 +175,44 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * Attaches to this host the volumes that cached requests want and it does not have, drops the requests for volumes
    * that the cluster does not have, and detaches one volume if the caller names one. Then it waits for the devices.
    *
-   * A request for a volume that the cluster does not have is not an error: it leaves the cache, and is listed in
-   * `staleRequests` of the report. `own` says what became of the caller's own request.
+   * While the volume to detach is open, after a transient failure of the API, and where attaching takes long, it
+   * releases the lock from time to time; inside `withLock()`, it keeps that.
    *
-   * While the volume to detach is open, and after a transient failure of the API, it retries, without the lock in
-   * between. Inside `withLock()`, it keeps that lock during the pauses. Where attaching takes long, it releases the lock
-   * from time to time.
-   *
-   * Between `sync(reqId, volume)` and `remove(reqId)`, the request is still cached, and a `sync()` of another
-   * service may attach the volume again. `detach()` does both in one hold of the lock.
+   * Between `sync(reqId, volume)` and `remove(reqId)`, a `sync()` of another service may attach the volume again;
+   * `detach()` does both in one hold of the lock.
    *
    * Reference: `sync(req_id, detached)`.
    *
    * @param reqId - the request that the call is for
    * @param detached - the volume (or snapshot) that this request no longer needs
    * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
-   * An error stops the call; what was done before it stays done.
+   * What was done before stays done.
    */
   async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
     const { signal, force = this.#options.force } = checkCallOptions('sync()', options, 'force');
-    checkSyncArguments(reqId, detached);
-    return await sync(this.#host(signal), reqId, detached ?? null, force);
+    const volume = checkDetached(reqId, detached);
+    return await sync(this.#host(signal), reqId, volume, force);
   }
 
-  /**
-   * What `sync()` would do now. It changes nothing.
-   *
-   * @throws what `sync()` throws before it changes anything.
-   */
+  /** What `sync()` would do now. It changes nothing. @throws as `sync()` before it changes anything */
   async plan(reqId: string, detached?: string | null, options: CallOptions = {}): Promise<SyncPlan> {
     const { signal } = checkCallOptions('plan()', options);
-    checkSyncArguments(reqId, detached);
-    return await plan(this.#host(signal), reqId, detached ?? null);
+    const volume = checkDetached(reqId, detached);
+    return await plan(this.#host(signal), reqId, volume);
   }
 
   /**
    * What the cache wants, what is attached to this host, and which devices are there, volume by volume. It changes
-   * nothing, and asks the API once, without the lock.
+   * nothing, and asks the API without the lock. If that does not answer within `apiTimeout` or refuses, there are rows
+   * all the same, and its error is in `problems`.
    *
-   * If the API does not answer within `apiTimeout` or refuses, there are rows all the same, and its error is in
-   * `problems`.
-   *
-   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, and {@link SPLockedFileError} when the cache cannot
-   * be read.
+   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}; {@link SPLockedFileError} for a cache that cannot be
+   * read.
    */
   async status(options: CallOptions = {}): Promise<HostStatus> {
     const host = this.#host(checkCallOptions('status()', options).signal);
-    const cluster = this.#cluster(host);
-    try {
-      const entries = await this.locked((lock) => this.readEntries(lock), { signal: host.signal });
-      return await hostStatus(host, entries, cluster);
-    } finally {
-      cluster.end();
-    }
+    const entries = await this.locked((lock) => this.readEntries(lock), { signal: host.signal });
+    return await hostStatus(host, entries);
   }
 
   protected override warn(message: string): void {
@@ -261,39 +222,23 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
   #host(signal: AbortSignal | undefined): Host {
     signal?.throwIfAborted();
-    const { log, policy } = this.#options;
-    const host: Host = {
-      fname: this.fname,
-      clientId: this.clientId(),
-      prefix: this.volumePrefix(),
-      devices: this.#devices,
-      log,
-      policy,
-      signal,
-      hold: (isLast, attempt) =>
-        this.locked((lock) => this.#attempt(host, lock, isLast, attempt), { signal }),
-    };
-    return host;
-  }
-
-  async #attempt<T>(
-    host: Host,
-    lock: FileLock,
-    isLast: boolean,
-    attempt: (attempt: Attempt) => Promise<T>,
-  ): Promise<T> {
-    const cluster = this.#cluster(host, lock);
-    try {
-      const entries = await this.readEntries(lock);
-      const save = () => this.writeEntries(lock, entries);
-      return await attempt({ entries, save, cluster, isLast });
-    } finally {
-      cluster.end();
-    }
-  }
-
-  #cluster({ clientId, signal }: Host, lock?: FileLock): Cluster {
-    const { api, apiTimeout: timeout } = this.#options;
-    return new Cluster({ api: this.api(), isOwnClient: api === undefined, clientId, timeout, signal }, lock);
+    const { log, policy, apiTimeout, api } = this.#options;
+    const [clientId, prefix] = [this.clientId(), this.volumePrefix()];
+    const asked = { api: this.api(), isOwnClient: api === undefined, clientId, apiTimeout, signal };
+    const hold: Host['hold'] = (isLast, attempt) =>
+      this.locked(
+        async (lock) => {
+          const cluster = new Cluster(asked, lock);
+          try {
+            const entries = await this.readEntries(lock);
+            const save = () => this.writeEntries(lock, entries);
+            return await attempt({ entries, save, cluster, isLast });
+          } finally {
+            cluster.end();
+          }
+        },
+        { signal },
+      );
+    return { ...asked, fname: this.fname, prefix, devices: this.#devices, log, policy, hold };
   }
 }

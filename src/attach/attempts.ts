@@ -1,14 +1,11 @@
 import { isTransient } from '../api/retry.js';
 import { untilAborted, withCause } from '../async/abort.js';
 import { sleep } from '../async/sleep.js';
-import { debugOutput } from '../observe/debug.js';
 import { AttachError } from './attach-error.js';
-import type { Cluster } from './cluster.js';
+import type { Cluster, ClusterOptions } from './cluster.js';
 import type { Devices } from './devices.js';
-import type { Logger } from './options.js';
+import type { ResolvedOptions } from './options.js';
 import type { AttachRequest } from './request.js';
-
-const debug = debugOutput('storpool:attachdb');
 
 /** What one attempt works with: it holds the lock, and makes no pause. */
 export interface Attempt {
@@ -20,30 +17,13 @@ export interface Attempt {
   readonly isLast: boolean;
 }
 
-/** How often to retry, and when. */
-export interface AttemptPolicy {
-  /** The most retries while the volume is open. */
-  openRetries: number;
-  /** Milliseconds before each of these retries. */
-  openDelay: number;
-  /** The most retries after transient failures of the API. */
-  transientRetries: number;
-  /** Milliseconds before that retry, counted from 0. */
-  transientDelay(retry: number): number;
-}
-
 /** What a call of AttachDB works with. */
-export interface Host {
+export interface Host extends ClusterOptions, Pick<ResolvedOptions, 'log' | 'policy'> {
   /** The path of the cache. */
   readonly fname: string;
-  readonly clientId: number;
   /** That of the names of volumes. */
   readonly prefix: string;
   readonly devices: Devices;
-  readonly log: Logger;
-  readonly policy: AttemptPolicy;
-  /** The caller's. */
-  readonly signal: AbortSignal | undefined;
   /** Takes the lock, reads the cache, makes one attempt, and releases the lock. */
   hold<T>(isLast: boolean, attempt: (attempt: Attempt) => Promise<T>): Promise<T>;
 }
@@ -87,7 +67,6 @@ export async function inAttempts<T>(
       } else throw signal?.aborted ? failure : withCallers(failure);
       last = failure;
     }
-    debug('%s; trying again in %d ms', last.message, pause);
     await sleep(pause, signal).catch((reason: unknown) => {
       throw withCause(reason, last);
     });

@@ -1,7 +1,6 @@
 import { Api } from '../api/api.js';
 import { ApiError } from '../api/errors/api-error.js';
 import { isName, type NameKind, quote } from '../api/names.js';
-import type { ApiCallOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
 import { onAbort, untilAborted } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
@@ -30,13 +29,14 @@ const TIME_IS_UP = new Error('The time is up');
 
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions {
-  api: AttachDBApi;
+  readonly api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
-  isOwnClient: boolean;
-  clientId: number;
+  readonly isOwnClient: boolean;
+  readonly clientId: number;
   /** Milliseconds for all calls together. */
-  timeout: number;
-  signal: AbortSignal | undefined;
+  readonly apiTimeout: number;
+  /** The caller's. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** The questions and changes that one attempt asks of the API, within the time that the lock may be held for them. */
@@ -46,16 +46,17 @@ export class Cluster {
   /** Ends what is under way: when the time is up, and at the end; a question also with the caller's signal. */
   readonly #end = new AbortController();
   readonly #stopListening: () => void;
-  #timer: NodeJS.Timeout | undefined;
-  #startedAt: number | undefined;
+  readonly #startedAt = performance.now();
+  readonly #timer: NodeJS.Timeout | undefined;
   #isChanging = false;
   #hasChanged = false;
 
   /** @param lock - what must be held for changes */
   constructor(options: ClusterOptions, lock?: FileLock) {
-    const { signal } = options;
+    const { signal, apiTimeout } = options;
     this.#options = options;
     this.#lock = lock;
+    this.#timer = startTimer(apiTimeout, () => this.#end.abort(TIME_IS_UP));
     this.#stopListening = onAbort(signal, () => {
       // What changes something is waited for: a later holder of the lock must not be surprised by it.
       if (!this.#isChanging) this.#end.abort(signal?.reason);
@@ -74,8 +75,7 @@ export class Cluster {
    * with less than half of its time, so that only a service that is too slow for any hold runs out of it.
    */
   get isShortOfTime(): boolean {
-    const used = performance.now() - (this.#startedAt ?? performance.now());
-    return this.#hasChanged && used > this.#options.timeout / 2;
+    return this.#hasChanged && performance.now() - this.#startedAt > this.#options.apiTimeout / 2;
   }
 
   /** This host's attachments. */
@@ -94,21 +94,18 @@ export class Cluster {
     const found = new Map<W, Identity>();
     const volumes = wanted.filter(({ snapshot }) => !snapshot);
     const snapshots = wanted.filter(({ snapshot }) => snapshot);
-    await Promise.all([
-      this.#findAmong('volume', volumes, found),
-      this.#findAmong('snapshot', snapshots, found),
-    ]);
+    await Promise.all([this.#find('volume', volumes, found), this.#find('snapshot', snapshots, found)]);
     return found;
   }
 
-  attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<unknown> {
+  attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<void> {
     const clients = [this.#options.clientId];
     if (snapshot) return this.#reassign({ snapshot: volume, ro: clients });
     return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
   /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
-  detach({ volume, snapshot }: Identity, force: boolean): Promise<unknown> {
+  detach({ volume, snapshot }: Identity, force: boolean): Promise<void> {
     const change = { detach: [this.#options.clientId], force };
     return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change }, !force);
   }
@@ -124,36 +121,37 @@ export class Cluster {
     }
   }
 
-  async #findAmong<W extends Identity>(
-    kind: NameKind,
-    wanted: readonly W[],
-    found: Map<W, Identity>,
-  ): Promise<void> {
+  async #find<W extends Identity>(kind: NameKind, wanted: readonly W[], found: Map<W, Identity>) {
     const { one, all } = LISTS[kind];
     const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
     if (names.length === 0) return;
-    if (names.length > MOST_BY_NAME || this.#options.api[one] === undefined) {
-      match(wanted, kind, await this.#list(all), found);
-      return;
-    }
-    match(wanted, kind, await this.#listEach(one, names), found);
+    const match = (objects: readonly Named[]) => {
+      const all = objects.map(({ name, globalId }) => ({
+        volume: name,
+        snapshot: kind === 'snapshot',
+        globalId,
+      }));
+      for (const volume of wanted) {
+        const object = all.find((object) => isSame(volume, object));
+        if (object !== undefined) found.set(volume, object);
+      }
+    };
+    if (names.length > MOST_BY_NAME || this.#options.api[one] === undefined)
+      return match(await this.#list(all));
+    match(await this.#listEach(one, names));
     const renamed = wanted.filter((volume) => !found.has(volume)).flatMap(({ globalId }) => globalId ?? []);
     match(
-      wanted,
-      kind,
       await this.#listEach(
         one,
         renamed.map((globalId) => `~${globalId}`),
       ),
-      found,
     );
   }
 
   async #listEach(one: 'volumeList' | 'snapshotList', names: readonly string[]): Promise<Named[]> {
-    const left = [...new Set(names)];
     const found: Named[] = [];
-    while (left.length > 0) {
-      const lists = left.splice(0, SIDE_BY_SIDE).map((name) => unlessMissing(this.#list<Named>(one, name)));
+    for (let left = [...new Set(names)]; left.length > 0; left = left.slice(SIDE_BY_SIDE)) {
+      const lists = left.slice(0, SIDE_BY_SIDE).map((name) => unlessMissing(this.#list<Named>(one, name)));
       found.push(...(await Promise.all(lists)).flat());
     }
     return found;
@@ -173,48 +171,22 @@ export class Cluster {
 
   /** Makes a call, and waits for its answer; if that is bounded, no longer than there is time. */
   async #call(name: keyof AttachDBApi, args: readonly unknown[], isBounded = true): Promise<unknown> {
-    const { api, timeout, signal } = this.#options;
+    const { api, apiTimeout, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
-    this.#startedAt ??= performance.now();
-    this.#timer ??= startTimer(timeout, () => this.#end.abort(TIME_IS_UP));
     const end = isBounded ? this.#end.signal : undefined;
-    const options = this.#callOptions(end);
+    // A mock sees the caller's signal and nothing else. A change that has been sent is carried out, so an Api sees none.
+    const seen = signal && !(this.#isChanging && api instanceof Api) ? [{ signal }] : [];
+    const options = isOwnClient ? [{ transientRetries: 0, ...(end && { signal: end }) }] : seen;
     const call = api[name] as (...all: unknown[]) => Promise<unknown>;
     try {
-      // Somebody else's api need not listen to a signal.
       return await untilAborted(() => call.call(api, ...args, ...options), end);
     } catch (error) {
       if (error !== TIME_IS_UP) throw error;
       throw new AttachError(
         'ETIMEDOUT',
-        `The API did not answer ${name} within ${timeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
+        `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
       );
     }
-  }
-
-  /** The options of a call; none where there are none, because mocks compare arguments. They see the caller's signal. */
-  #callOptions(end: AbortSignal | undefined): ApiCallOptions[] {
-    const { api, isOwnClient, signal } = this.#options;
-    if (isOwnClient) return [{ transientRetries: 0, ...(end && { signal: end }) }];
-    // A change that has been sent is carried out, so an Api waits for the answer.
-    return signal && !(this.#isChanging && api instanceof Api) ? [{ signal }] : [];
-  }
-}
-
-/** Notes which of the wanted volumes, or snapshots, are among those that were read. */
-function match<W extends Identity>(
-  wanted: readonly W[],
-  kind: NameKind,
-  objects: readonly Named[],
-  found: Map<W, Identity>,
-): void {
-  const byName = new Map(objects.map((object) => [object.name, object]));
-  const byId = new Map(objects.map((object) => [object.globalId, object]));
-  for (const volume of wanted) {
-    const object = (volume.globalId && byId.get(volume.globalId)) || byName.get(volume.volume);
-    if (object === undefined) continue;
-    const identity = { volume: object.name, snapshot: kind === 'snapshot', globalId: object.globalId };
-    if (isSame(volume, identity)) found.set(volume, identity);
   }
 }
 

@@ -3,11 +3,8 @@ import { join, resolve } from 'node:path';
 import { sleep, startTimer } from '../async/sleep.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 
-/** Milliseconds between looks for a wait that has lasted for less than {@link FREQUENT_FOR}. */
-const FREQUENT = 10;
-const FREQUENT_FOR = 2000;
-/** Milliseconds between later looks. */
-const RARE = 50;
+/** Milliseconds between looks. */
+const PAUSE = 10;
 
 /** The options of {@link waitForDevices}. */
 export interface DeviceWaitOptions {
@@ -34,25 +31,19 @@ export async function waitForDevices(
   refuseNoSignal(signal);
   signal?.throwIfAborted();
   const missing = new Set(names);
-  const look = () => {
-    for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
-  };
   let isOver = timeout <= 0;
   const timer = startTimer(timeout, () => {
     isOver = true;
   });
   try {
-    look();
-    // Counted, so that fake timers need not replace a clock.
-    for (let waited = 0; missing.size > 0 && !isOver; look()) {
-      const pause = Math.min(waited < FREQUENT_FOR ? FREQUENT : RARE, timeout - waited);
-      await sleep(pause, signal);
-      waited += pause;
+    for (;;) {
+      for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
+      if (missing.size === 0 || isOver) return new Set(names.filter((name) => !missing.has(name)));
+      await sleep(Math.min(PAUSE, timeout), signal);
     }
   } finally {
     clearTimeout(timer);
   }
-  return new Set(names.filter((name) => !missing.has(name)));
 }
 
 /** The devices of this host. @internal */
@@ -75,8 +66,9 @@ export class Devices {
     return join(`${resolve(this.#dir)}-byid`, globalId);
   }
 
-  isThere(volume: string): boolean {
-    return existsSync(this.path(volume));
+  /** The path, if the device is there. */
+  present(volume: string): string | null {
+    return existsSync(this.path(volume)) ? this.path(volume) : null;
   }
 
   /** Waits as {@link waitForDevices} does. */

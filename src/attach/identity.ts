@@ -1,3 +1,5 @@
+import type { Attachment } from '../api/types.js';
+
 /** What tells volumes and snapshots apart. @internal */
 export interface Identity {
   /** Its name. It may get another one, and another volume this one. */
@@ -9,15 +11,7 @@ export interface Identity {
 }
 
 /** The part of an attachment that matters here. */
-export interface AttachmentState {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** The ID of the client that has it. */
-  client: number;
-  /** The rights, as the API spells them. */
-  rights: 'rw' | 'ro';
+export interface AttachmentState extends Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights'> {
   /** The global ID of the volume or snapshot, without `~`. */
   globalId?: string | undefined;
 }

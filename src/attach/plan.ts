@@ -8,7 +8,7 @@ export interface WantedVolume {
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The highest rights that a request asks for. */
+  /** The highest rights that a request asks for: 1 is read-only, 2 is read/write. */
   rights: Rights;
   /** The IDs of the requests for it. */
   requests: string[];
@@ -17,15 +17,9 @@ export interface WantedVolume {
 }
 
 /** A volume or snapshot to detach. */
-export interface DetachPlan {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
+export interface DetachPlan extends Pick<WantedVolume, 'volume' | 'snapshot' | 'globalId'> {
   /** The IDs of the other requests that need it. If there are any, only `force: 'always'` detaches it by force. */
   neededBy: string[];
-  /** Its global ID, without `~`, where it is known. */
-  globalId?: string | undefined;
 }
 
 /** What `sync()` would do. */

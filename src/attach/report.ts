@@ -1,26 +1,14 @@
 import type { Host } from './attempts.js';
-import type { WantedVolume } from './plan.js';
-import type { Rights } from './request.js';
+import type { DetachPlan, WantedVolume } from './plan.js';
 
 /** A volume or snapshot that `sync()` has attached. */
-export interface AttachedVolume {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** 1 is read-only, 2 is read/write. */
-  rights: Rights;
+export interface AttachedVolume extends Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'> {
   /** The path of its device, or `null` if the device did not appear in time. */
   device: string | null;
 }
 
 /** A volume that stayed attached, because it is open, and others need it. */
-export interface KeptVolume {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** The IDs of the other requests that need it. */
-  neededBy: string[];
-}
+export type KeptVolume = Pick<DetachPlan, 'volume' | 'neededBy'>;
 
 /** What became of the request that `sync()` was called for. */
 export interface OwnRequest {
@@ -56,13 +44,7 @@ export interface SyncReport {
 }
 
 /** The result of `attach()`. */
-export interface Attached {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** The rights that the request asks for: 1 is read-only, 2 is read/write. */
-  rights: Rights;
+export interface Attached extends AttachedVolume {
   /** The path of its device, which has appeared. It ends in the name. */
   device: string;
   /** The global ID of the volume or snapshot, without `~`; `null` if the cluster does not tell it. */
@@ -83,13 +65,12 @@ export interface Detached {
   /**
    * - `detached`: the volume is detached.
    * - `forced`: the volume is detached by force, because no attempt was left.
-   * - `renewed`: somebody has attached again under this request ID while the call was waiting for an open volume: the
-   * request and the volume stay as they are.
    * - `shared`: the volume stays attached, because other cached requests need it.
    * - `notAttached`: the volume was not attached to this host, or its name lacks the prefix.
-   * - `unknownRequest`: the request is not in the cache, and nothing was done.
+   * - `renewed`: somebody has attached again under this request ID while the call was waiting for an open volume.
+   * - `unknownRequest`: the request is not in the cache.
    *
-   * Except for `unknownRequest` and `renewed`, the request has left the cache.
+   * After the last two, all is as it was. After the others, the request has left the cache.
    */
   outcome: 'detached' | 'forced' | 'shared' | 'renewed' | 'notAttached' | 'unknownRequest';
   /** The IDs of the other requests that need the volume. */

@@ -56,17 +56,7 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
   return request as AttachRequest;
 }
 
-/** The `type` of requests that have none. */
-const TYPE = 'storpool-spopenstack';
-
-/**
- * A request as the cache should hold it: with what the Python services read from each entry.
- *
- * @param where - for the message, for example `to be added`
- * @throws {@link AttachError} `EBADREQUEST`
- *
- * @internal
- */
+/** A request as the cache should hold it: with what the Python services read from each entry. @internal */
 export function completeRequest(
   reqId: string,
   given: AttachRequest | AttachRequestFields,
@@ -74,7 +64,7 @@ export function completeRequest(
 ): AttachRequest {
   checkReqId(reqId);
   const request = checkRequest(reqId, given, where);
-  const { id = reqId, type = TYPE } = request;
+  const { id = reqId, type = 'storpool-spopenstack' } = request;
   if (id === reqId) return { ...request, id, type };
   throw new AttachError(
     'EBADREQUEST',
@@ -82,21 +72,23 @@ export function completeRequest(
   );
 }
 
-/**
- * @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string.
- *
- * @internal
- */
+/** @throws {@link AttachError} `EBADREQUEST` for something other than a string @internal */
 export function checkReqId(reqId: unknown): void {
   if (typeof reqId === 'string') return;
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
 }
 
-/**
- * The volume or snapshot that an entry of the cache is for, even if the entry is not a valid request.
- *
- * @internal
- */
+/** The volume that `sync()` detaches. @throws TypeError for options in its place @internal */
+export function checkDetached(reqId: unknown, detached: unknown): string | null {
+  checkReqId(reqId);
+  const volume = detached ?? null;
+  if (volume === null || typeof volume === 'string') return volume;
+  throw new TypeError(
+    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
+  );
+}
+
+/** What an entry of the cache is for, even if the entry is not a valid request. @internal */
 export function identityOf(entry: unknown): Identity {
   const { volume, volsnap, global_id } = (entry ?? {}) as Partial<Record<string, unknown>>;
   return {

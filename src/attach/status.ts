@@ -1,5 +1,5 @@
 import type { Host } from './attempts.js';
-import type { Cluster } from './cluster.js';
+import { Cluster } from './cluster.js';
 import { attachmentOf, isSame } from './identity.js';
 import { wantedVolumes } from './plan.js';
 import { type AttachRequest, checkRequest, identityOf } from './request.js';
@@ -54,10 +54,10 @@ export interface HostStatus {
 
 /** `AttachDB.status()`: compares the entries of the cache with what the cluster and the devices tell. @internal */
 export async function hostStatus(
-  { fname, clientId: client, prefix, devices, signal }: Host,
+  host: Host,
   entries: ReadonlyMap<string, AttachRequest>,
-  cluster: Cluster,
 ): Promise<HostStatus> {
+  const { fname, clientId: client, prefix, devices, signal } = host;
   const problems: string[] = [];
   const orProblem = async <T>(question: () => T | Promise<T>): Promise<T | undefined> => {
     try {
@@ -69,6 +69,7 @@ export async function hostStatus(
     }
   };
 
+  const cluster = new Cluster(host);
   const known = await orProblem(() => cluster.attachments());
   const attachments = known ?? [];
   const volumes: VolumeStatus[] = [];
@@ -76,41 +77,39 @@ export async function hostStatus(
   for (const [id, entry] of entries) {
     const request = await orProblem(() => checkRequest(id, entry, `in ${fname}`));
     if (request !== undefined) requests.set(id, request);
-    else volumes.push(notARequest(id, entry));
+    else {
+      const { volume, snapshot = false } = identityOf(entry);
+      const nothing = { wants: null, has: null, device: null };
+      volumes.push({ volume, snapshot, requests: [id], ...nothing, verdict: VERDICTS.notARequest });
+    }
   }
   const wanted = wantedVolumes(requests, attachments);
   const missing = wanted.filter((volume) => !attachmentOf(volume, attachments));
   const found = known && (await orProblem(() => cluster.find(missing)));
+  cluster.end();
 
-  const add = (
-    volume: string,
-    snapshot: boolean,
-    row: Pick<VolumeStatus, 'requests' | 'wants' | 'has'>,
-    exists?: boolean,
-  ) => {
-    const device = devices.isThere(volume) ? devices.path(volume) : null;
-    const verdict = verdictOn({ volume, device, ...row }, prefix, exists);
-    volumes.push({ volume, snapshot, device, verdict, ...row });
-  };
   for (const row of wanted) {
-    const has = attachmentOf(row, attachments)?.rights ?? null;
+    const { snapshot, rights, requests } = row;
     const volume = found?.get(row)?.volume ?? row.volume;
-    const wants = row.rights === 2 ? 'rw' : 'ro';
-    add(volume, row.snapshot, { requests: row.requests, wants, has }, found?.has(row));
+    const has = attachmentOf(row, attachments)?.rights ?? null;
+    const known = {
+      volume,
+      snapshot,
+      requests,
+      wants: rights === 2 ? 'rw' : 'ro',
+      has,
+      device: devices.present(volume),
+    } as const;
+    volumes.push({ ...known, verdict: verdictOn(known, prefix, found?.has(row)) });
   }
   for (const attachment of attachments) {
     if (wanted.some((volume) => isSame(volume, attachment))) continue;
     const { volume, snapshot = false, rights: has } = attachment;
-    add(volume, snapshot, { requests: [], wants: null, has });
+    const known = { volume, snapshot, requests: [], wants: null, has, device: devices.present(volume) };
+    volumes.push({ ...known, verdict: verdictOn(known, prefix, true) });
   }
   volumes.sort((one, other) => (one.volume < other.volume ? -1 : Number(one.volume > other.volume)));
   return { client, prefix, volumes, problems };
-}
-
-function notARequest(id: string, entry: unknown): VolumeStatus {
-  const { volume, snapshot = false } = identityOf(entry);
-  const nothing = { wants: null, has: null, device: null };
-  return { volume, snapshot, requests: [id], ...nothing, verdict: VERDICTS.notARequest };
 }
 
 /** @param exists - whether the cluster has it; `undefined` if the API did not tell */

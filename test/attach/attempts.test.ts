@@ -16,7 +16,7 @@ const open = new AttachError('EBUSY', 'os--v is open', { cause: isOpen() });
 const transient = new ApiError(503, { error: { name: 'busy', descr: 'later', transient: true } });
 const refused = new ApiConnectionError('ECONNREFUSED', 'nobody there');
 const timedOut = new AttachError('ETIMEDOUT', 'no answer');
-const log = { warn: vi.fn() };
+const log = { warn: vi.fn(), debug: vi.fn() };
 beforeEach(() => void log.warn.mockClear());
 
 const host = (policy: object, signal?: AbortSignal) => {

@@ -52,7 +52,8 @@ describe('a signal', () => {
     const refusal = isOpen();
     api.volumesReassign.mockImplementation(async ([entry]) => {
       if (entry?.detach) {
-        setTimeout(abort, 10);
+        // Later than the pause begins, however busy the machine is.
+        setTimeout(abort, 300);
         throw refusal;
       }
     });
@@ -90,7 +91,7 @@ describe('a signal', () => {
         return answer();
       });
       // With a change that is not answered, the lock is kept until then, or until the time is up.
-      const db = make({ api, apiTimeout: 100 });
+      const db = make({ api, apiTimeout: 500 });
       await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
       // The lock is free again.
       await make({ api: mockApi(), lock: { timeout: 1000 } }).remove('a');
