@@ -19,15 +19,9 @@ import {
 } from './options.js';
 import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
 import type { Attached, Detached, SyncReport } from './report.js';
-import {
-  type AttachRequest,
-  type AttachRequestFields,
-  checkDetached,
-  checkReqId,
-  completeRequest,
-} from './request.js';
+import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
 import { type HostStatus, hostStatus } from './status.js';
-import { plan, sync } from './sync.js';
+import { plan, sync, syncCall } from './sync.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
@@ -41,7 +35,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
-  /** @throws TypeError when the logger is missing or an option is invalid; {@link SPLockedFileError} `EINVAL` for an option of the lock. */
+  /** @throws TypeError for an invalid option; {@link SPLockedFileError} `EINVAL` for one of the lock. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#options = resolveAttachOptions(options);
@@ -55,11 +49,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     return this.#config;
   }
 
-  /**
-   * The API client: the injected one, or one that is made from the configuration on first use and kept.
-   *
-   * Reference: `api()`. @throws {@link SPConfigError}
-   */
+  /** The client: the injected one, or one that is made on first use. Reference: `api()`. @throws {@link SPConfigError} */
   api(): Api {
     // Whoever injects an object with fewer calls knows which ones it has.
     if (this.#options.api !== undefined) return this.#options.api as Api;
@@ -190,15 +180,13 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    */
   async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
     const { signal, force = this.#options.force } = checkCallOptions('sync()', options, 'force');
-    const volume = checkDetached(reqId, detached);
-    return await sync(this.#host(signal), reqId, volume, force);
+    return await sync(this.#host(signal), syncCall(reqId, detached), force);
   }
 
   /** What `sync()` would do now. It changes nothing. @throws as `sync()` before it changes anything */
   async plan(reqId: string, detached?: string | null, options: CallOptions = {}): Promise<SyncPlan> {
     const { signal } = checkCallOptions('plan()', options);
-    const volume = checkDetached(reqId, detached);
-    return await plan(this.#host(signal), reqId, volume);
+    return await plan(this.#host(signal), syncCall(reqId, detached));
   }
 
   /**

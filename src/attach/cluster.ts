@@ -91,11 +91,10 @@ export class Cluster {
    * @returns those that it has, under the names that they have now
    */
   async find<W extends Identity>(wanted: readonly W[]): Promise<Map<W, Identity>> {
-    const found = new Map<W, Identity>();
     const volumes = wanted.filter(({ snapshot }) => !snapshot);
     const snapshots = wanted.filter(({ snapshot }) => snapshot);
-    await Promise.all([this.#find('volume', volumes, found), this.#find('snapshot', snapshots, found)]);
-    return found;
+    const found = await Promise.all([this.#find('volume', volumes), this.#find('snapshot', snapshots)]);
+    return new Map(found.flat());
   }
 
   attach({ volume, snapshot, rights }: Identity & { rights: 1 | 2 }): Promise<void> {
@@ -106,8 +105,8 @@ export class Cluster {
 
   /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
   detach({ volume, snapshot }: Identity, force: boolean): Promise<void> {
-    const change = { detach: [this.#options.clientId], force };
-    return this.#reassign(snapshot ? { snapshot: volume, ...change } : { volume, ...change }, !force);
+    const name = snapshot ? { snapshot: volume } : { volume };
+    return this.#reassign({ ...name, detach: [this.#options.clientId], force }, !force);
   }
 
   async #reassign(entry: ReassignEntry, isBounded = true): Promise<void> {
@@ -121,31 +120,17 @@ export class Cluster {
     }
   }
 
-  async #find<W extends Identity>(kind: NameKind, wanted: readonly W[], found: Map<W, Identity>) {
+  async #find<W extends Identity>(kind: NameKind, wanted: readonly W[]): Promise<[W, Identity][]> {
     const { one, all } = LISTS[kind];
     const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
-    if (names.length === 0) return;
-    const match = (objects: readonly Named[]) => {
-      const all = objects.map(({ name, globalId }) => ({
-        volume: name,
-        snapshot: kind === 'snapshot',
-        globalId,
-      }));
-      for (const volume of wanted) {
-        const object = all.find((object) => isSame(volume, object));
-        if (object !== undefined) found.set(volume, object);
-      }
-    };
-    if (names.length > MOST_BY_NAME || this.#options.api[one] === undefined)
-      return match(await this.#list(all));
-    match(await this.#listEach(one, names));
-    const renamed = wanted.filter((volume) => !found.has(volume)).flatMap(({ globalId }) => globalId ?? []);
-    match(
-      await this.#listEach(
-        one,
-        renamed.map((globalId) => `~${globalId}`),
-      ),
-    );
+    if (names.length === 0) return [];
+    const isLong = names.length > MOST_BY_NAME || this.#options.api[one] === undefined;
+    const objects = isLong ? await this.#list<Named>(all) : await this.#listEach(one, names);
+    const found = match(kind, wanted, objects);
+    if (isLong || found.length === wanted.length) return found;
+    const missing = wanted.filter((volume) => !found.some(([other]) => other === volume));
+    const ids = missing.flatMap(({ globalId }) => (globalId ? [`~${globalId}`] : []));
+    return [...found, ...match(kind, missing, await this.#listEach(one, ids))];
   }
 
   async #listEach(one: 'volumeList' | 'snapshotList', names: readonly string[]): Promise<Named[]> {
@@ -189,6 +174,17 @@ export class Cluster {
     }
   }
 }
+
+/** Those that are among the objects, each with what it is called now. */
+const match = <W extends Identity>(kind: NameKind, wanted: readonly W[], objects: readonly Named[]) => {
+  const all = objects.map(({ name, globalId }): Identity => {
+    return { volume: name, snapshot: kind === 'snapshot', globalId };
+  });
+  return wanted.flatMap((volume): [W, Identity][] => {
+    const object = all.find((one) => isSame(volume, one));
+    return object === undefined ? [] : [[volume, object]];
+  });
+};
 
 async function unlessMissing(read: Promise<readonly Named[]>): Promise<readonly Named[]> {
   try {

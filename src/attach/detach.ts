@@ -64,6 +64,8 @@ export async function detach(host: Host, reqId: string, force: Force, event: Det
 export interface DetachMemory {
   /** What the API has just said to be open: then it need not be looked up again. */
   open?: Identity | undefined;
+  /** What a `sync()` detaches, or has detached. */
+  target?: Identity;
   /** What was sent and not answered: it may have been carried out. */
   unanswered?: 'detached' | 'forced' | undefined;
 }

@@ -36,29 +36,27 @@ export interface SyncPlan {
   unknownRequest: boolean;
 }
 
-/** The cached requests by their IDs. @internal */
-export type Requests = ReadonlyMap<string, AttachRequest>;
-
 /** The call `sync(reqId, detached)`. @internal */
 export interface SyncCall {
-  reqId: string;
-  /** Its request; that may have left the cache since the call began. */
-  own: AttachRequest;
+  readonly reqId: string;
   /** The name of the volume to detach. */
-  detached: string | null;
+  readonly detached: string | null;
+  /** Its request, once that was found; it may have left the cache since. */
+  own?: AttachRequest | undefined;
 }
 
 /**
- * What a `sync()` would do if the cluster had all volumes.
- *
- * Nothing but the one volume is ever detached or given lower rights, because services in several containers share
- * a host, and not all of them share the cache.
+ * What a `sync()` would do if the cluster had all volumes. Nothing but the one volume is ever detached or given lower
+ * rights, because services in several containers share a host, and not all of them share the cache.
  *
  * @param ours - the attachments of this host, of volumes with the prefix
- *
  * @internal
  */
-export function syncPlan(requests: Requests, call: SyncCall, ours: readonly AttachmentState[]): SyncPlan {
+export function syncPlan(
+  requests: ReadonlyMap<string, AttachRequest>,
+  call: SyncCall,
+  ours: readonly AttachmentState[],
+): SyncPlan {
   const target = targetOf(call, ours);
   const kept = new Map(requests);
   if (isGivenUp(call, target)) kept.delete(call.reqId);
@@ -67,20 +65,15 @@ export function syncPlan(requests: Requests, call: SyncCall, ours: readonly Atta
     attach: wanted.filter((volume) => !isAttached(volume, ours)),
     alreadyAttached: wanted.filter((volume) => isAttached(volume, ours)),
     staleRequests: [],
-    detach: target
-      ? { ...nameAndId(target), snapshot: target.snapshot, neededBy: whoNeeds(target, kept) }
-      : null,
+    detach: target ? { ...target, neededBy: whoNeeds(target, kept) } : null,
     unknownRequest: false,
   };
 }
 
 /**
- * The plan, once it is known which of the volumes to attach the cluster has.
+ * The plan, once it is known which of the volumes to attach the cluster has, and what they are called now.
  *
- * @param found - these, under the names that they have now
- * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
- *
- * @internal
+ * @throws {@link AttachError} `ESNAPSHOTRW` @internal
  */
 export function withoutStale(plan: SyncPlan, found: ReadonlyMap<WantedVolume, Identity>): SyncPlan {
   const there = plan.attach.filter((volume) => found.has(volume));
@@ -91,11 +84,15 @@ export function withoutStale(plan: SyncPlan, found: ReadonlyMap<WantedVolume, Id
 }
 
 /** What the requests want: each volume once, under its name now if it is attached. @internal */
-export function wantedVolumes(requests: Requests, attachments: readonly AttachmentState[]): WantedVolume[] {
-  const wanted = [...requests].map(([id, request]) => wantedBy(id, request));
-  return mergeSame(
-    wanted.map((volume) => ({ ...volume, ...nameAndId(attachmentOf(volume, attachments) ?? volume) })),
-  );
+export function wantedVolumes(
+  requests: ReadonlyMap<string, AttachRequest>,
+  attachments: readonly AttachmentState[],
+): WantedVolume[] {
+  const wanted = [...requests].map(([id, request]) => {
+    const volume = wantedBy(id, request);
+    return { ...volume, ...nameAndId(attachmentOf(volume, attachments) ?? volume) };
+  });
+  return mergeSame(wanted);
 }
 
 /** What one request wants. @internal */
@@ -104,13 +101,7 @@ export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
   return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
 }
 
-/**
- * Checks that `attach()` can attach it, and `detach()` can detach it again.
- *
- * @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST`
- *
- * @internal
- */
+/** Whether `detach()` could detach it again. @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST` @internal */
 export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   checkRights(wanted);
   if (wanted.volume.startsWith(prefix)) return;
@@ -120,7 +111,6 @@ export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   );
 }
 
-/** @throws {@link AttachError} `ESNAPSHOTRW` for a snapshot that is wanted read/write. */
 function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void {
   if (!snapshot || rights === 1) return;
   throw new AttachError(
@@ -131,22 +121,20 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
 
 /** Whether the call's own request is for the volume that the call detaches. @internal */
 export const isGivenUp = ({ own, detached }: SyncCall, target: Identity | undefined): boolean =>
-  own.volume === detached || (target !== undefined && isSame(identityOf(own), target));
+  own !== undefined && (own.volume === detached || (target !== undefined && isSame(identityOf(own), target)));
 
 /** The IDs of the entries of the cache, valid requests or not, that are for a volume or snapshot. @internal */
 export const whoNeeds = (volume: Identity, entries: ReadonlyMap<string, unknown>, same = isSame): string[] =>
   [...entries].filter(([, entry]) => same(identityOf(entry), volume)).map(([id]) => id);
 
-/** The attachment that is to be detached. */
-function targetOf(
-  { own, detached }: SyncCall,
-  ours: readonly AttachmentState[],
-): AttachmentState | undefined {
+/** What is to be detached, if it is attached. */
+function targetOf({ own, detached }: SyncCall, ours: readonly AttachmentState[]) {
   if (detached === null) return undefined;
-  const meant = own.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
-  const target = attachmentOf(meant, ours);
+  const meant = own?.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
   // As in the reference, the name decides where nothing else does.
-  return target || meant.globalId ? target : attachmentOf({ volume: detached }, ours);
+  const byName = meant.globalId ? undefined : attachmentOf({ volume: detached }, ours);
+  const target = attachmentOf(meant, ours) ?? byName;
+  return target && { ...nameAndId(target), snapshot: target.snapshot };
 }
 
 /** Each volume once, in the order of the first requests, with the highest rights that are asked for. */

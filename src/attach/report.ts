@@ -77,8 +77,11 @@ export interface Detached {
   neededBy: string[];
 }
 
+/** What became of the volume that a `sync()` gives up. @internal */
+export type Ending = Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'>;
+
 /** The result of a `sync()`, before the wait for the devices. @internal */
-export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> {
+export interface SyncOutcome extends Ending {
   attached: WantedVolume[];
   staleRequests: string[];
   own: Omit<OwnRequest, 'device'> | null;

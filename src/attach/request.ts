@@ -40,14 +40,12 @@ export interface AttachRequest extends AttachRequestFields {
  * @throws {@link AttachError} `EBADREQUEST`, which says what is wrong and where.
  */
 export function checkRequest(reqId: string, request: unknown, where: string): AttachRequest {
-  const bad = (problem: string) =>
-    new AttachError('EBADREQUEST', `Request ${reqId} ${where} ${problem}; correct it or remove it`);
+  const bad = (problem: string) => badRequest(`${reqId} ${where} ${problem}; correct it or remove it`);
   if (typeof request === 'string') {
     throw bad(`is a string instead of an object: { volume: ${JSON.stringify(request)}, rights: 2 }`);
   }
-  if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+  if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw bad('is not an object');
-  }
   const { volume, rights } = request as Partial<Record<string, unknown>>;
   if (typeof volume !== 'string' || volume === '') throw bad('names no volume');
   if (rights !== 1 && rights !== 2) {
@@ -66,26 +64,17 @@ export function completeRequest(
   const request = checkRequest(reqId, given, where);
   const { id = reqId, type = 'storpool-spopenstack' } = request;
   if (id === reqId) return { ...request, id, type };
-  throw new AttachError(
-    'EBADREQUEST',
-    `Request ${reqId} ${where} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
+  throw badRequest(
+    `${reqId} ${where} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
   );
 }
+
+const badRequest = (problem: string) => new AttachError('EBADREQUEST', `Request ${problem}`);
 
 /** @throws {@link AttachError} `EBADREQUEST` for something other than a string @internal */
 export function checkReqId(reqId: unknown): void {
   if (typeof reqId === 'string') return;
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
-}
-
-/** The volume that `sync()` detaches. @throws TypeError for options in its place @internal */
-export function checkDetached(reqId: unknown, detached: unknown): string | null {
-  checkReqId(reqId);
-  const volume = detached ?? null;
-  if (volume === null || typeof volume === 'string') return volume;
-  throw new TypeError(
-    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
-  );
 }
 
 /** What an entry of the cache is for, even if the entry is not a valid request. @internal */

@@ -8,48 +8,54 @@ import type { Identity } from './identity.js';
 import type { Force } from './options.js';
 import type { WantedVolume } from './plan.js';
 import { isGivenUp, type SyncCall, type SyncPlan, syncPlan, whoNeeds, withoutStale } from './plan.js';
-import { reportOf, type SyncOutcome, type SyncReport } from './report.js';
-import { checkRequest } from './request.js';
+import { type Ending, reportOf, type SyncOutcome, type SyncReport } from './report.js';
+import { checkReqId, checkRequest } from './request.js';
 
 const debug = debugOutput('storpool:attachdb');
+const NOTHING_DETACHED: Ending = { detached: null, forced: false, kept: null };
+const UNKNOWN: SyncPlan = {
+  attach: [],
+  alreadyAttached: [],
+  staleRequests: [],
+  detach: null,
+  unknownRequest: true,
+};
 
-/** What became of the volume that a call gives up. */
-type Ending = Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'>;
-const NOTHING: Ending = { detached: null, forced: false, kept: null };
+/** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
+export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
+  checkReqId(reqId);
+  if (typeof (detached ?? '') === 'string') return { reqId, detached: detached ?? null };
+  throw new TypeError(
+    'The second argument of sync() is the name of the volume to detach, or null; the options come third: sync(reqId, null, { signal })',
+  );
+}
 
-/** What a call remembers of the volume that it gives up, from attempt to attempt. */
-interface SyncMemory extends DetachMemory {
-  target?: Identity;
+/** `AttachDB.plan()`. */
+export async function plan(host: Host, call: SyncCall): Promise<SyncPlan> {
+  return await inAttempts(`plan(${call.reqId})`, host, (attempt) => planFor(host, call, new Map(), attempt));
 }
 
 /** `AttachDB.sync()`. After an answer that the volume is open, an attempt only detaches. */
-export async function sync(
-  host: Host,
-  reqId: string,
-  detached: string | null,
-  force: Force,
-): Promise<SyncReport> {
+export async function sync(host: Host, call: SyncCall, force: Force): Promise<SyncReport> {
   const { fname, clientId, log } = host;
-  let call: SyncCall | undefined;
+  const { reqId } = call;
   let ownVolume: WantedVolume | undefined;
   /** What was sent to be attached; without an answer, it is not known what came of it. */
   const sent = new Set<string>();
   const attached = new Map<string, WantedVolume>();
   const staleRequests: string[] = [];
-  const memory: SyncMemory = {};
+  const memory: DetachMemory = {};
 
   const outcome = await inAttempts<SyncOutcome>(`sync(${reqId})`, host, async (attempt) => {
     const { entries, cluster } = attempt;
-    call ??= callFor(host, reqId, detached, attempt);
-    if (call === undefined) {
-      log.warn(
-        `Request ${reqId} is not in ${fname}: ${detached} is left alone, because it is not known who needs it`,
-      );
-      return { ...NOTHING, attached: [], staleRequests, own: null };
-    }
     let target = memory.open;
     if (target === undefined) {
       const plan = await planFor(host, call, attached, attempt);
+      if (plan.unknownRequest) {
+        log.warn(
+          `Request ${reqId} is not in ${fname}: ${call.detached} is left alone, because it is not known who needs it`,
+        );
+      }
       for (const volume of plan.alreadyAttached) {
         if (sent.has(keyOf(volume))) attached.set(keyOf(volume), volume);
       }
@@ -77,8 +83,9 @@ export async function sync(
     }
     const ending = await detachGivenUp(host, call, target, force, memory, attempt);
     if (ending === AGAIN) return AGAIN;
-    let own: SyncOutcome['own'] = { volume: call.own.volume, state: 'stale' };
-    if (isGivenUp(call, memory.target)) own.state = 'detaching';
+
+    let own: SyncOutcome['own'] = call.own ? { volume: call.own.volume, state: 'stale' } : null;
+    if (own && isGivenUp(call, memory.target)) own.state = 'detaching';
     else if (ownVolume !== undefined && !staleRequests.includes(reqId)) {
       const isNew = attached.has(keyOf(ownVolume));
       own = { volume: ownVolume.volume, state: isNew ? 'attached' : 'alreadyAttached' };
@@ -88,28 +95,6 @@ export async function sync(
   return await reportOf(outcome, host);
 }
 
-/** `AttachDB.plan()`. */
-export async function plan(host: Host, reqId: string, detached: string | null): Promise<SyncPlan> {
-  return await inAttempts(`plan(${reqId})`, host, async (attempt) => {
-    const call = callFor(host, reqId, detached, attempt);
-    if (call !== undefined) return planFor(host, call, new Map(), attempt);
-    return { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: true };
-  });
-}
-
-/** The call with its request; `undefined` where that is not cached, and the call gives a volume up. */
-function callFor(
-  { fname }: Host,
-  reqId: string,
-  detached: string | null,
-  { entries }: Attempt,
-): SyncCall | undefined {
-  const own = entries.get(reqId);
-  if (own !== undefined) return { reqId, own: checkRequest(reqId, own, `in ${fname}`), detached };
-  if (detached !== null) return undefined;
-  throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: add() it before sync()`);
-}
-
 /** @param attached - what the call has attached: a cluster that is slow to show it is not asked twice */
 async function planFor(
   { fname, prefix }: Host,
@@ -117,12 +102,19 @@ async function planFor(
   attached: ReadonlyMap<string, WantedVolume>,
   { entries, cluster }: Attempt,
 ): Promise<SyncPlan> {
+  const { reqId, detached } = call;
+  const cached = entries.get(reqId);
+  call.own ??= cached && checkRequest(reqId, cached, `in ${fname}`);
+  if (call.own === undefined) {
+    if (detached !== null) return UNKNOWN;
+    throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: add() it before sync()`);
+  }
   for (const [id, request] of entries) checkRequest(id, request, `in ${fname}`);
   const ours = (await cluster.attachments()).filter(({ volume }) => volume.startsWith(prefix));
   const wanted = syncPlan(entries, call, ours);
   wanted.attach = wanted.attach.filter((one) => (attached.get(keyOf(one))?.rights ?? 0) < one.rights);
   const plan = withoutStale(wanted, await cluster.find(wanted.attach));
-  debug('sync(%j, %j): %O', call.reqId, call.detached, plan);
+  debug('sync(%j, %j): %O', reqId, detached, plan);
   return plan;
 }
 
@@ -132,12 +124,12 @@ async function detachGivenUp(
   call: SyncCall,
   attached: Identity | undefined,
   force: Force,
-  memory: SyncMemory,
+  memory: DetachMemory,
   attempt: Attempt,
 ): Promise<Ending | typeof AGAIN> {
   // What was sent and not answered was carried out if it is attached no more.
   const target = attached ?? (memory.unanswered && memory.target);
-  if (target === undefined) return NOTHING;
+  if (target === undefined) return NOTHING_DETACHED;
   memory.target = target;
   const { reqId } = call;
   const { volume, snapshot = false } = target;
@@ -160,7 +152,7 @@ async function detachGivenUp(
     host.log.warn(
       `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,
     );
-    return { ...NOTHING, kept: { volume, neededBy } };
+    return { ...NOTHING_DETACHED, kept: { volume, neededBy } };
   }
   const ending = { detached: volume, forced: outcome === 'forced', kept: null };
   if (neededBy.length === 0) return ending;
