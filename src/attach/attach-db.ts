@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
@@ -7,7 +8,6 @@ import { attach } from './attach.js';
 import type { Host } from './attempts.js';
 import { Cluster } from './cluster.js';
 import { detach } from './detach.js';
-import { Devices } from './devices.js';
 import {
   type AttachDBOptions,
   type CallOptions,
@@ -31,7 +31,6 @@ import { plan, sync, syncCall } from './sync.js';
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   readonly #options: ResolvedOptions;
-  readonly #devices: Devices;
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
@@ -39,7 +38,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#options = resolveAttachOptions(options);
-    this.#devices = new Devices(this.#options.deviceDir, this.#options.deviceTimeout);
   }
 
   /** The configuration, read on first use and kept. Reference: `config()`. @throws {@link SPConfigError} */
@@ -64,7 +62,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
 
   /** The path at which the device of an attached volume or snapshot appears. */
   devicePath(volume: string): string {
-    return this.#devices.path(volume);
+    return join(this.#options.deviceDir, volume);
   }
 
   /** What the names of all volumes of this OpenStack installation begin with. Reference: `volumePrefix()`. */
@@ -165,11 +163,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * Attaches to this host the volumes that cached requests want and it does not have, drops the requests for volumes
    * that the cluster does not have, and detaches one volume if the caller names one. Then it waits for the devices.
    *
-   * While the volume to detach is open, after a transient failure of the API, and where attaching takes long, it
-   * releases the lock from time to time; inside `withLock()`, it keeps that.
-   *
-   * Between `sync(reqId, volume)` and `remove(reqId)`, a `sync()` of another service may attach the volume again;
-   * `detach()` does both in one hold of the lock.
+   * The lock is released for each pause (while the volume is open, after a transient failure), and where attaching takes
+   * long. Until `remove(reqId)`, a `sync()` of another service may attach the volume again: `detach()` does both at once.
    *
    * Reference: `sync(req_id, detached)`.
    *
@@ -194,8 +189,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * nothing, and asks the API without the lock. If that does not answer within `apiTimeout` or refuses, there are rows
    * all the same, and its error is in `problems`.
    *
-   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}; {@link SPLockedFileError} for a cache that cannot be
-   * read.
+   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, {@link SPLockedFileError}
    */
   async status(options: CallOptions = {}): Promise<HostStatus> {
     const host = this.#host(checkCallOptions('status()', options).signal);
@@ -210,13 +204,21 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
   #host(signal: AbortSignal | undefined): Host {
     signal?.throwIfAborted();
-    const { log, policy, apiTimeout, api } = this.#options;
     const [clientId, prefix] = [this.clientId(), this.volumePrefix()];
-    const asked = { api: this.api(), isOwnClient: api === undefined, clientId, apiTimeout, signal };
+    const isOwnClient = this.#options.api === undefined;
+    const host = {
+      ...this.#options,
+      api: this.api(),
+      isOwnClient,
+      fname: this.fname,
+      clientId,
+      prefix,
+      signal,
+    };
     const hold: Host['hold'] = (isLast, attempt) =>
       this.locked(
         async (lock) => {
-          const cluster = new Cluster(asked, lock);
+          const cluster = new Cluster(host, lock);
           try {
             const entries = await this.readEntries(lock);
             const save = () => this.writeEntries(lock, entries);
@@ -227,6 +229,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
         },
         { signal },
       );
-    return { ...asked, fname: this.fname, prefix, devices: this.#devices, log, policy, hold };
+    return { ...host, hold };
   }
 }

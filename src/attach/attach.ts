@@ -1,5 +1,7 @@
+import { join, resolve } from 'node:path';
 import { AttachError } from './attach-error.js';
 import { type Host, inAttempts } from './attempts.js';
+import { missingDevice, waitForDevices } from './devices.js';
 import { attachmentOf, isAttached, isSame } from './identity.js';
 import { wantedBy } from './plan.js';
 import type { Attached } from './report.js';
@@ -7,7 +9,7 @@ import { type AttachRequest, identityOf } from './request.js';
 
 /** `AttachDB.attach()`. It asks first and writes second: what fails before the write leaves nothing to undo. */
 export async function attach(host: Host, reqId: string, request: AttachRequest): Promise<Attached> {
-  const { fname, devices, signal } = host;
+  const { fname, deviceDir, deviceTimeout: timeout, signal } = host;
   const undo = `detach(${JSON.stringify(reqId)})`;
   /** Without an answer, it is not known what came of it. */
   let wasSent = false;
@@ -51,12 +53,13 @@ export async function attach(host: Host, reqId: string, request: AttachRequest):
   });
 
   const { volume, snapshot, rights, globalId = null } = now;
-  if (!(await devices.find([volume], signal)).has(volume)) {
+  const found = await waitForDevices(deviceDir, [volume], { timeout, signal });
+  if (!found.has(volume)) {
     const remedy = alreadyAttached
       ? 'It was attached before this call, so it may be in use'
       : `${undo} undoes the attachment`;
-    throw new AttachError('ENODEVICE', `${devices.missing(volume)} ${remedy}`);
+    throw new AttachError('ENODEVICE', `${missingDevice(host, volume)} ${remedy}`);
   }
-  const deviceById = globalId && devices.pathById(globalId);
-  return { volume, snapshot, rights, device: devices.path(volume), globalId, deviceById, alreadyAttached };
+  const deviceById = globalId && join(`${resolve(deviceDir)}-byid`, globalId);
+  return { volume, snapshot, rights, device: join(deviceDir, volume), globalId, deviceById, alreadyAttached };
 }

@@ -3,7 +3,6 @@ import { untilAborted, withCause } from '../async/abort.js';
 import { sleep } from '../async/sleep.js';
 import { AttachError } from './attach-error.js';
 import type { Cluster, ClusterOptions } from './cluster.js';
-import type { Devices } from './devices.js';
 import type { ResolvedOptions } from './options.js';
 import type { AttachRequest } from './request.js';
 
@@ -18,12 +17,11 @@ export interface Attempt {
 }
 
 /** What a call of AttachDB works with. */
-export interface Host extends ClusterOptions, Pick<ResolvedOptions, 'log' | 'policy'> {
+export interface Host extends ClusterOptions, Omit<ResolvedOptions, 'api'> {
   /** The path of the cache. */
   readonly fname: string;
   /** That of the names of volumes. */
   readonly prefix: string;
-  readonly devices: Devices;
   /** Takes the lock, reads the cache, makes one attempt, and releases the lock. */
   hold<T>(isLast: boolean, attempt: (attempt: Attempt) => Promise<T>): Promise<T>;
 }

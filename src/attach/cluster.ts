@@ -7,12 +7,11 @@ import { startTimer } from '../async/sleep.js';
 import type { FileLock } from '../store/file-lock.js';
 import { AttachError } from './attach-error.js';
 import { type AttachmentState, type Identity, isSame } from './identity.js';
-import type { AttachDBApi, Named } from './options.js';
+import type { AttachDBApi, Named, ResolvedOptions } from './options.js';
 
 /**
- * The most volumes, or snapshots, to read one by one; for more, the whole list is read. The
- * list is faster from about 16 names with 1,000 volumes, and from about 250 names with 20,000: 64 costs a small
- * cluster a few milliseconds, and saves a large one megabytes.
+ * The most volumes, or snapshots, to read one by one; for more, the whole list is read. That is faster from about 16
+ * names with 1,000 volumes, and from about 250 with 20,000: 64 costs little, and saves a large cluster megabytes.
  */
 const MOST_BY_NAME = 64;
 /** How many to read at a time, because each takes a connection to a service that also serves other hosts. */
@@ -28,13 +27,11 @@ const LISTS = {
 const TIME_IS_UP = new Error('The time is up');
 
 /** How {@link Cluster} asks the API. */
-export interface ClusterOptions {
+export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
   readonly api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
   readonly isOwnClient: boolean;
   readonly clientId: number;
-  /** Milliseconds for all calls together. */
-  readonly apiTimeout: number;
   /** The caller's. */
   readonly signal: AbortSignal | undefined;
 }
@@ -91,9 +88,8 @@ export class Cluster {
    * @returns those that it has, under the names that they have now
    */
   async find<W extends Identity>(wanted: readonly W[]): Promise<Map<W, Identity>> {
-    const volumes = wanted.filter(({ snapshot }) => !snapshot);
-    const snapshots = wanted.filter(({ snapshot }) => snapshot);
-    const found = await Promise.all([this.#find('volume', volumes), this.#find('snapshot', snapshots)]);
+    const of = (kind: boolean) => wanted.filter(({ snapshot = false }) => snapshot === kind);
+    const found = await Promise.all([this.#find('volume', of(false)), this.#find('snapshot', of(true))]);
     return new Map(found.flat());
   }
 

@@ -9,11 +9,7 @@ import { whoNeeds } from './plan.js';
 import type { Detached } from './report.js';
 import { type AttachRequest, checkRequest, identityOf } from './request.js';
 
-/**
- * `AttachDB.detach()`. Each attempt takes the lock, and releases it when it returns.
- *
- * @param event - gets what becomes known of the volume
- */
+/** `AttachDB.detach()`. Each attempt takes the lock, and releases it when it returns. */
 export async function detach(host: Host, reqId: string, force: Force, event: DetachEvent): Promise<Detached> {
   const { fname, prefix, log } = host;
   let first: AttachRequest | undefined;

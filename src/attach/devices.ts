@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { sleep, startTimer } from '../async/sleep.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 
@@ -46,38 +46,12 @@ export async function waitForDevices(
   }
 }
 
-/** The devices of this host. @internal */
-export class Devices {
-  readonly #dir: string;
-  readonly #timeout: number;
-
-  /** @param timeout - milliseconds */
-  constructor(dir: string, timeout: number) {
-    this.#dir = dir;
-    this.#timeout = timeout;
-  }
-
-  path(volume: string): string {
-    return join(this.#dir, volume);
-  }
-
-  /** The path that does not change when the volume gets another name. */
-  pathById(globalId: string): string {
-    return join(`${resolve(this.#dir)}-byid`, globalId);
-  }
-
-  /** The path, if the device is there. */
-  present(volume: string): string | null {
-    return existsSync(this.path(volume)) ? this.path(volume) : null;
-  }
-
-  /** Waits as {@link waitForDevices} does. */
-  find(names: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
-    return waitForDevices(this.#dir, names, { timeout: this.#timeout, signal });
-  }
-
-  /** The message when {@link find} did not find the device. */
-  missing(volume: string): string {
-    return `${volume} is attached, but ${this.path(volume)} did not appear within ${this.#timeout} ms; is the storpool_block service running on this host?`;
-  }
+/** Where the devices of this host are, and how many milliseconds to wait for them. @internal */
+export interface Devices {
+  readonly deviceDir: string;
+  readonly deviceTimeout: number;
 }
+
+/** What to tell of a device that did not appear. @internal */
+export const missingDevice = ({ deviceDir, deviceTimeout }: Devices, volume: string): string =>
+  `${volume} is attached, but ${join(deviceDir, volume)} did not appear within ${deviceTimeout} ms; is the storpool_block service running on this host?`;

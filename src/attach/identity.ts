@@ -19,9 +19,8 @@ export interface AttachmentState extends Pick<Attachment, 'volume' | 'snapshot' 
 /** Whether two are the same: by their global IDs if both are known, otherwise by name and kind. @internal */
 export function isSame(one: Identity, other: Identity): boolean {
   if (one.globalId && other.globalId) return one.globalId === other.globalId;
-  const isOneKind =
-    one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
-  return one.volume === other.volume && isOneKind;
+  if (one.volume !== other.volume) return false;
+  return one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
 }
 
 /** As {@link isSame}, but not where only one global ID is known: then the name alone may mislead. @internal */
@@ -29,16 +28,9 @@ export const isCertainlySame = (one: Identity, other: Identity): boolean =>
   Boolean(one.globalId) === Boolean(other.globalId) && isSame(one, other);
 
 /** The attachment of a volume or snapshot, if it has one. @internal */
-export const attachmentOf = (
-  wanted: Identity,
-  attachments: readonly AttachmentState[],
-): AttachmentState | undefined => attachments.find((attachment) => isSame(wanted, attachment));
+export const attachmentOf = (wanted: Identity, attachments: readonly AttachmentState[]) =>
+  attachments.find((attachment) => isSame(wanted, attachment));
 
 /** Whether a volume or snapshot is attached, with at least the rights that are wanted. @internal */
-export const isAttached = (
-  wanted: Identity & { rights: 1 | 2 },
-  attachments: readonly AttachmentState[],
-): boolean =>
-  attachments.some(
-    (attachment) => isSame(wanted, attachment) && (wanted.rights === 1 || attachment.rights === 'rw'),
-  );
+export const isAttached = (wanted: Identity & { rights: 1 | 2 }, attachments: readonly AttachmentState[]) =>
+  attachments.some((one) => isSame(wanted, one) && (wanted.rights === 1 || one.rights === 'rw'));

@@ -24,11 +24,7 @@ export interface Named {
   globalId?: string | undefined;
 }
 
-/**
- * The calls that {@link AttachDB} makes; a mock needs those that are not optional.
- *
- * Without `volumeList` or `snapshotList`, the whole lists are read instead.
- */
+/** The calls that {@link AttachDB} makes. Without `volumeList` or `snapshotList`, the whole lists are read instead. */
 export interface AttachDBApi {
   /** All attachments of the cluster. */
   attachmentsList(options?: ApiCallOptions): Promise<readonly AttachmentState[]>;
@@ -99,11 +95,8 @@ const OPTIONS =
 /** The options of {@link AttachDB.attach}, {@link AttachDB.plan} and {@link AttachDB.status}. */
 export interface CallOptions {
   /**
-   * Ends the call at once; it then throws the signal's reason. If that is an `Error` without a `cause` and the call
-   * was waiting for a retry, its `cause` becomes the failure before it.
-   *
-   * A change that has been sent is still carried out: the lock is kept until the service has replied, or
-   * `apiTimeout` is used up.
+   * Ends the call at once; it then throws the signal's reason, with the failure before it as its `cause` if it is an
+   * `Error` without one. The lock is kept until a change that has been sent is answered, or `apiTimeout` is used up.
    */
   signal?: AbortSignal | undefined;
 }
@@ -144,6 +137,11 @@ export function resolveAttachOptions(options: AttachDBOptions) {
       'apiOptions are those of the client that AttachDB makes: give them, or api, not both',
     );
   }
+  const count = (name: keyof AttachDBOptions, otherwise: number, least = 0): number => {
+    const value = options[name] ?? otherwise;
+    if (typeof value === 'number' && value >= least) return value;
+    throw new TypeError(`${name} is ${quote(value)}: give a number of at least ${least}`);
+  };
   const { transientRetries = 5, transientSleep = (retry: number) => 1000 * 2 ** retry } = apiOptions;
   return {
     // It never throws: what it is told of has been done, and must be finished all the same.
@@ -155,24 +153,19 @@ export function resolveAttachOptions(options: AttachDBOptions) {
     config: overrideConfig === undefined ? config : new SPConfig({ overrideConfig }),
     api,
     apiOptions,
-    apiTimeout: checkCount('apiTimeout', options.apiTimeout ?? 8000, 1),
+    apiTimeout: count('apiTimeout', 8000, 1),
     deviceDir: options.deviceDir ?? '/dev/storpool',
-    deviceTimeout: checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
+    deviceTimeout: count('deviceTimeout', 10_000),
     /** How often to retry while a volume is open, and after transient failures of the API, and after which pauses. */
     policy: {
-      openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
-      openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
+      openRetries: count('detachRetries', 10),
+      openDelay: count('detachRetryDelay', 200),
       // An injected api has its own policy.
       transientRetries: api === undefined ? transientRetries : 0,
       transientDelay: transientSleep,
     },
     force: checkForce(options.force ?? 'unshared'),
   };
-}
-
-function checkCount(name: string, value: number, least = 0): number {
-  if (typeof value === 'number' && value >= least) return value;
-  throw new TypeError(`${name} is ${quote(value)}: give a number of at least ${least}`);
 }
 
 function checkForce(force: Force): Force {

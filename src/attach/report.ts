@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import type { Host } from './attempts.js';
+import { missingDevice, waitForDevices } from './devices.js';
 import type { DetachPlan, WantedVolume } from './plan.js';
 
 /** A volume or snapshot that `sync()` has attached. */
@@ -88,17 +90,15 @@ export interface SyncOutcome extends Ending {
 }
 
 /** Waits for the devices, and reports the result of a `sync()`. @internal */
-export async function reportOf(
-  { attached, own, ...rest }: SyncOutcome,
-  { devices, log, signal }: Host,
-): Promise<SyncReport> {
+export async function reportOf({ attached, own, ...rest }: SyncOutcome, host: Host): Promise<SyncReport> {
   const volumes = attached.map(({ volume }) => volume).filter((volume) => volume !== rest.detached);
   // Another process may just have attached it for this very request, and be waiting too.
   const ownVolume = own?.state === 'alreadyAttached' && rest.detached === null ? [own.volume] : [];
-  const found = await devices.find([...volumes, ...ownVolume], signal);
-  for (const volume of volumes) if (!found.has(volume)) log.warn(devices.missing(volume));
-  for (const volume of ownVolume) if (!found.has(volume)) log.debug?.(devices.missing(volume));
-  const device = (volume: string) => (found.has(volume) ? devices.path(volume) : null);
+  const { deviceDir, deviceTimeout: timeout, log, signal } = host;
+  const found = await waitForDevices(deviceDir, [...volumes, ...ownVolume], { timeout, signal });
+  for (const volume of volumes) if (!found.has(volume)) log.warn(missingDevice(host, volume));
+  for (const volume of ownVolume) if (!found.has(volume)) log.debug(missingDevice(host, volume));
+  const device = (volume: string) => (found.has(volume) ? join(deviceDir, volume) : null);
   return {
     ...rest,
     attached: attached.map(({ volume, snapshot, rights }) => {

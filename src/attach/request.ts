@@ -55,11 +55,7 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
 }
 
 /** A request as the cache should hold it: with what the Python services read from each entry. @internal */
-export function completeRequest(
-  reqId: string,
-  given: AttachRequest | AttachRequestFields,
-  where: string,
-): AttachRequest {
+export function completeRequest(reqId: string, given: AttachRequestFields, where: string): AttachRequest {
   checkReqId(reqId);
   const request = checkRequest(reqId, given, where);
   const { id = reqId, type = 'storpool-spopenstack' } = request;

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Host } from './attempts.js';
 import { Cluster } from './cluster.js';
-import { attachmentOf, isSame } from './identity.js';
+import { attachmentOf, type Identity, isSame } from './identity.js';
 import { wantedVolumes } from './plan.js';
 import { type AttachRequest, checkRequest, identityOf } from './request.js';
 
@@ -57,13 +59,12 @@ export async function hostStatus(
   host: Host,
   entries: ReadonlyMap<string, AttachRequest>,
 ): Promise<HostStatus> {
-  const { fname, clientId: client, prefix, devices, signal } = host;
+  const { fname, clientId: client, prefix, deviceDir, signal } = host;
   const problems: string[] = [];
   const orProblem = async <T>(question: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await question();
     } catch (error) {
-      signal?.throwIfAborted();
       problems.push((error as Error).message);
       return undefined;
     }
@@ -87,26 +88,27 @@ export async function hostStatus(
   const missing = wanted.filter((volume) => !attachmentOf(volume, attachments));
   const found = known && (await orProblem(() => cluster.find(missing)));
   cluster.end();
+  signal?.throwIfAborted();
 
+  type Rights = VolumeStatus['has'];
+  const add = (
+    { volume, snapshot = false }: Identity,
+    requests: string[],
+    wants: Rights,
+    has: Rights,
+    exists?: boolean,
+  ) => {
+    const path = join(deviceDir, volume);
+    const row = { volume, snapshot, requests, wants, has, device: existsSync(path) ? path : null };
+    volumes.push({ ...row, verdict: verdictOn(row, prefix, exists) });
+  };
   for (const row of wanted) {
-    const { snapshot, rights, requests } = row;
-    const volume = found?.get(row)?.volume ?? row.volume;
     const has = attachmentOf(row, attachments)?.rights ?? null;
-    const known = {
-      volume,
-      snapshot,
-      requests,
-      wants: rights === 2 ? 'rw' : 'ro',
-      has,
-      device: devices.present(volume),
-    } as const;
-    volumes.push({ ...known, verdict: verdictOn(known, prefix, found?.has(row)) });
+    add(found?.get(row) ?? row, row.requests, row.rights === 2 ? 'rw' : 'ro', has, found?.has(row));
   }
   for (const attachment of attachments) {
-    if (wanted.some((volume) => isSame(volume, attachment))) continue;
-    const { volume, snapshot = false, rights: has } = attachment;
-    const known = { volume, snapshot, requests: [], wants: null, has, device: devices.present(volume) };
-    volumes.push({ ...known, verdict: verdictOn(known, prefix, true) });
+    const isWanted = wanted.some((volume) => isSame(volume, attachment));
+    if (!isWanted) add(attachment, [], null, attachment.rights);
   }
   volumes.sort((one, other) => (one.volume < other.volume ? -1 : Number(one.volume > other.volume)));
   return { client, prefix, volumes, problems };

@@ -13,13 +13,6 @@ import { checkReqId, checkRequest } from './request.js';
 
 const debug = debugOutput('storpool:attachdb');
 const NOTHING_DETACHED: Ending = { detached: null, forced: false, kept: null };
-const UNKNOWN: SyncPlan = {
-  attach: [],
-  alreadyAttached: [],
-  staleRequests: [],
-  detach: null,
-  unknownRequest: true,
-};
 
 /** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
 export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
@@ -106,7 +99,9 @@ async function planFor(
   const cached = entries.get(reqId);
   call.own ??= cached && checkRequest(reqId, cached, `in ${fname}`);
   if (call.own === undefined) {
-    if (detached !== null) return UNKNOWN;
+    if (detached !== null) {
+      return { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: true };
+    }
     throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: add() it before sync()`);
   }
   for (const [id, request] of entries) checkRequest(id, request, `in ${fname}`);
