@@ -90,7 +90,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    *
    * As in the reference, a snapshot with rights 2 is accepted, and every `sync()` that should attach it fails with
    * `ESNAPSHOTRW` until the request is removed.
-   *
    * @throws {@link AttachError} `EBADREQUEST` when the request is invalid, or has another `id`.
    */
   override async add(
@@ -108,9 +107,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * It asks the cluster before it writes: what fails before that leaves nothing to undo. After any other error but
    * `ENOVOLUME`, `detach(reqId)` undoes what it has done; if the request was cached before, also what the earlier call
    * has done: then somebody may be using the volume, and only a repeated `attach()` is safe.
-   *
    * Reference: `add()` and `sync(req_id, None)` of one driver.
-   *
    * @returns where the device is
    * @throws {@link AttachError} `ENOVOLUME`: the cluster has no such volume; the request is then not in the cache.
    * `ENODEVICE`: the device does not appear within `deviceTimeout`; the volume is attached and the request cached.
@@ -141,9 +138,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * While the volume is open, it retries, without the lock in between; the last attempt is forced, if `force` allows
    * it. If somebody calls `attach()` for the same request meanwhile, it stops (`renewed`). After an error, the request
    * is still in the cache. An unknown request is no error, because a driver may disconnect twice.
-   *
    * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users of before 3.0.
-   *
    * @throws {@link AttachError} `EBUSY` when the volume is open and `force` is `never`, `ENOCLIENTID`, `EBADREQUEST`,
    * `ETIMEDOUT`; {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
@@ -165,9 +160,7 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    *
    * The lock is released for each pause (while the volume is open, after a transient failure), and where attaching takes
    * long. Until `remove(reqId)`, a `sync()` of another service may attach the volume again: `detach()` does both at once.
-   *
    * Reference: `sync(req_id, detached)`.
-   *
    * @param reqId - the request that the call is for
    * @param detached - the volume (or snapshot) that this request no longer needs
    * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
@@ -188,7 +181,6 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * What the cache wants, what is attached to this host, and which devices are there, volume by volume. It changes
    * nothing, and asks the API without the lock. If that does not answer within `apiTimeout` or refuses, there are rows
    * all the same, and its error is in `problems`.
-   *
    * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, {@link SPLockedFileError}
    */
   async status(options: CallOptions = {}): Promise<HostStatus> {

@@ -32,7 +32,6 @@ export const AGAIN = Symbol('again');
 /**
  * Makes attempts until one succeeds or fails for good, and pauses between them. `EBUSY` is tried again, as long as
  * there are attempts for an open volume, and so is a transient failure of the API.
- *
  * @param call - names the call in the warning, for example `attach(ID)`
  * @throws what the last attempt threw; the signal's reason, with the last failure as its `cause`
  */

@@ -84,7 +84,6 @@ export class Cluster {
 
   /**
    * Looks for volumes and snapshots in the cluster: by name, and by global ID where the name is gone, or another one's.
-   *
    * @returns those that it has, under the names that they have now
    */
   async find<W extends Identity>(wanted: readonly W[]): Promise<Map<W, Identity>> {
@@ -132,7 +131,9 @@ export class Cluster {
   async #listEach(one: 'volumeList' | 'snapshotList', names: readonly string[]): Promise<Named[]> {
     const found: Named[] = [];
     for (let left = [...new Set(names)]; left.length > 0; left = left.slice(SIDE_BY_SIDE)) {
-      const lists = left.slice(0, SIDE_BY_SIDE).map((name) => unlessMissing(this.#list<Named>(one, name)));
+      const lists = left
+        .slice(0, SIDE_BY_SIDE)
+        .map((name) => this.#list<Named>(one, name).catch(noneIfMissing));
       found.push(...(await Promise.all(lists)).flat());
     }
     return found;
@@ -182,11 +183,7 @@ const match = <W extends Identity>(kind: NameKind, wanted: readonly W[], objects
   });
 };
 
-async function unlessMissing(read: Promise<readonly Named[]>): Promise<readonly Named[]> {
-  try {
-    return await read;
-  } catch (error) {
-    if (error instanceof ApiError && error.code === 'objectDoesNotExist') return [];
-    throw error;
-  }
-}
+const noneIfMissing = (error: unknown): Named[] => {
+  if (error instanceof ApiError && error.code === 'objectDoesNotExist') return [];
+  throw error;
+};

@@ -68,7 +68,6 @@ export interface DetachMemory {
 
 /**
  * Detaches a volume; in the last attempt by force, if it may.
- *
  * @returns the answer of the API when a program has it open
  */
 export async function detachVolume(

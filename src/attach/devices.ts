@@ -17,7 +17,6 @@ export interface DeviceWaitOptions {
 /**
  * Waits until all devices are in the directory, or the timeout expires. A link whose device does not exist yet does not
  * count.
- *
  * @returns the names of the devices that are there
  * @throws the signal's reason when it is aborted
  */

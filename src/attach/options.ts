@@ -108,11 +108,7 @@ export interface DetachOptions extends CallOptions {
 }
 
 /** Checks the last argument of a call. @throws TypeError that says what to write @internal */
-export function checkCallOptions<T extends DetachOptions>(
-  call: string,
-  options: T,
-  ...more: readonly (keyof T & string)[]
-): T {
+export function checkCallOptions(call: string, options: DetachOptions, ...more: 'force'[]): DetachOptions {
   refuseUnknown(call, options, ['signal', ...more]);
   refuseNoSignal(options.signal);
   if (options.force !== undefined) checkForce(options.force);

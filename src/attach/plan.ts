@@ -48,7 +48,6 @@ export interface SyncCall {
 /**
  * What a `sync()` would do if the cluster had all volumes. Nothing but the one volume is ever detached or given lower
  * rights, because services in several containers share a host, and not all of them share the cache.
- *
  * @param ours - the attachments of this host, of volumes with the prefix
  * @internal
  */
@@ -72,7 +71,6 @@ export function syncPlan(
 
 /**
  * The plan, once it is known which of the volumes to attach the cluster has, and what they are called now.
- *
  * @throws {@link AttachError} `ESNAPSHOTRW` @internal
  */
 export function withoutStale(plan: SyncPlan, found: ReadonlyMap<WantedVolume, Identity>): SyncPlan {

@@ -35,7 +35,6 @@ export interface AttachRequest extends AttachRequestFields {
 
 /**
  * Checks that an entry of the cache is a request, as `add()` does before it writes, and `sync()` after it reads.
- *
  * @param where - for the message, for example `in /path/of/the/cache`
  * @throws {@link AttachError} `EBADREQUEST`, which says what is wrong and where.
  */
