@@ -1,70 +1,53 @@
+import { join } from 'node:path';
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
-import { type AttachEvent, type DetachEvent, traced } from '../observe/tracing.js';
-import type { FileLock } from '../store/file-lock.js';
+import { type DetachEvent, traced } from '../observe/tracing.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
-import { attachOnce } from './attach.js';
-import { AttachError } from './attach-error.js';
-import { type Attempt, inAttempts, type Outcome } from './attempts.js';
-import { Cluster, type ClusterOptions } from './cluster.js';
-import { type DetachMemory, detachOnce } from './detach.js';
-import { Devices } from './devices.js';
+import { attach } from './attach.js';
+import type { Host } from './attempts.js';
+import { Cluster } from './cluster.js';
+import { detach } from './detach.js';
 import {
   type AttachDBOptions,
   type CallOptions,
   checkCallOptions,
   clientIdOf,
   type DetachOptions,
+  type ResolvedOptions,
   resolveAttachOptions,
 } from './options.js';
 import { checkAttachable, type SyncPlan, wantedBy } from './plan.js';
-import { type Attached, type Detached, reportOf, type SyncReport } from './report.js';
+import type { Attached, Detached, SyncReport } from './report.js';
 import { type AttachRequest, type AttachRequestFields, checkReqId, completeRequest } from './request.js';
 import { type HostStatus, hostStatus } from './status.js';
-import { newSyncMemory, planSync, syncCall, syncOnce } from './sync.js';
+import { plan, sync, syncCall } from './sync.js';
 
 /**
  * The attachment cache of this host, and the calls that bring the cluster in line with it.
  *
- * `attach()` and `detach()` each do in one call what a shim needs. `add()`, `sync()` and `remove()` are the calls of
- * the reference.
- *
- * Reference: `storpool.spopenstack.spattachdb.AttachDB`.
+ * `attach()` and `detach()` do what a shim needs in one call each; `add()`, `sync()` and `remove()` are the calls of
+ * the reference, `storpool.spopenstack.spattachdb.AttachDB`.
  */
 export class AttachDB extends SPLockedJSONDB<AttachRequest> {
-  readonly #options: ReturnType<typeof resolveAttachOptions>;
-  readonly #devices: Devices;
+  readonly #options: ResolvedOptions;
   #config: SPConfig | undefined;
   #api: Api | undefined;
 
-  /** @throws TypeError when the logger is missing or an option is invalid; {@link SPLockedFileError} `EINVAL` for an option of the lock. */
+  /** @throws TypeError for an invalid option; {@link SPLockedFileError} `EINVAL` for one of the lock. */
   constructor(options: AttachDBOptions) {
     super(options?.fname ?? '/var/spool/openstack-storpool/openstack-attach.json', options?.lock);
     this.#options = resolveAttachOptions(options);
-    this.#devices = new Devices(this.#options.deviceDir, this.#options.deviceTimeout);
   }
 
-  /**
-   * The configuration, read on first use and kept.
-   *
-   * Reference: `config()`.
-   *
-   * @throws {@link SPConfigError}
-   */
+  /** The configuration, read on first use and kept. Reference: `config()`. @throws {@link SPConfigError} */
   config(): SPConfig {
     const { config } = this.#options;
     this.#config ??= config instanceof SPConfig ? config : new SPConfig(config);
     return this.#config;
   }
 
-  /**
-   * The API client: the injected one, or else one that is made from the configuration on first use and kept.
-   *
-   * Reference: `api()`.
-   *
-   * @throws {@link SPConfigError}
-   */
+  /** The client: the injected one, or one that is made on first use. Reference: `api()`. @throws {@link SPConfigError} */
   api(): Api {
     // Whoever injects an object with fewer calls knows which ones it has.
     if (this.#options.api !== undefined) return this.#options.api as Api;
@@ -72,25 +55,17 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     return this.#api;
   }
 
-  /**
-   * The client ID of this host, `SP_OURID` of the configuration.
-   *
-   * @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID.
-   */
+  /** `SP_OURID`. @throws {@link AttachError} `ENOCLIENTID` when it is missing or not a client ID. */
   clientId(): number {
     return clientIdOf(this.config());
   }
 
   /** The path at which the device of an attached volume or snapshot appears. */
   devicePath(volume: string): string {
-    return this.#devices.path(volume);
+    return join(this.#options.deviceDir, volume);
   }
 
-  /**
-   * The prefix of the names of all volumes of this OpenStack installation.
-   *
-   * Reference: `volumePrefix()`.
-   */
+  /** What the names of all volumes of this OpenStack installation begin with. Reference: `volumePrefix()`. */
   volumePrefix(): string {
     return this.config().get('SP_OPENSTACK_VOLUME_PREFIX', 'os');
   }
@@ -111,15 +86,10 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Adds a request to the cache.
+   * Adds a request to the cache; a missing `id` or `type` is filled in. Reference: `add(key, value)`.
    *
-   * Reference: `add(key, value)`.
-   *
-   * A missing `id` or `type` is filled in, because the Python services read them from each entry.
-   *
-   * A snapshot with rights 2 is accepted, as in the reference. Every `sync()` that should attach it then fails with
+   * As in the reference, a snapshot with rights 2 is accepted, and every `sync()` that should attach it fails with
    * `ESNAPSHOTRW` until the request is removed.
-   *
    * @throws {@link AttachError} `EBADREQUEST` when the request is invalid, or has another `id`.
    */
   override async add(
@@ -131,23 +101,18 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   }
 
   /**
-   * Adds a request to the cache, attaches its volume to this host and waits for the device. It leaves other cached
-   * requests alone.
+   * Adds a request to the cache, with the members `since` and `global_id`, attaches its volume to this host and waits
+   * for the device. Other cached requests are left alone.
    *
    * It asks the cluster before it writes: what fails before that leaves nothing to undo. After any other error but
-   * `ENOVOLUME`, `detach(reqId)` undoes what it has done. If the request was cached before the call, `detach(reqId)`
-   * also undoes the earlier call: then somebody may be using the volume, and only a repeated `attach()` is safe.
-   *
-   * The request gets the members `since` (when this call began) and `global_id`.
-   *
+   * `ENOVOLUME`, `detach(reqId)` undoes what it has done; if the request was cached before, also what the earlier call
+   * has done: then somebody may be using the volume, and only a repeated `attach()` is safe.
    * Reference: `add()` and `sync(req_id, None)` of one driver.
-   *
    * @returns where the device is
-   * @throws {@link AttachError} `ENOVOLUME` when the cluster has no such volume; the request is then not in the cache.
-   * `ENODEVICE` when the device does not appear within `deviceTimeout`; the volume is then attached and the request
-   * is cached.
-   * `ESNAPSHOTRW`, `EBADREQUEST` (also for a volume without the prefix, and for a request ID that is cached for
-   * another volume) and `ENOCLIENTID`, before anything is done. `ETIMEDOUT` when the API does not answer. Also
+   * @throws {@link AttachError} `ENOVOLUME`: the cluster has no such volume; the request is then not in the cache.
+   * `ENODEVICE`: the device does not appear within `deviceTimeout`; the volume is attached and the request cached.
+   * `ESNAPSHOTRW`, `ENOCLIENTID` and `EBADREQUEST` (also for a volume without the prefix, and a request ID that is
+   * cached for another volume), before anything is done. `ETIMEDOUT`: the API does not answer. Also
    * {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
   async attach(
@@ -156,64 +121,35 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     options: CallOptions = {},
   ): Promise<Attached> {
     const { signal } = checkCallOptions('attach()', options);
-    signal?.throwIfAborted();
     const complete = completeRequest(reqId, request, 'to be attached');
     complete.since = new Date().toISOString();
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
-    const { snapshot, rights } = wanted;
-    const context: AttachEvent = {
-      reqId,
-      volume: wanted.volume,
-      snapshot,
-      rights,
-      clientId: this.clientId(),
-    };
-    return await traced('storpool:attach', context, async () => {
-      const memory = { sent: false };
-      const once = (attempt: Attempt) => attachOnce(reqId, complete, memory, attempt);
-      const { volume, globalId, alreadyAttached } = await this.#attempts(`attach(${reqId})`, once, signal);
-      const found = await this.#devices.find([volume], signal);
-      if (!found.has(volume)) {
-        const remedy = alreadyAttached
-          ? 'It was attached before this call, so it may be in use'
-          : `detach(${JSON.stringify(reqId)}) undoes the attachment`;
-        throw new AttachError('ENODEVICE', `${this.#devices.missing(volume)} ${remedy}`);
-      }
-      const deviceById = globalId ? this.#devices.pathById(globalId) : null;
-      const device = this.devicePath(volume);
-      return { volume, snapshot, rights, device, globalId: globalId ?? null, deviceById, alreadyAttached };
-    });
+    const host = this.#host(signal);
+    const { volume, snapshot, rights } = wanted;
+    const context = { reqId, volume, snapshot, rights, clientId: host.clientId };
+    return await traced('storpool:attach', context, () => attach(host, reqId, complete));
   }
 
   /**
-   * Detaches the volume of a cached request from this host, and removes the request from the cache in the same hold of
-   * the lock. A volume that other cached requests need stays attached.
+   * Detaches the volume of a cached request from this host, by whatever name it has now, and removes the request from
+   * the cache in the same hold of the lock. A volume that other cached requests need stays attached.
    *
-   * While the volume is open, it retries (`detachRetries`, `detachRetryDelay`), without the lock in between. The
-   * last attempt is forced, if `force` allows it. After an error, the request is still in the cache.
-   *
-   * A volume is found by the global ID of the request, if it has one: it may have another name by now.
-   *
-   * If somebody calls `attach()` for the same request while it waits, it stops (`renewed`).
-   *
-   * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users that the
-   * reference had before 3.0.
-   *
-   * @returns what became of the volume. An unknown request is not an error, because a driver may disconnect twice.
+   * While the volume is open, it retries, without the lock in between; the last attempt is forced, if `force` allows
+   * it. If somebody calls `attach()` for the same request meanwhile, it stops (`renewed`). After an error, the request
+   * is still in the cache. An unknown request is no error, because a driver may disconnect twice.
+   * Reference: `sync(req_id, volume)` and `remove(req_id)` of one driver, with the counting of users of before 3.0.
    * @throws {@link AttachError} `EBUSY` when the volume is open and `force` is `never`, `ENOCLIENTID`, `EBADREQUEST`,
    * `ETIMEDOUT`; {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
    */
   async detach(reqId: string, options: DetachOptions = {}): Promise<Detached> {
     const { signal, force = this.#options.force } = checkCallOptions('detach()', options, 'force');
-    signal?.throwIfAborted();
     checkReqId(reqId);
-    const context: DetachEvent = { reqId, clientId: this.clientId() };
-    return await traced('storpool:detach', context, async () => {
-      const memory: DetachMemory = {};
-      const once = (attempt: Attempt) => detachOnce(reqId, force, memory, attempt);
-      const detached = await this.#attempts(`detach(${reqId})`, once, signal);
-      Object.assign(context, detached);
+    const host = this.#host(signal);
+    const event: DetachEvent = { reqId, clientId: host.clientId };
+    return await traced('storpool:detach', event, async () => {
+      const detached = await detach(host, reqId, force, event);
+      Object.assign(event, detached);
       return detached;
     });
   }
@@ -222,99 +158,69 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
    * Attaches to this host the volumes that cached requests want and it does not have, drops the requests for volumes
    * that the cluster does not have, and detaches one volume if the caller names one. Then it waits for the devices.
    *
-   * A request for a volume that the cluster does not have is not an error: it leaves the cache, and is listed in
-   * `staleRequests` of the report. `own` says what became of the caller's own request.
-   *
-   * While the volume to detach is open, and after a transient failure of the API, it retries, without the lock in
-   * between. Inside `withLock()`, it keeps that lock during the pauses. Where attaching takes long, it releases the lock
-   * from time to time.
-   *
-   * Between `sync(reqId, volume)` and `remove(reqId)`, the request is still cached, and a `sync()` of another
-   * service may attach the volume again. `detach()` does both in one hold of the lock.
-   *
+   * The lock is released for each pause (while the volume is open, after a transient failure), and where attaching takes
+   * long. Until `remove(reqId)`, a `sync()` of another service may attach the volume again: `detach()` does both at once.
    * Reference: `sync(req_id, detached)`.
-   *
    * @param reqId - the request that the call is for
    * @param detached - the volume (or snapshot) that this request no longer needs
    * @throws {@link AttachError}, {@link SPLockedFileError}, {@link SPConfigError} and what the API throws.
-   * An error stops the call; what was done before it stays done.
+   * What was done before stays done.
    */
   async sync(reqId: string, detached?: string | null, options: DetachOptions = {}): Promise<SyncReport> {
     const { signal, force = this.#options.force } = checkCallOptions('sync()', options, 'force');
-    signal?.throwIfAborted();
-    const call = syncCall(reqId, detached);
-    const memory = newSyncMemory();
-    const once = (attempt: Attempt) => syncOnce(call, force, memory, attempt);
-    const outcome = await this.#attempts(`sync(${reqId})`, once, signal);
-    return reportOf(outcome, this.#devices, this.#options.log, signal);
+    return await sync(this.#host(signal), syncCall(reqId, detached), force);
   }
 
-  /**
-   * What `sync()` would do now. It changes nothing.
-   *
-   * @throws what `sync()` throws before it changes anything.
-   */
+  /** What `sync()` would do now. It changes nothing. @throws as `sync()` before it changes anything */
   async plan(reqId: string, detached?: string | null, options: CallOptions = {}): Promise<SyncPlan> {
     const { signal } = checkCallOptions('plan()', options);
-    signal?.throwIfAborted();
-    const call = syncCall(reqId, detached);
-    const once = (attempt: Attempt) => planSync(call, newSyncMemory(), attempt);
-    return await this.#attempts(`plan(${reqId})`, once, signal);
+    return await plan(this.#host(signal), syncCall(reqId, detached));
   }
 
   /**
    * What the cache wants, what is attached to this host, and which devices are there, volume by volume. It changes
-   * nothing, and asks the API once, without the lock.
-   *
-   * If the API does not answer within `apiTimeout` or refuses, there are rows all the same, and its error is in
-   * `problems`.
-   *
-   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, and {@link SPLockedFileError} when the cache cannot
-   * be read.
+   * nothing, and asks the API without the lock. If that does not answer within `apiTimeout` or refuses, there are rows
+   * all the same, and its error is in `problems`.
+   * @throws {@link AttachError} `ENOCLIENTID`, {@link SPConfigError}, {@link SPLockedFileError}
    */
   async status(options: CallOptions = {}): Promise<HostStatus> {
-    const { signal } = checkCallOptions('status()', options);
-    const cluster = new Cluster({ ...this.#clusterOptions(signal), lock: undefined });
-    try {
-      const entries = await this.locked((lock) => this.readEntries(lock), { signal });
-      return await hostStatus(this.fname, entries, cluster, this.#devices, signal);
-    } finally {
-      cluster.end();
-    }
+    const host = this.#host(checkCallOptions('status()', options).signal);
+    const entries = await this.locked((lock) => this.readEntries(lock), { signal: host.signal });
+    return await hostStatus(host, entries);
   }
 
   protected override warn(message: string): void {
     this.#options.log.warn(message);
   }
 
-  // The public calls await what they return, because otherwise they would not be in stack traces.
-
-  /** Makes attempts until one succeeds. Each takes the lock, and gets the entries of the cache as they are then. */
-  async #attempts<T>(
-    call: string,
-    once: (attempt: Attempt) => Promise<Outcome<T>>,
-    signal: AbortSignal | undefined,
-  ): Promise<T> {
-    const { log, policy } = this.#options;
-    const options = this.#clusterOptions(signal);
-    const underLock = async (lock: FileLock, isLast: boolean) => {
-      const cluster = new Cluster({ ...options, lock });
-      try {
-        const entries = await this.readEntries(lock);
-        const save = () => this.writeEntries(lock, entries);
-        return await once({ cache: { fname: this.fname, entries, save }, cluster, log, isLast });
-      } finally {
-        cluster.end();
-      }
-    };
-    const attempt = (isLast: boolean) => this.locked((lock) => underLock(lock, isLast), { signal });
-    return inAttempts(call, attempt, policy, log, signal);
-  }
-
-  /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError} */
-  #clusterOptions(signal: AbortSignal | undefined): Omit<ClusterOptions, 'lock'> {
-    const host = { clientId: this.clientId(), prefix: this.volumePrefix() };
+  /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
+  #host(signal: AbortSignal | undefined): Host {
+    signal?.throwIfAborted();
+    const [clientId, prefix] = [this.clientId(), this.volumePrefix()];
     const isOwnClient = this.#options.api === undefined;
-    return { api: this.api(), isOwnClient, host, timeout: this.#options.apiTimeout, signal };
+    const host = {
+      ...this.#options,
+      api: this.api(),
+      isOwnClient,
+      fname: this.fname,
+      clientId,
+      prefix,
+      signal,
+    };
+    const hold: Host['hold'] = (isLast, attempt) =>
+      this.locked(
+        async (lock) => {
+          const cluster = new Cluster(host, lock);
+          try {
+            const entries = await this.readEntries(lock);
+            const save = () => this.writeEntries(lock, entries);
+            return await attempt({ entries, save, cluster, isLast });
+          } finally {
+            cluster.end();
+          }
+        },
+        { signal },
+      );
+    return { ...host, hold };
   }
 }

@@ -7,7 +7,7 @@
  * - `EBADREQUEST`: a request is invalid, or the name of its volume lacks the prefix.
  * - `ENOVOLUME`: the cluster does not have the volume or snapshot.
  * - `ENODEVICE`: the volume is attached, but its device did not appear in time.
- * - `EBUSY`: the volume is open, and may not be detached by force. The `cause` is the answer of the API.
+ * - `EBUSY`: the volume is open, and was not detached by force. The `cause` is the answer of the API.
  * - `ETIMEDOUT`: the API did not answer within `apiTimeout`. What was sent may have been carried out.
  */
 export type AttachErrorCode =
@@ -20,11 +20,7 @@ export type AttachErrorCode =
   | 'EBUSY'
   | 'ETIMEDOUT';
 
-/**
- * A call that cannot be carried out. Nothing was attached or detached, except perhaps after `ENODEVICE` and `ETIMEDOUT`.
- *
- * Reference: the bare exceptions that `AttachDB.sync()` raises.
- */
+/** A call that cannot be carried out. Reference: the bare exceptions that `AttachDB.sync()` raises. */
 export class AttachError extends Error {
   /** The name of the class. */
   override readonly name = 'AttachError';

@@ -1,67 +1,65 @@
+import { join, resolve } from 'node:path';
 import { AttachError } from './attach-error.js';
-import type { Attempt } from './attempts.js';
-import { attachmentOf, type Identity, isAttached, isSame } from './identity.js';
+import { type Host, inAttempts } from './attempts.js';
+import { missingDevice, waitForDevices } from './devices.js';
+import { attachmentOf, isAttached, isSame } from './identity.js';
 import { wantedBy } from './plan.js';
+import type { Attached } from './report.js';
 import { type AttachRequest, identityOf } from './request.js';
 
-/** What one `attach()` remembers from attempt to attempt. */
-export interface AttachMemory {
-  /** Whether the reassignment was sent; without an answer, it is not known what came of it. */
-  sent: boolean;
-}
+/** `AttachDB.attach()`. It asks first and writes second: what fails before the write leaves nothing to undo. */
+export async function attach(host: Host, reqId: string, request: AttachRequest): Promise<Attached> {
+  const { fname, deviceDir, deviceTimeout: timeout, signal } = host;
+  const undo = `detach(${JSON.stringify(reqId)})`;
+  /** Without an answer, it is not known what came of it. */
+  let wasSent = false;
 
-/** The volume or snapshot that is attached, under the name that it has now. */
-export interface AttachOutcome {
-  volume: string;
-  globalId: string | undefined;
-  alreadyAttached: boolean;
-}
+  const { now, alreadyAttached } = await inAttempts(`attach(${reqId})`, host, async (attempt) => {
+    const { entries, cluster } = attempt;
+    const before = identityOf(entries.get(reqId));
+    const wanted = wantedBy(reqId, request);
+    // Attached again under its old name, it is still the volume that it was.
+    if (before.volume === wanted.volume && before.snapshot === wanted.snapshot) {
+      wanted.globalId ??= before.globalId;
+    }
 
-/** One attempt of `attach()`. It asks first and writes second: what fails before the write leaves nothing to undo. */
-export async function attachOnce(
-  reqId: string,
-  request: AttachRequest,
-  memory: AttachMemory,
-  { cache, cluster }: Attempt,
-): Promise<AttachOutcome> {
-  const cached = cache.entries.get(reqId);
-  const before = cached === undefined ? undefined : identityOf(cached);
-  const wanted = wantedBy(reqId, request);
-  // Attached again under its old name, it is still the volume that it was.
-  const isAgain = before?.volume === wanted.volume && before.snapshot === wanted.snapshot;
-  if (isAgain) wanted.globalId ??= before.globalId;
+    const [attachments, found] = await Promise.all([cluster.attachments(), cluster.find([wanted])]);
+    const object = found.get(wanted) ?? attachmentOf(wanted, attachments);
+    const { volume, globalId = wanted.globalId } = object ?? wanted;
+    const now = { ...wanted, volume, globalId };
+    // Replaced by one for another volume, the request would leave the first one attached for good.
+    if (before.volume !== '' && !isSame(before, now)) {
+      const other = before.volume === now.volume ? 'another object of that name' : before.volume;
+      throw new AttachError(
+        'EBADREQUEST',
+        `Request ${reqId} is for ${other} in ${fname}, not for ${now.volume}: ${undo} first, or use another ID`,
+      );
+    }
+    if (object === undefined) {
+      if (entries.delete(reqId)) await attempt.save();
+      throw new AttachError(
+        'ENOVOLUME',
+        `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${wanted.volume} for request ${reqId}: check the name, or create it first`,
+      );
+    }
 
-  const [attachments, objects] = await Promise.all([cluster.attachments(), cluster.find([wanted])]);
-  const object = objects.get(wanted) ?? attachmentOf(wanted, attachments);
-  const volume = object?.volume ?? wanted.volume;
-  const globalId = object?.globalId ?? attachmentOf({ ...wanted, volume }, attachments)?.globalId;
-  const meant = { ...wanted, volume, globalId };
-  if (before?.volume) refuseOther(reqId, before, meant, cache.fname);
-  if (object === undefined) {
-    if (cache.entries.delete(reqId)) await cache.save();
-    throw new AttachError(
-      'ENOVOLUME',
-      `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${wanted.volume} for request ${reqId}: check the name, or create it first`,
-    );
+    entries.set(reqId, { ...request, ...(globalId && { global_id: globalId }) });
+    await attempt.save();
+
+    if (isAttached(now, attachments)) return { now, alreadyAttached: !wasSent };
+    wasSent = true;
+    await cluster.attach(now);
+    return { now, alreadyAttached: false };
+  });
+
+  const { volume, snapshot, rights, globalId = null } = now;
+  const found = await waitForDevices(deviceDir, [volume], { timeout, signal });
+  if (!found.has(volume)) {
+    const remedy = alreadyAttached
+      ? 'It was attached before this call, so it may be in use'
+      : `${undo} undoes the attachment`;
+    throw new AttachError('ENODEVICE', `${missingDevice(host, volume)} ${remedy}`);
   }
-  const alreadyAttached = isAttached(meant, attachments);
-
-  cache.entries.set(reqId, { ...request, ...(globalId && { global_id: globalId }) });
-  await cache.save();
-
-  const outcome = { volume, globalId, alreadyAttached: alreadyAttached && !memory.sent };
-  if (alreadyAttached) return outcome;
-  memory.sent = true;
-  await cluster.attach(meant);
-  return outcome;
-}
-
-/** A request that is cached for something else would leave that attached, without a request. */
-function refuseOther(reqId: string, before: Identity, meant: Identity, fname: string): void {
-  if (isSame(before, meant)) return;
-  const what = before.volume === meant.volume ? 'another object of that name' : before.volume;
-  throw new AttachError(
-    'EBADREQUEST',
-    `Request ${reqId} is for ${what} in ${fname}, not for ${meant.volume}: detach(${JSON.stringify(reqId)}) first, or use another ID`,
-  );
+  const deviceById = globalId && join(`${resolve(deviceDir)}-byid`, globalId);
+  return { volume, snapshot, rights, device: join(deviceDir, volume), globalId, deviceById, alreadyAttached };
 }

@@ -1,13 +1,10 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { sleep, startTimer } from '../async/sleep.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 
-/** Milliseconds between looks for a wait that has lasted for less than {@link FREQUENT_FOR}. */
-const FREQUENT = 10;
-const FREQUENT_FOR = 2000;
-/** Milliseconds between later looks. */
-const RARE = 50;
+/** Milliseconds between looks. */
+const PAUSE = 10;
 
 /** The options of {@link waitForDevices}. */
 export interface DeviceWaitOptions {
@@ -20,7 +17,6 @@ export interface DeviceWaitOptions {
 /**
  * Waits until all devices are in the directory, or the timeout expires. A link whose device does not exist yet does not
  * count.
- *
  * @returns the names of the devices that are there
  * @throws the signal's reason when it is aborted
  */
@@ -34,58 +30,27 @@ export async function waitForDevices(
   refuseNoSignal(signal);
   signal?.throwIfAborted();
   const missing = new Set(names);
-  const look = () => {
-    for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
-  };
   let isOver = timeout <= 0;
   const timer = startTimer(timeout, () => {
     isOver = true;
   });
   try {
-    look();
-    // Counted, so that fake timers need not replace a clock.
-    for (let waited = 0; missing.size > 0 && !isOver; look()) {
-      const pause = Math.min(waited < FREQUENT_FOR ? FREQUENT : RARE, timeout - waited);
-      await sleep(pause, signal);
-      waited += pause;
+    for (;;) {
+      for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
+      if (missing.size === 0 || isOver) return new Set(names.filter((name) => !missing.has(name)));
+      await sleep(Math.min(PAUSE, timeout), signal);
     }
   } finally {
     clearTimeout(timer);
   }
-  return new Set(names.filter((name) => !missing.has(name)));
 }
 
-/** The devices of this host. @internal */
-export class Devices {
-  readonly #dir: string;
-  readonly #timeout: number;
-
-  /** @param timeout - milliseconds */
-  constructor(dir: string, timeout: number) {
-    this.#dir = dir;
-    this.#timeout = timeout;
-  }
-
-  path(volume: string): string {
-    return join(this.#dir, volume);
-  }
-
-  /** The path that does not change when the volume gets another name. */
-  pathById(globalId: string): string {
-    return join(`${resolve(this.#dir)}-byid`, globalId);
-  }
-
-  isThere(volume: string): boolean {
-    return existsSync(this.path(volume));
-  }
-
-  /** Waits as {@link waitForDevices} does. */
-  find(names: readonly string[], signal: AbortSignal | undefined): Promise<Set<string>> {
-    return waitForDevices(this.#dir, names, { timeout: this.#timeout, signal });
-  }
-
-  /** The message when {@link find} did not find the device. */
-  missing(volume: string): string {
-    return `${volume} is attached, but ${this.path(volume)} did not appear within ${this.#timeout} ms; is the storpool_block service running on this host?`;
-  }
+/** Where the devices of this host are, and how many milliseconds to wait for them. @internal */
+export interface Devices {
+  readonly deviceDir: string;
+  readonly deviceTimeout: number;
 }
+
+/** What to tell of a device that did not appear. @internal */
+export const missingDevice = ({ deviceDir, deviceTimeout }: Devices, volume: string): string =>
+  `${volume} is attached, but ${join(deviceDir, volume)} did not appear within ${deviceTimeout} ms; is the storpool_block service running on this host?`;

@@ -1,3 +1,5 @@
+import type { Attachment } from '../api/types.js';
+
 /** What tells volumes and snapshots apart. @internal */
 export interface Identity {
   /** Its name. It may get another one, and another volume this one. */
@@ -8,58 +10,27 @@ export interface Identity {
   globalId?: string | undefined;
 }
 
-/** The part of an attachment that a plan needs. */
-export interface AttachmentState {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** The ID of the client that has it. */
-  client: number;
-  /** The rights, as the API spells them. */
-  rights: 'rw' | 'ro';
+/** The part of an attachment that matters here. */
+export interface AttachmentState extends Pick<Attachment, 'volume' | 'snapshot' | 'client' | 'rights'> {
   /** The global ID of the volume or snapshot, without `~`. */
   globalId?: string | undefined;
 }
 
-/**
- * Whether two are the same volume or snapshot: by their global IDs if both are known, otherwise by name and kind.
- *
- * @internal
- */
+/** Whether two are the same: by their global IDs if both are known, otherwise by name and kind. @internal */
 export function isSame(one: Identity, other: Identity): boolean {
   if (one.globalId && other.globalId) return one.globalId === other.globalId;
-  return one.volume === other.volume && isSameKind(one, other);
+  if (one.volume !== other.volume) return false;
+  return one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
 }
 
 /** As {@link isSame}, but not where only one global ID is known: then the name alone may mislead. @internal */
 export const isCertainlySame = (one: Identity, other: Identity): boolean =>
   Boolean(one.globalId) === Boolean(other.globalId) && isSame(one, other);
 
-const isSameKind = (one: Identity, other: Identity) =>
-  one.snapshot === undefined || other.snapshot === undefined || one.snapshot === other.snapshot;
-
 /** The attachment of a volume or snapshot, if it has one. @internal */
-export const attachmentOf = (
-  wanted: Identity,
-  attachments: readonly AttachmentState[],
-): AttachmentState | undefined => attachments.find((attachment) => isSame(wanted, attachment));
+export const attachmentOf = (wanted: Identity, attachments: readonly AttachmentState[]) =>
+  attachments.find((attachment) => isSame(wanted, attachment));
 
 /** Whether a volume or snapshot is attached, with at least the rights that are wanted. @internal */
-export const isAttached = (
-  wanted: Identity & { rights: 1 | 2 },
-  attachments: readonly AttachmentState[],
-): boolean =>
-  attachments.some(
-    (attachment) => isSame(wanted, attachment) && (wanted.rights === 1 || attachment.rights === 'rw'),
-  );
-
-/** This host, and the prefix of the names of volumes of this OpenStack installation. @internal */
-export interface Host {
-  clientId: number;
-  prefix: string;
-}
-
-/** Whether an attachment belongs to this host. An API may spell the client in digits. @internal */
-export const isOnThisHost = ({ clientId }: Host, { client }: AttachmentState): boolean =>
-  Number(client) === clientId;
+export const isAttached = (wanted: Identity & { rights: 1 | 2 }, attachments: readonly AttachmentState[]) =>
+  attachments.some((one) => isSame(wanted, one) && (wanted.rights === 1 || one.rights === 'rw'));

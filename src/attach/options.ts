@@ -1,7 +1,7 @@
 import { isClientId, quote } from '../api/names.js';
 import { API_OPTIONS, type ApiCallOptions, type ApiOptions } from '../api/options.js';
 import type { ReassignEntry } from '../api/types.js';
-import type { SPConfig, SPConfigOptions } from '../config/sp-config.js';
+import { SPConfig, type SPConfigOptions } from '../config/sp-config.js';
 import { logSafely } from '../observe/log-safely.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 import type { LockOptions } from '../store/lock-options.js';
@@ -24,11 +24,7 @@ export interface Named {
   globalId?: string | undefined;
 }
 
-/**
- * The calls that {@link AttachDB} makes; a mock needs those that are not optional.
- *
- * Without `volumeList` or `snapshotList`, the whole lists are read instead.
- */
+/** The calls that {@link AttachDB} makes. Without `volumeList` or `snapshotList`, the whole lists are read instead. */
 export interface AttachDBApi {
   /** All attachments of the cluster. */
   attachmentsList(options?: ApiCallOptions): Promise<readonly AttachmentState[]>;
@@ -44,7 +40,13 @@ export interface AttachDBApi {
   volumesReassign(entries: readonly ReassignEntry[], options?: ApiCallOptions): Promise<unknown>;
 }
 
-/** When an open volume may be detached by force, which takes it away from the program that uses it. */
+/**
+ * Whether the last attempt to detach an open volume is forced, which takes it away from the program that uses it.
+ *
+ * - `unshared`: unless another cached request needs the volume; it then stays attached, with a warning.
+ * - `always`: `sync()` forces even then, as the reference does.
+ * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached.
+ */
 export type Force = 'never' | 'unshared' | 'always';
 
 /** The options of an {@link AttachDB}. Only `log` is required. Times are in milliseconds. */
@@ -68,112 +70,92 @@ export interface AttachDBOptions {
    */
   apiOptions?: Partial<ApiOptions> | undefined;
   /**
-   * How long `attach()`, `detach()`, `sync()` and `plan()` may wait for the API while they hold the lock, in all.
-   * After that they release it, and try again as after a transient failure; with an `api` of your own, they throw
-   * `ETIMEDOUT`. Only a forced detach is waited for longer. Default: `8_000`, because Python services wait ten
-   * seconds for the lock.
+   * How long one hold of the lock may wait for the API, in all; then it is released, and the call tries again, or with
+   * an `api` of your own throws `ETIMEDOUT`. Only a forced detach is waited for longer. Default: `8_000`, because Python
+   * services wait ten seconds for the lock.
    */
   apiTimeout?: number | undefined;
   /** Where the devices of attached volumes appear. Default: `/dev/storpool`. */
   deviceDir?: string | undefined;
   /** How long to wait for a device. Default: `10_000`. */
   deviceTimeout?: number | undefined;
-  /**
-   * How often to retry detaching a volume that is open; the last attempt is forced, if `force` allows it. With `0`,
-   * the first attempt is forced. Default: `10`.
-   */
+  /** How often to retry detaching a volume that is open; with `0`, the first attempt is the last. Default: `10`. */
   detachRetries?: number | undefined;
   /** The pause between these attempts, during which the lock is free. Default: `200`. */
   detachRetryDelay?: number | undefined;
-  /**
-   * Whether the last attempt to detach an open volume is forced.
-   *
-   * - `unshared`: unless another cached request needs the volume; it then stays attached, with a warning.
-   * - `always`: `sync()` forces even then, as the reference does.
-   * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached.
-   *
-   * Default: `unshared`.
-   */
+  /** Whether the last of these attempts is forced. Default: `unshared`. */
   force?: Force | undefined;
   /** How the cache is locked. */
   lock?: LockOptions | undefined;
 }
 
-const OPTIONS: readonly (keyof AttachDBOptions)[] = [
-  'log',
-  'fname',
-  'overrideConfig',
-  'config',
-  'api',
-  'apiOptions',
-  'apiTimeout',
-  'deviceDir',
-  'deviceTimeout',
-  'detachRetries',
-  'detachRetryDelay',
-  'force',
-  'lock',
-];
+const OPTIONS =
+  'log fname overrideConfig config api apiOptions apiTimeout deviceDir deviceTimeout detachRetries detachRetryDelay force lock';
 
 /** The options of {@link AttachDB.attach}, {@link AttachDB.plan} and {@link AttachDB.status}. */
 export interface CallOptions {
   /**
-   * Ends the call at once; it then throws the signal's reason. If that is an `Error` without a `cause` and the call
-   * was waiting for a retry, its `cause` becomes the failure before it.
-   *
-   * A change that has been sent is still carried out: the lock is kept until the service has replied, or
-   * `apiTimeout` is used up.
+   * Ends the call at once; it then throws the signal's reason, with the failure before it as its `cause` if it is an
+   * `Error` without one. The lock is kept until a change that has been sent is answered, or `apiTimeout` is used up.
    */
   signal?: AbortSignal | undefined;
 }
 
 /** The options of {@link AttachDB.detach} and {@link AttachDB.sync}. */
 export interface DetachOptions extends CallOptions {
-  /** Whether this call may detach an open volume by force. Default: as {@link AttachDBOptions.force}. */
+  /** Default: that of {@link AttachDBOptions.force}. */
   force?: Force | undefined;
 }
 
-/**
- * Checks the options of a call, its last argument.
- *
- * @throws TypeError that says what to write
- *
- * @internal
- */
-export function checkCallOptions<T extends DetachOptions>(
-  call: string,
-  options: T,
-  ...more: readonly (keyof T & string)[]
-): T {
+/** Checks the last argument of a call. @throws TypeError that says what to write @internal */
+export function checkCallOptions(call: string, options: DetachOptions, ...more: 'force'[]): DetachOptions {
   refuseUnknown(call, options, ['signal', ...more]);
   refuseNoSignal(options.signal);
   if (options.force !== undefined) checkForce(options.force);
   return options;
 }
 
+/** @internal */
+export type ResolvedOptions = ReturnType<typeof resolveAttachOptions>;
+
 /** The options with their defaults. @throws TypeError when the logger is missing or an option is invalid. @internal */
 export function resolveAttachOptions(options: AttachDBOptions) {
-  const { log, api, apiOptions = {}, deviceDir = '/dev/storpool' } = options ?? {};
-  const safeLog = safeLogger(log);
-  refuseUnknown('AttachDB', options, OPTIONS);
+  const { log, config = {}, overrideConfig, api, apiOptions = {} } = options ?? {};
+  if (typeof log?.warn !== 'function') {
+    throw new TypeError(
+      'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
+    );
+  }
+  refuseUnknown('AttachDB', options, OPTIONS.split(' '));
   refuseUnknown('apiOptions', apiOptions, API_OPTIONS);
   if (api !== undefined && options.apiOptions !== undefined) {
     throw new TypeError(
       'apiOptions are those of the client that AttachDB makes: give them, or api, not both',
     );
   }
+  const count = (name: keyof AttachDBOptions, otherwise: number, least = 0): number => {
+    const value = options[name] ?? otherwise;
+    if (typeof value === 'number' && value >= least) return value;
+    throw new TypeError(`${name} is ${quote(value)}: give a number of at least ${least}`);
+  };
   const { transientRetries = 5, transientSleep = (retry: number) => 1000 * 2 ** retry } = apiOptions;
   return {
-    log: safeLog,
-    config: configSource(options),
+    // It never throws: what it is told of has been done, and must be finished all the same.
+    log: {
+      warn: (message: string) => logSafely((line) => log.warn(line), message),
+      debug: (message: string) => logSafely((line) => log.debug?.(line), message),
+    },
+    // Made at once, because what it is given may change later.
+    config: overrideConfig === undefined ? config : new SPConfig({ overrideConfig }),
     api,
     apiOptions,
-    apiTimeout: checkCount('apiTimeout', options.apiTimeout ?? 8000, 1),
-    deviceDir,
-    deviceTimeout: checkCount('deviceTimeout', options.deviceTimeout ?? 10_000),
+    apiTimeout: count('apiTimeout', 8000, 1),
+    deviceDir: options.deviceDir ?? '/dev/storpool',
+    deviceTimeout: count('deviceTimeout', 10_000),
+    /** How often to retry while a volume is open, and after transient failures of the API, and after which pauses. */
     policy: {
-      openRetries: checkCount('detachRetries', options.detachRetries ?? 10),
-      openDelay: checkCount('detachRetryDelay', options.detachRetryDelay ?? 200),
+      openRetries: count('detachRetries', 10),
+      openDelay: count('detachRetryDelay', 200),
       // An injected api has its own policy.
       transientRetries: api === undefined ? transientRetries : 0,
       transientDelay: transientSleep,
@@ -182,38 +164,9 @@ export function resolveAttachOptions(options: AttachDBOptions) {
   };
 }
 
-/** A logger that never throws: what it is told of has been done, and must be finished all the same. */
-function safeLogger(log: Logger | undefined): Logger {
-  if (typeof log?.warn !== 'function') {
-    throw new TypeError(
-      'AttachDB needs a logger: give { log } with a warn(message) method, for example console',
-    );
-  }
-  return {
-    warn: (message) => logSafely((line) => log.warn(line), message),
-    debug: (message) => logSafely((line) => log.debug?.(line), message),
-  };
-}
-
-/** @throws TypeError naming the option. */
-function checkCount(name: string, value: number, least = 0): number {
-  if (typeof value === 'number' && value >= least) return value;
-  throw new TypeError(`${name} is ${quote(value)}: give a number of at least ${least}`);
-}
-
-/** @throws TypeError naming the choices. */
 function checkForce(force: Force): Force {
   if (['never', 'unshared', 'always'].includes(force)) return force;
   throw new TypeError(`force is ${quote(force)}: give 'never', 'unshared' or 'always'`);
-}
-
-/** A copy of what is given as an object, because it may change later. */
-function configSource({ overrideConfig, config = {} }: AttachDBOptions): SPConfigOptions | SPConfig {
-  if (overrideConfig === undefined) return config;
-  // What is no object is left for SPConfig to refuse.
-  const isObject =
-    typeof overrideConfig === 'object' && !Array.isArray(overrideConfig) && overrideConfig !== null;
-  return { overrideConfig: isObject ? { ...overrideConfig } : overrideConfig };
 }
 
 /** @throws {@link AttachError} `ENOCLIENTID` @internal */

@@ -2,16 +2,13 @@ import { AttachError } from './attach-error.js';
 import { type AttachmentState, attachmentOf, type Identity, isAttached, isSame } from './identity.js';
 import { type AttachRequest, identityOf, type Rights } from './request.js';
 
-/** The cached requests by their IDs. @internal */
-export type Requests = ReadonlyMap<string, AttachRequest>;
-
 /** A volume or snapshot that should be attached to this host. */
 export interface WantedVolume {
   /** The name of the volume or snapshot; the one that it has now, if the cluster was asked. */
   volume: string;
   /** Whether it is a snapshot. */
   snapshot: boolean;
-  /** The highest rights that a request asks for. */
+  /** The highest rights that a request asks for: 1 is read-only, 2 is read/write. */
   rights: Rights;
   /** The IDs of the requests for it. */
   requests: string[];
@@ -20,30 +17,9 @@ export interface WantedVolume {
 }
 
 /** A volume or snapshot to detach. */
-export interface DetachPlan {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
+export interface DetachPlan extends Pick<WantedVolume, 'volume' | 'snapshot' | 'globalId'> {
   /** The IDs of the other requests that need it. If there are any, only `force: 'always'` detaches it by force. */
   neededBy: string[];
-  /** Its global ID, without `~`, where it is known. */
-  globalId?: string | undefined;
-}
-
-/** The call `sync(reqId, detached)`. @internal */
-export interface SyncCall {
-  reqId: string;
-  /** The name of the volume to detach. */
-  detached: string | null;
-}
-
-/** What the cache and the attachments tell, before it is known which volumes exist. @internal */
-export interface SyncNeeds {
-  /** To attach, if the cluster has it. */
-  missing: WantedVolume[];
-  alreadyAttached: WantedVolume[];
-  detach: DetachPlan | null;
 }
 
 /** What `sync()` would do. */
@@ -60,83 +36,70 @@ export interface SyncPlan {
   unknownRequest: boolean;
 }
 
-/** The plan for a request that is not in the cache. @internal */
-export const planForUnknown = (): SyncPlan => ({
-  attach: [],
-  alreadyAttached: [],
-  staleRequests: [],
-  detach: null,
-  unknownRequest: true,
-});
+/** The call `sync(reqId, detached)`. @internal */
+export interface SyncCall {
+  readonly reqId: string;
+  /** The name of the volume to detach. */
+  readonly detached: string | null;
+  /** Its request, once that was found; it may have left the cache since. */
+  own?: AttachRequest | undefined;
+}
 
 /**
- * What the cached requests want, what this host lacks of it, and what to detach.
- *
- * Nothing else is ever detached or given lower rights, because services in several containers share
- * a host, and not all of them share the cache.
- *
- * @param own - the request that the call is for; it may have left the cache since the call began
+ * What a `sync()` would do if the cluster had all volumes. Nothing but the one volume is ever detached or given lower
+ * rights, because services in several containers share a host, and not all of them share the cache.
  * @param ours - the attachments of this host, of volumes with the prefix
- *
  * @internal
  */
-export function syncNeeds(
-  requests: Requests,
-  own: AttachRequest,
-  ours: readonly AttachmentState[],
+export function syncPlan(
+  requests: ReadonlyMap<string, AttachRequest>,
   call: SyncCall,
-): SyncNeeds {
-  const target = call.detached === null ? undefined : targetOf(call.detached, own, ours);
+  ours: readonly AttachmentState[],
+): SyncPlan {
+  const target = targetOf(call, ours);
   const kept = new Map(requests);
-  if (isGivenUp(call, own, target)) kept.delete(call.reqId);
-  const wanted = mergeSame(
-    [...kept].map(([id, request]) => {
-      const volume = wantedBy(id, request);
-      const attachment = attachmentOf(volume, ours);
-      return attachment === undefined ? volume : { ...volume, ...nameAndId(attachment) };
-    }),
-  );
+  if (isGivenUp(call, target)) kept.delete(call.reqId);
+  const wanted = wantedVolumes(kept, ours);
   return {
-    missing: wanted.filter((volume) => !isAttached(volume, ours)),
+    attach: wanted.filter((volume) => !isAttached(volume, ours)),
     alreadyAttached: wanted.filter((volume) => isAttached(volume, ours)),
-    detach: target
-      ? { ...nameAndId(target), snapshot: target.snapshot, neededBy: needing(target, kept) }
-      : null,
+    staleRequests: [],
+    detach: target ? { ...target, neededBy: whoNeeds(target, kept) } : null,
+    unknownRequest: false,
   };
 }
 
 /**
- * The plan, once it is known which of the missing volumes the cluster has.
- *
- * @param found - these, under the names that they have now
- * @throws {@link AttachError} `ESNAPSHOTRW` when a snapshot is wanted read/write.
- *
- * @internal
+ * The plan, once it is known which of the volumes to attach the cluster has, and what they are called now.
+ * @throws {@link AttachError} `ESNAPSHOTRW` @internal
  */
-export function syncPlan(
-  requests: Requests,
-  { missing, alreadyAttached, detach }: SyncNeeds,
-  found: ReadonlyMap<WantedVolume, Identity>,
-): SyncPlan {
-  const attach = mergeSame(
-    missing.flatMap((volume) => {
-      const object = found.get(volume);
-      return object === undefined ? [] : [{ ...volume, ...nameAndId(object) }];
-    }),
-  );
+export function withoutStale(plan: SyncPlan, found: ReadonlyMap<WantedVolume, Identity>): SyncPlan {
+  const there = plan.attach.filter((volume) => found.has(volume));
+  const stale = plan.attach.filter((volume) => !found.has(volume));
+  const attach = mergeSame(there.map((volume) => ({ ...volume, ...nameAndId(found.get(volume) ?? volume) })));
   for (const volume of attach) checkRights(volume);
-  const stale = new Set(missing.filter((volume) => !found.has(volume)).flatMap((volume) => volume.requests));
-  const staleRequests = [...requests.keys()].filter((id) => stale.has(id));
-  return { attach, alreadyAttached, staleRequests, detach, unknownRequest: false };
+  return { ...plan, attach, staleRequests: stale.flatMap(({ requests }) => requests) };
 }
 
-/**
- * Checks that `attach()` can attach it, and `detach()` can detach it again.
- *
- * @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST`
- *
- * @internal
- */
+/** What the requests want: each volume once, under its name now if it is attached. @internal */
+export function wantedVolumes(
+  requests: ReadonlyMap<string, AttachRequest>,
+  attachments: readonly AttachmentState[],
+): WantedVolume[] {
+  const wanted = [...requests].map(([id, request]) => {
+    const volume = wantedBy(id, request);
+    return { ...volume, ...nameAndId(attachmentOf(volume, attachments) ?? volume) };
+  });
+  return mergeSame(wanted);
+}
+
+/** What one request wants. @internal */
+export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
+  const { volume, snapshot = false, globalId } = identityOf(request);
+  return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
+}
+
+/** Whether `detach()` could detach it again. @throws {@link AttachError} `ESNAPSHOTRW` or `EBADREQUEST` @internal */
 export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   checkRights(wanted);
   if (wanted.volume.startsWith(prefix)) return;
@@ -146,7 +109,6 @@ export function checkAttachable(wanted: WantedVolume, prefix: string): void {
   );
 }
 
-/** @throws {@link AttachError} `ESNAPSHOTRW` for a snapshot that is wanted read/write. */
 function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void {
   if (!snapshot || rights === 1) return;
   throw new AttachError(
@@ -156,39 +118,28 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
 }
 
 /** Whether the call's own request is for the volume that the call detaches. @internal */
-export const isGivenUp = (
-  { detached }: SyncCall,
-  own: AttachRequest,
-  target: Identity | undefined,
-): boolean => own.volume === detached || (target !== undefined && isSame(identityOf(own), target));
-
-/** What one request wants. @internal */
-export function wantedBy(reqId: string, request: AttachRequest): WantedVolume {
-  const { volume, snapshot = false, globalId } = identityOf(request);
-  return { volume, snapshot, rights: request.rights, requests: [reqId], ...(globalId && { globalId }) };
-}
+export const isGivenUp = ({ own, detached }: SyncCall, target: Identity | undefined): boolean =>
+  own !== undefined && (own.volume === detached || (target !== undefined && isSame(identityOf(own), target)));
 
 /** The IDs of the entries of the cache, valid requests or not, that are for a volume or snapshot. @internal */
-export const needing = (volume: Identity, entries: ReadonlyMap<string, unknown>): string[] =>
-  [...entries].filter(([, entry]) => isSame(identityOf(entry), volume)).map(([id]) => id);
+export const whoNeeds = (volume: Identity, entries: ReadonlyMap<string, unknown>, same = isSame): string[] =>
+  [...entries].filter(([, entry]) => same(identityOf(entry), volume)).map(([id]) => id);
 
-/** The attachment that is to be detached. */
-function targetOf(
-  detached: string,
-  own: AttachRequest,
-  ours: readonly AttachmentState[],
-): AttachmentState | undefined {
-  const meant = own.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
-  const target = attachmentOf(meant, ours);
+/** What is to be detached, if it is attached. */
+function targetOf({ own, detached }: SyncCall, ours: readonly AttachmentState[]) {
+  if (detached === null) return undefined;
+  const meant = own?.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
   // As in the reference, the name decides where nothing else does.
-  return target || meant.globalId ? target : attachmentOf({ volume: detached }, ours);
+  const byName = meant.globalId ? undefined : attachmentOf({ volume: detached }, ours);
+  const target = attachmentOf(meant, ours) ?? byName;
+  return target && { ...nameAndId(target), snapshot: target.snapshot };
 }
 
 /** Each volume once, in the order of the first requests, with the highest rights that are asked for. */
 function mergeSame(wanted: readonly WantedVolume[]): WantedVolume[] {
   const merged = new Map<string, WantedVolume>();
   for (const volume of wanted) {
-    const key = volume.globalId ? `~${volume.globalId}` : `${volume.snapshot}/${volume.volume}`;
+    const key = volume.globalId ?? `${volume.snapshot}/${volume.volume}`;
     const first = merged.get(key);
     if (first === undefined) merged.set(key, { ...volume, requests: [...volume.requests] });
     else {

@@ -1,27 +1,16 @@
-import type { Devices } from './devices.js';
-import type { Logger } from './options.js';
-import type { WantedVolume } from './plan.js';
-import type { Rights } from './request.js';
+import { join } from 'node:path';
+import type { Host } from './attempts.js';
+import { missingDevice, waitForDevices } from './devices.js';
+import type { DetachPlan, WantedVolume } from './plan.js';
 
 /** A volume or snapshot that `sync()` has attached. */
-export interface AttachedVolume {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** 1 is read-only, 2 is read/write. */
-  rights: Rights;
+export interface AttachedVolume extends Pick<WantedVolume, 'volume' | 'snapshot' | 'rights'> {
   /** The path of its device, or `null` if the device did not appear in time. */
   device: string | null;
 }
 
 /** A volume that stayed attached, because it is open, and others need it. */
-export interface KeptVolume {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** The IDs of the other requests that need it. */
-  neededBy: string[];
-}
+export type KeptVolume = Pick<DetachPlan, 'volume' | 'neededBy'>;
 
 /** What became of the request that `sync()` was called for. */
 export interface OwnRequest {
@@ -57,13 +46,7 @@ export interface SyncReport {
 }
 
 /** The result of `attach()`. */
-export interface Attached {
-  /** The name of the volume or snapshot. */
-  volume: string;
-  /** Whether it is a snapshot. */
-  snapshot: boolean;
-  /** The rights that the request asks for: 1 is read-only, 2 is read/write. */
-  rights: Rights;
+export interface Attached extends AttachedVolume {
   /** The path of its device, which has appeared. It ends in the name. */
   device: string;
   /** The global ID of the volume or snapshot, without `~`; `null` if the cluster does not tell it. */
@@ -84,40 +67,38 @@ export interface Detached {
   /**
    * - `detached`: the volume is detached.
    * - `forced`: the volume is detached by force, because no attempt was left.
-   * - `renewed`: somebody has attached again under this request ID while the call was waiting for an open volume: the
-   * request and the volume stay as they are.
    * - `shared`: the volume stays attached, because other cached requests need it.
    * - `notAttached`: the volume was not attached to this host, or its name lacks the prefix.
-   * - `unknownRequest`: the request is not in the cache, and nothing was done.
+   * - `renewed`: somebody has attached again under this request ID while the call was waiting for an open volume.
+   * - `unknownRequest`: the request is not in the cache.
    *
-   * Except for `unknownRequest` and `renewed`, the request has left the cache.
+   * After the last two, all is as it was. After the others, the request has left the cache.
    */
   outcome: 'detached' | 'forced' | 'shared' | 'renewed' | 'notAttached' | 'unknownRequest';
   /** The IDs of the other requests that need the volume. */
   neededBy: string[];
 }
 
+/** What became of the volume that a `sync()` gives up. @internal */
+export type Ending = Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'>;
+
 /** The result of a `sync()`, before the wait for the devices. @internal */
-export interface SyncOutcome extends Pick<SyncReport, 'detached' | 'forced' | 'kept' | 'neededBy'> {
+export interface SyncOutcome extends Ending {
   attached: WantedVolume[];
   staleRequests: string[];
   own: Omit<OwnRequest, 'device'> | null;
 }
 
 /** Waits for the devices, and reports the result of a `sync()`. @internal */
-export async function reportOf(
-  { attached, own, ...rest }: SyncOutcome,
-  devices: Devices,
-  log: Logger,
-  signal: AbortSignal | undefined,
-): Promise<SyncReport> {
+export async function reportOf({ attached, own, ...rest }: SyncOutcome, host: Host): Promise<SyncReport> {
   const volumes = attached.map(({ volume }) => volume).filter((volume) => volume !== rest.detached);
   // Another process may just have attached it for this very request, and be waiting too.
   const ownVolume = own?.state === 'alreadyAttached' && rest.detached === null ? [own.volume] : [];
-  const found = await devices.find([...volumes, ...ownVolume], signal);
-  for (const volume of volumes) if (!found.has(volume)) log.warn(devices.missing(volume));
-  for (const volume of ownVolume) if (!found.has(volume)) log.debug?.(devices.missing(volume));
-  const device = (volume: string) => (found.has(volume) ? devices.path(volume) : null);
+  const { deviceDir, deviceTimeout: timeout, log, signal } = host;
+  const found = await waitForDevices(deviceDir, [...volumes, ...ownVolume], { timeout, signal });
+  for (const volume of volumes) if (!found.has(volume)) log.warn(missingDevice(host, volume));
+  for (const volume of ownVolume) if (!found.has(volume)) log.debug(missingDevice(host, volume));
+  const device = (volume: string) => (found.has(volume) ? join(deviceDir, volume) : null);
   return {
     ...rest,
     attached: attached.map(({ volume, snapshot, rights }) => {

@@ -35,19 +35,16 @@ export interface AttachRequest extends AttachRequestFields {
 
 /**
  * Checks that an entry of the cache is a request, as `add()` does before it writes, and `sync()` after it reads.
- *
  * @param where - for the message, for example `in /path/of/the/cache`
  * @throws {@link AttachError} `EBADREQUEST`, which says what is wrong and where.
  */
 export function checkRequest(reqId: string, request: unknown, where: string): AttachRequest {
-  const bad = (problem: string) =>
-    new AttachError('EBADREQUEST', `Request ${reqId} ${where} ${problem}; correct it or remove it`);
+  const bad = (problem: string) => badRequest(`${reqId} ${where} ${problem}; correct it or remove it`);
   if (typeof request === 'string') {
     throw bad(`is a string instead of an object: { volume: ${JSON.stringify(request)}, rights: 2 }`);
   }
-  if (typeof request !== 'object' || request === null || Array.isArray(request)) {
+  if (typeof request !== 'object' || request === null || Array.isArray(request))
     throw bad('is not an object');
-  }
   const { volume, rights } = request as Partial<Record<string, unknown>>;
   if (typeof volume !== 'string' || volume === '') throw bad('names no volume');
   if (rights !== 1 && rights !== 2) {
@@ -56,47 +53,26 @@ export function checkRequest(reqId: string, request: unknown, where: string): At
   return request as AttachRequest;
 }
 
-/** The `type` of requests that have none. */
-const TYPE = 'storpool-spopenstack';
-
-/**
- * A request as the cache should hold it: with what the Python services read from each entry.
- *
- * @param where - for the message, for example `to be added`
- * @throws {@link AttachError} `EBADREQUEST`
- *
- * @internal
- */
-export function completeRequest(
-  reqId: string,
-  given: AttachRequest | AttachRequestFields,
-  where: string,
-): AttachRequest {
+/** A request as the cache should hold it: with what the Python services read from each entry. @internal */
+export function completeRequest(reqId: string, given: AttachRequestFields, where: string): AttachRequest {
   checkReqId(reqId);
   const request = checkRequest(reqId, given, where);
-  const { id = reqId, type = TYPE } = request;
+  const { id = reqId, type = 'storpool-spopenstack' } = request;
   if (id === reqId) return { ...request, id, type };
-  throw new AttachError(
-    'EBADREQUEST',
-    `Request ${reqId} ${where} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
+  throw badRequest(
+    `${reqId} ${where} has the id ${JSON.stringify(id)}: leave it out, or give the request ID`,
   );
 }
 
-/**
- * @throws {@link AttachError} `EBADREQUEST` when a JavaScript caller passes something other than a string.
- *
- * @internal
- */
+const badRequest = (problem: string) => new AttachError('EBADREQUEST', `Request ${problem}`);
+
+/** @throws {@link AttachError} `EBADREQUEST` for something other than a string @internal */
 export function checkReqId(reqId: unknown): void {
   if (typeof reqId === 'string') return;
   throw new AttachError('EBADREQUEST', `The request ID is ${String(reqId)}: give a string`);
 }
 
-/**
- * The volume or snapshot that an entry of the cache is for, even if the entry is not a valid request.
- *
- * @internal
- */
+/** What an entry of the cache is for, even if the entry is not a valid request. @internal */
 export function identityOf(entry: unknown): Identity {
   const { volume, volsnap, global_id } = (entry ?? {}) as Partial<Record<string, unknown>>;
   return {

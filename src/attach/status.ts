@@ -1,6 +1,9 @@
-import type { Cluster } from './cluster.js';
-import type { Devices } from './devices.js';
-import { type AttachmentState, type Identity, isSame } from './identity.js';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Host } from './attempts.js';
+import { Cluster } from './cluster.js';
+import { attachmentOf, type Identity, isSame } from './identity.js';
+import { wantedVolumes } from './plan.js';
 import { type AttachRequest, checkRequest, identityOf } from './request.js';
 
 /** What {@link AttachDB.status} says of a volume. */
@@ -58,101 +61,64 @@ export interface HostStatus {
   problems: string[];
 }
 
-/** A row whose verdict is not known yet. */
-interface Row extends Identity {
-  snapshot: boolean;
-  requests: string[];
-  wants: 'rw' | 'ro' | null;
-  attachment: AttachmentState | undefined;
-}
-
-/**
- * Compares the entries of the cache with what the cluster and the devices tell.
- *
- * @param fname - the cache, for messages
- *
- * @internal
- */
+/** `AttachDB.status()`: compares the entries of the cache with what the cluster and the devices tell. @internal */
 export async function hostStatus(
-  fname: string,
-  entries: ReadonlyMap<string, unknown>,
-  cluster: Cluster,
-  devices: Devices,
-  signal: AbortSignal | undefined,
+  host: Host,
+  entries: ReadonlyMap<string, AttachRequest>,
 ): Promise<HostStatus> {
-  const { clientId: client, prefix } = cluster.host;
+  const { fname, clientId: client, prefix, deviceDir, signal } = host;
   const problems: string[] = [];
-  const ask = async <T>(question: () => Promise<T>): Promise<T | undefined> => {
+  const orProblem = async <T>(question: () => T | Promise<T>): Promise<T | undefined> => {
     try {
       return await question();
     } catch (error) {
-      signal?.throwIfAborted();
       problems.push((error as Error).message);
       return undefined;
     }
   };
 
-  const attachments = await ask(() => cluster.attachments());
-  const rows = attachedRows(attachments ?? []);
+  const cluster = new Cluster(host);
+  const known = await orProblem(() => cluster.attachments());
+  const attachments = known ?? [];
   const volumes: VolumeStatus[] = [];
+  const requests = new Map<string, AttachRequest>();
   for (const [id, entry] of entries) {
-    const problem = problemOf(id, entry, fname);
-    if (problem === undefined) addWanted(rows, id, entry as AttachRequest);
+    const request = await orProblem(() => checkRequest(id, entry, `in ${fname}`));
+    if (request !== undefined) requests.set(id, request);
     else {
-      problems.push(problem);
-      volumes.push(notARequest(id, entry));
+      const { volume, snapshot = false } = identityOf(entry);
+      const nothing = { wants: null, has: null, device: null };
+      volumes.push({ volume, snapshot, requests: [id], ...nothing, verdict: VERDICTS.notARequest });
     }
   }
-  const missing = rows.filter(({ attachment }) => attachment === undefined);
-  const found = attachments && (await ask(() => cluster.find(missing)));
-  for (const row of rows) {
-    const { volume, snapshot, requests, wants, attachment } = row;
-    const device = devices.isThere(volume) ? devices.path(volume) : null;
-    const has = attachment?.rights ?? null;
-    const verdict = verdictOn({ volume, wants, has, device }, prefix, found?.has(row));
-    volumes.push({ volume, snapshot, requests, wants, has, device, verdict });
+  const wanted = wantedVolumes(requests, attachments);
+  const missing = wanted.filter((volume) => !attachmentOf(volume, attachments));
+  const found = known && (await orProblem(() => cluster.find(missing)));
+  cluster.end();
+  signal?.throwIfAborted();
+
+  type Rights = VolumeStatus['has'];
+  const add = (
+    { volume, snapshot = false }: Identity,
+    requests: string[],
+    wants: Rights,
+    has: Rights,
+    exists?: boolean,
+  ) => {
+    const path = join(deviceDir, volume);
+    const row = { volume, snapshot, requests, wants, has, device: existsSync(path) ? path : null };
+    volumes.push({ ...row, verdict: verdictOn(row, prefix, exists) });
+  };
+  for (const row of wanted) {
+    const has = attachmentOf(row, attachments)?.rights ?? null;
+    add(found?.get(row) ?? row, row.requests, row.rights === 2 ? 'rw' : 'ro', has, found?.has(row));
+  }
+  for (const attachment of attachments) {
+    const isWanted = wanted.some((volume) => isSame(volume, attachment));
+    if (!isWanted) add(attachment, [], null, attachment.rights);
   }
   volumes.sort((one, other) => (one.volume < other.volume ? -1 : Number(one.volume > other.volume)));
   return { client, prefix, volumes, problems };
-}
-
-const attachedRows = (attachments: readonly AttachmentState[]): Row[] =>
-  attachments.map((attachment) => {
-    const { volume, snapshot = false, globalId } = attachment;
-    return { volume, snapshot, globalId, requests: [], wants: null, attachment };
-  });
-
-function addWanted(rows: Row[], id: string, request: AttachRequest): void {
-  const identity = identityOf(request);
-  let row = rows.find((other) => isSame(identity, other));
-  if (row === undefined) {
-    row = {
-      ...identity,
-      snapshot: Boolean(identity.snapshot),
-      requests: [],
-      wants: null,
-      attachment: undefined,
-    };
-    rows.push(row);
-  }
-  row.requests.push(id);
-  if (request.rights === 2 || row.wants === null) row.wants = request.rights === 2 ? 'rw' : 'ro';
-}
-
-/** What is wrong with an entry of the cache, if anything. */
-function problemOf(id: string, entry: unknown, fname: string): string | undefined {
-  try {
-    checkRequest(id, entry, `in ${fname}`);
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function notARequest(id: string, entry: unknown): VolumeStatus {
-  const { volume, snapshot = false } = identityOf(entry);
-  const nothing = { wants: null, has: null, device: null };
-  return { volume, snapshot, requests: [id], ...nothing, verdict: VERDICTS.notARequest };
 }
 
 /** @param exists - whether the cluster has it; `undefined` if the API did not tell */

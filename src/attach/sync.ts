@@ -1,41 +1,18 @@
+import { ApiError } from '../api/errors/api-error.js';
 import { debugOutput } from '../observe/debug.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
 import { AttachError } from './attach-error.js';
-import { type Attempt, GOES_ON, type Outcome, StillOpen } from './attempts.js';
-import { busy, type DetachMemory, sendDetach } from './detach.js';
+import { AGAIN, type Attempt, type Host, inAttempts } from './attempts.js';
+import { busy, type DetachMemory, detachVolume } from './detach.js';
 import type { Identity } from './identity.js';
 import type { Force } from './options.js';
-import {
-  isGivenUp,
-  needing,
-  planForUnknown,
-  type SyncCall,
-  type SyncPlan,
-  syncNeeds,
-  syncPlan,
-  type WantedVolume,
-} from './plan.js';
-import type { SyncOutcome } from './report.js';
-import { type AttachRequest, checkReqId, checkRequest } from './request.js';
+import type { WantedVolume } from './plan.js';
+import { isGivenUp, type SyncCall, type SyncPlan, syncPlan, whoNeeds, withoutStale } from './plan.js';
+import { type Ending, reportOf, type SyncOutcome, type SyncReport } from './report.js';
+import { checkReqId, checkRequest } from './request.js';
 
 const debug = debugOutput('storpool:attachdb');
-
-/** What one `sync()` remembers from attempt to attempt. */
-export interface SyncMemory extends DetachMemory {
-  /** The request that the call is for, once it was found. It may leave the cache later, for example as stale. */
-  own?: AttachRequest;
-  /** Its volume, under the name that it has now. */
-  volume?: WantedVolume;
-  /** What was sent to be attached; without an answer, it is not known what came of it. */
-  readonly sent: Map<string, WantedVolume>;
-  /** What this call has attached. */
-  readonly attached: Map<string, WantedVolume>;
-  readonly staleRequests: string[];
-  /** What was to be detached. */
-  target?: Identity;
-}
-
-export const newSyncMemory = (): SyncMemory => ({ sent: new Map(), attached: new Map(), staleRequests: [] });
+const NOTHING_DETACHED: Ending = { detached: null, forced: false, kept: null };
 
 /** @throws {@link AttachError} `EBADREQUEST`, or a TypeError, for mistakes of JavaScript callers. */
 export function syncCall(reqId: string, detached: string | null | undefined): SyncCall {
@@ -46,163 +23,136 @@ export function syncCall(reqId: string, detached: string | null | undefined): Sy
   );
 }
 
-/** Plans a `sync()`. Changes nothing. */
-export async function planSync(
+/** `AttachDB.plan()`. */
+export async function plan(host: Host, call: SyncCall): Promise<SyncPlan> {
+  return await inAttempts(`plan(${call.reqId})`, host, (attempt) => planFor(host, call, new Map(), attempt));
+}
+
+/** `AttachDB.sync()`. After an answer that the volume is open, an attempt only detaches. */
+export async function sync(host: Host, call: SyncCall, force: Force): Promise<SyncReport> {
+  const { fname, clientId, log } = host;
+  const { reqId } = call;
+  let ownVolume: WantedVolume | undefined;
+  /** What was sent to be attached; without an answer, it is not known what came of it. */
+  const sent = new Set<string>();
+  const attached = new Map<string, WantedVolume>();
+  const staleRequests: string[] = [];
+  const memory: DetachMemory = {};
+
+  const outcome = await inAttempts<SyncOutcome>(`sync(${reqId})`, host, async (attempt) => {
+    const { entries, cluster } = attempt;
+    let target = memory.open;
+    if (target === undefined) {
+      const plan = await planFor(host, call, attached, attempt);
+      if (plan.unknownRequest) {
+        log.warn(
+          `Request ${reqId} is not in ${fname}: ${call.detached} is left alone, because it is not known who needs it`,
+        );
+      }
+      for (const volume of plan.alreadyAttached) {
+        if (sent.has(keyOf(volume))) attached.set(keyOf(volume), volume);
+      }
+      const wanted = [...plan.attach, ...plan.alreadyAttached];
+      ownVolume = wanted.find(({ requests }) => requests.includes(reqId)) ?? ownVolume;
+
+      for (const missing of plan.attach) {
+        if (cluster.isShortOfTime) return AGAIN;
+        const { volume, snapshot, rights } = missing;
+        const event = { reqId, volume, snapshot, rights, clientId };
+        sent.add(keyOf(missing));
+        await traced('storpool:attach', event, () => cluster.attach(missing));
+        attached.set(keyOf(missing), missing);
+      }
+      if (plan.staleRequests.length > 0) {
+        for (const id of plan.staleRequests) entries.delete(id);
+        await attempt.save();
+        staleRequests.push(...plan.staleRequests);
+        log.warn(
+          `Removed stale requests from ${fname}, because the cluster does not have their volumes: ${plan.staleRequests.join(', ')}`,
+        );
+      }
+      if (plan.detach !== null && cluster.isShortOfTime) return AGAIN;
+      target = plan.detach ?? undefined;
+    }
+    const ending = await detachGivenUp(host, call, target, force, memory, attempt);
+    if (ending === AGAIN) return AGAIN;
+
+    let own: SyncOutcome['own'] = call.own ? { volume: call.own.volume, state: 'stale' } : null;
+    if (own && isGivenUp(call, memory.target)) own.state = 'detaching';
+    else if (ownVolume !== undefined && !staleRequests.includes(reqId)) {
+      const isNew = attached.has(keyOf(ownVolume));
+      own = { volume: ownVolume.volume, state: isNew ? 'attached' : 'alreadyAttached' };
+    }
+    return { ...ending, attached: [...attached.values()], staleRequests, own };
+  });
+  return await reportOf(outcome, host);
+}
+
+/** @param attached - what the call has attached: a cluster that is slow to show it is not asked twice */
+async function planFor(
+  { fname, prefix }: Host,
   call: SyncCall,
-  memory: SyncMemory,
-  { cache, cluster }: Attempt,
+  attached: ReadonlyMap<string, WantedVolume>,
+  { entries, cluster }: Attempt,
 ): Promise<SyncPlan> {
   const { reqId, detached } = call;
-  const cached = cache.entries.get(reqId);
-  if (cached !== undefined) memory.own ??= checkRequest(reqId, cached, `in ${cache.fname}`);
-  if (memory.own === undefined) {
-    if (detached !== null) return planForUnknown();
-    throw new AttachError(
-      'EUNKNOWNREQUEST',
-      `Request ${reqId} is not in ${cache.fname}: it has to be added first`,
-    );
+  const cached = entries.get(reqId);
+  call.own ??= cached && checkRequest(reqId, cached, `in ${fname}`);
+  if (call.own === undefined) {
+    if (detached !== null) {
+      return { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: true };
+    }
+    throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: it has to be added first`);
   }
-  for (const [id, request] of cache.entries) checkRequest(id, request, `in ${cache.fname}`);
-  const { prefix } = cluster.host;
+  for (const [id, request] of entries) checkRequest(id, request, `in ${fname}`);
   const ours = (await cluster.attachments()).filter(({ volume }) => volume.startsWith(prefix));
-  const needs = syncNeeds(cache.entries, memory.own, ours, call);
-  // A cluster that is slow to show what it has attached is not asked twice.
-  needs.missing = needs.missing.filter(
-    (volume) => (memory.attached.get(keyOf(volume))?.rights ?? 0) < volume.rights,
-  );
-  const plan = syncPlan(cache.entries, needs, await cluster.find(needs.missing));
+  const wanted = syncPlan(entries, call, ours);
+  wanted.attach = wanted.attach.filter((one) => (attached.get(keyOf(one))?.rights ?? 0) < one.rights);
+  const plan = withoutStale(wanted, await cluster.find(wanted.attach));
   debug('sync(%j, %j): %O', reqId, detached, plan);
   return plan;
 }
 
-/** One attempt of `sync()`. After an answer that the volume is open, the next attempt only detaches. */
-export async function syncOnce(
+/** What others need is detached too, but by force only if that is always allowed. */
+async function detachGivenUp(
+  host: Host,
   call: SyncCall,
-  force: Force,
-  memory: SyncMemory,
-  attempt: Attempt,
-): Promise<Outcome<SyncOutcome>> {
-  const { cache, cluster, log } = attempt;
-  let target = memory.open;
-  if (target === undefined) {
-    const plan = await planSync(call, memory, attempt);
-    if (plan.unknownRequest) {
-      log.warn(
-        `Request ${call.reqId} is not in ${cache.fname}: ${call.detached} is left alone, because it is not known who needs it`,
-      );
-    }
-    remember(plan, call, memory);
-    for (const wanted of plan.attach) {
-      if (cluster.isShortOfTime) return GOES_ON;
-      await attachWanted(call, wanted, memory, attempt);
-    }
-    await forgetStale(plan, memory, attempt);
-    if (plan.detach !== null && cluster.isShortOfTime) return GOES_ON;
-    target = plan.detach ?? undefined;
-  }
-  const detached = await detachTarget(target, call, force, memory, attempt);
-  if (detached === GOES_ON || detached instanceof StillOpen) return detached;
-  const attached = [...memory.attached.values()];
-  return { attached, staleRequests: memory.staleRequests, own: ownOutcome(call, memory), ...detached };
-}
-
-/** Finds out what earlier attempts have sent without an answer, and what the own volume is called now. */
-function remember({ attach, alreadyAttached }: SyncPlan, { reqId }: SyncCall, memory: SyncMemory): void {
-  for (const volume of alreadyAttached) {
-    const sent = memory.sent.get(keyOf(volume));
-    if (sent !== undefined) memory.attached.set(keyOf(volume), sent);
-  }
-  const own = [...attach, ...alreadyAttached].find(({ requests }) => requests.includes(reqId));
-  if (own !== undefined) memory.volume = own;
-}
-
-async function attachWanted(
-  { reqId }: SyncCall,
-  wanted: WantedVolume,
-  memory: SyncMemory,
-  { cluster }: Attempt,
-): Promise<void> {
-  const { volume, snapshot, rights } = wanted;
-  memory.sent.set(keyOf(wanted), wanted);
-  const context = { reqId, volume, snapshot, rights, clientId: cluster.host.clientId };
-  await traced('storpool:attach', context, () => cluster.attach(wanted));
-  memory.attached.set(keyOf(wanted), wanted);
-}
-
-async function forgetStale(plan: SyncPlan, memory: SyncMemory, { cache, log }: Attempt): Promise<void> {
-  const { staleRequests } = plan;
-  if (staleRequests.length === 0) return;
-  for (const id of staleRequests) cache.entries.delete(id);
-  await cache.save();
-  memory.staleRequests.push(...staleRequests);
-  log.warn(
-    `Removed stale requests from ${cache.fname}, because the cluster does not have their volumes: ${staleRequests.join(', ')}`,
-  );
-}
-
-/** Detaches what the call gives up. What others need is detached too, but by force only if that is always allowed. */
-async function detachTarget(
   attached: Identity | undefined,
-  call: SyncCall,
   force: Force,
-  memory: SyncMemory,
+  memory: DetachMemory,
   attempt: Attempt,
-): Promise<Outcome<Pick<SyncOutcome, 'detached' | 'forced' | 'kept' | 'neededBy'>>> {
-  const { cache, log, isLast } = attempt;
-  const { reqId } = call;
+): Promise<Ending | typeof AGAIN> {
   // What was sent and not answered was carried out if it is attached no more.
   const target = attached ?? (memory.unanswered && memory.target);
-  if (!target) return { detached: null, forced: false, kept: null };
+  if (target === undefined) return NOTHING_DETACHED;
   memory.target = target;
-  const { volume } = target;
-  const others = new Map(cache.entries);
-  if (memory.own && isGivenUp(call, memory.own, target)) others.delete(reqId);
-  const neededBy = needing(target, others);
+  const { reqId } = call;
+  const { volume, snapshot = false } = target;
+  const others = new Map(attempt.entries);
+  if (isGivenUp(call, target)) others.delete(reqId);
+  const neededBy = whoNeeds(target, others);
   const mayForce = force === 'always' || (force === 'unshared' && neededBy.length === 0);
-  const outcome =
-    attached === undefined && memory.unanswered
-      ? memory.unanswered
-      : await tracedDetach(reqId, target, mayForce, memory, attempt);
-  if (outcome === GOES_ON) return outcome;
-  if (outcome instanceof StillOpen) {
-    if (!isLast) return outcome;
-    if (neededBy.length === 0) throw busy(reqId, volume, outcome);
-    log.warn(
+
+  const event: DetachEvent = { reqId, volume, snapshot, clientId: host.clientId };
+  const detachIt = async () => {
+    const outcome = await detachVolume(host, reqId, target, mayForce, memory, attempt);
+    if (outcome instanceof ApiError) event.outcome = attempt.isLast ? 'kept' : 'open';
+    else if (outcome !== AGAIN) event.outcome = outcome;
+    return outcome;
+  };
+  const outcome = (!attached && memory.unanswered) || (await traced('storpool:detach', event, detachIt));
+  if (outcome === AGAIN) return AGAIN;
+  if (outcome instanceof ApiError) {
+    if (!attempt.isLast || neededBy.length === 0) throw busy(reqId, volume, outcome);
+    host.log.warn(
       `${volume} stays attached though request ${reqId} no longer needs it: it is open, and needed by ${neededBy.join(', ')}`,
     );
-    return { detached: null, forced: false, kept: { volume, neededBy } };
+    return { ...NOTHING_DETACHED, kept: { volume, neededBy } };
   }
-  const done = { detached: volume, forced: outcome === 'forced', kept: null };
-  if (neededBy.length === 0) return done;
-  log.warn(`${volume} is detached for request ${reqId}, though ${neededBy.join(', ')} still need it`);
-  return { ...done, neededBy };
-}
-
-async function tracedDetach(
-  reqId: string,
-  target: Identity,
-  mayForce: boolean,
-  memory: SyncMemory,
-  attempt: Attempt,
-): Promise<Outcome<'detached' | 'forced'>> {
-  const { volume, snapshot = false } = target;
-  const context: DetachEvent = { reqId, volume, snapshot, clientId: attempt.cluster.host.clientId };
-  return traced('storpool:detach', context, async () => {
-    const outcome = await sendDetach(reqId, target, mayForce, memory, attempt);
-    if (outcome instanceof StillOpen) context.outcome = attempt.isLast ? 'kept' : 'open';
-    else if (outcome !== GOES_ON) context.outcome = outcome;
-    return outcome;
-  });
-}
-
-function ownOutcome(call: SyncCall, memory: SyncMemory): SyncOutcome['own'] {
-  const { own, target, volume: now } = memory;
-  if (own === undefined) return null;
-  const { volume } = own;
-  if (isGivenUp(call, own, target)) return { volume, state: 'detaching' };
-  if (memory.staleRequests.includes(call.reqId) || now === undefined) return { volume, state: 'stale' };
-  const isNew = memory.attached.has(keyOf(now));
-  return { volume: now.volume, state: isNew ? 'attached' : 'alreadyAttached' };
+  const ending = { detached: volume, forced: outcome === 'forced', kept: null };
+  if (neededBy.length === 0) return ending;
+  host.log.warn(`${volume} is detached for request ${reqId}, though ${neededBy.join(', ')} still need it`);
+  return { ...ending, neededBy };
 }
 
 const keyOf = ({ volume, snapshot }: Identity) => `${snapshot}/${volume}`;

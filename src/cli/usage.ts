@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-/** The command line makes no sense. */
+/** The command line is invalid. */
 export class UsageError extends Error {}
 
 const HELP = '  --help             this help';

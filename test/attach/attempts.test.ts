@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { GOES_ON, inAttempts, StillOpen } from '../../src/attach/attempts.js';
+import { AGAIN, type Attempt, type Host, inAttempts } from '../../src/attach/attempts.js';
 import { ApiConnectionError, ApiError, AttachError } from '../../src/index.js';
 import { isOpen } from '../lib/attach-db.js';
 
@@ -12,24 +12,29 @@ const POLICY = {
   transientRetries: 5,
   transientDelay: (retry: number) => 1000 * 2 ** retry,
 };
-const open = new StillOpen(isOpen());
+const open = new AttachError('EBUSY', 'os--v is open', { cause: isOpen() });
 const transient = new ApiError(503, { error: { name: 'busy', descr: 'later', transient: true } });
 const refused = new ApiConnectionError('ECONNREFUSED', 'nobody there');
 const timedOut = new AttachError('ETIMEDOUT', 'no answer');
-const log = { warn: vi.fn() };
+const log = { warn: vi.fn(), debug: vi.fn() };
 beforeEach(() => void log.warn.mockClear());
+
+const host = (policy: object, signal?: AbortSignal) => {
+  const hold: Host['hold'] = (isLast, attempt) => attempt({ isLast } as Attempt);
+  return { policy: { ...POLICY, ...policy }, log, signal, hold };
+};
 
 /** Makes attempts that come to these things, one after the other; an Error is thrown. */
 async function run(outcomes: unknown[], policy = {}, signal?: AbortSignal) {
   const made: { at: number; isLast: boolean }[] = [];
   const start = Date.now();
-  const attempt = async (isLast: boolean) => {
+  const attempt = async ({ isLast }: Attempt) => {
     const outcome = outcomes[made.length];
     made.push({ at: Date.now() - start, isLast });
     if (outcome instanceof Error) throw outcome;
     return outcome;
   };
-  const result = inAttempts('call(a)', attempt, { ...POLICY, ...policy }, log, signal);
+  const result = inAttempts('call(a)', host(policy, signal), attempt);
   const outcome = result.catch((error: unknown) => ({ error }));
   await vi.runAllTimersAsync();
   return { made, outcome: await outcome };
@@ -40,7 +45,7 @@ test('an attempt that succeeds is the only one', async () => {
 });
 
 test('an attempt that has more to do is followed at once by another', async () => {
-  const { made } = await run([GOES_ON, GOES_ON, 'done']);
+  const { made } = await run([AGAIN, AGAIN, 'done']);
   expect(made.map(({ at }) => at)).toEqual([0, 0, 0]);
   expect(log.warn).not.toHaveBeenCalled();
 });
@@ -133,7 +138,7 @@ describe('a signal', () => {
         controller.abort(reason);
         throw reason;
       };
-      const outcome = inAttempts('call(a)', attempt, POLICY, log, controller.signal).catch(
+      const outcome = inAttempts('call(a)', host({}, controller.signal), attempt).catch(
         (error: unknown) => error,
       );
       await vi.runAllTimersAsync();

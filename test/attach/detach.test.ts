@@ -234,7 +234,7 @@ describe('a volume that is open', () => {
       expect(error).toMatchObject({
         name: 'AttachError',
         code: 'EBUSY',
-        message: expect.stringMatching(/^os--v is open, and force is 'never'.*request a/),
+        message: expect.stringMatching(/^os--v is open, so it stays attached, and request a cached/),
       });
       expect((error as Error).cause).toBe(refusal);
       expect(forces(tried)).toEqual([false, false, false, false]);

@@ -120,16 +120,14 @@ describe('under fake timers', () => {
     }
   });
 
-  test('it looks every 10 ms for two seconds, then every 50 ms, without an end if there is none', async () => {
+  test('it looks every 10 ms, without an end if there is none', async () => {
     vi.useFakeTimers();
     try {
       const waited = wait(['a'], Number.POSITIVE_INFINITY);
-      await vi.advanceTimersByTimeAsync(2000);
-      expect(existsSync).toHaveBeenCalledTimes(201);
-      await vi.advanceTimersByTimeAsync(8000);
-      expect(existsSync).toHaveBeenCalledTimes(361);
+      await vi.advanceTimersByTimeAsync(100_000);
+      expect(existsSync).toHaveBeenCalledTimes(10_001);
       appear('a');
-      await vi.advanceTimersByTimeAsync(50);
+      await vi.advanceTimersByTimeAsync(10);
       expect(await waited).toEqual(['a']);
     } finally {
       vi.useRealTimers();

@@ -123,9 +123,18 @@ test('attach() and detach() are one operation each, with the requests inside', a
   const facts = { reqId: 'a', volume: 'os--v', clientId: 7, duration };
   expect(ended('storpool:attach')).toEqual([{ ...facts, snapshot: false, rights: 2 }]);
   expect(ended('storpool:detach')).toEqual([
-    { ...facts, outcome: 'detached', neededBy: [] },
+    { ...facts, snapshot: false, outcome: 'detached', neededBy: [] },
     { ...facts, volume: null, outcome: 'unknownRequest', neededBy: [] },
   ]);
+});
+
+test('a detach() that fails tells of which volume', async () => {
+  await using cluster = await start({ volumes: ['os--v'], attachments: [{ volume: 'os--v' }] });
+  await cluster.db.add('a', { volume: 'os--v', rights: 2 });
+  cluster.fake.failNext('volumesReassign', { name: 'odd' });
+  const error = await cluster.db.detach('a').catch((reason: unknown) => reason);
+  const facts = { reqId: 'a', volume: 'os--v', snapshot: false, clientId: 7, duration };
+  expect(ended('storpool:detach')).toEqual([{ ...facts, error }]);
 });
 
 test('the spans of a tracer nest', async () => {
