@@ -19,19 +19,17 @@ export async function doctor(options: Options, terminal: Terminal): Promise<Outc
   terminal.write(render(found, file, terminal));
   const fixes = options.fix ? found.flatMap(({ fix }) => fix ?? []) : [];
   const fixed: string[] = [];
-  if (fixes.length > 0) {
-    terminal.write(`\nTo do:\n${fixes.map(({ what }) => `  ${line(terminal, what, 4)}`).join('')}`);
-    if (await isAgreed(options, terminal)) {
-      // One after the other, so that Ctrl-C leaves each of them done or not begun.
-      for (const { what, apply } of fixes) {
-        host.signal.throwIfAborted();
-        await apply();
-        fixed.push(what);
-      }
-      terminal.write('Done. The host now:\n\n');
-      found = await examine(host);
-      terminal.write(render(found, file, terminal));
+  const todo = fixes.map(({ what }) => `  ${line(terminal, what, 4)}`).join('');
+  if (fixes.length > 0) terminal.write(`\nTo do:\n${todo}`);
+  if (fixes.length > 0 && (await isAgreed(options, terminal))) {
+    // One after the other, so that Ctrl-C leaves each of them done or not begun.
+    for (const { what, apply } of fixes) {
+      host.signal.throwIfAborted();
+      await apply();
+      fixed.push(what);
     }
+    found = await examine(host);
+    terminal.write(`Done. The host now:\n\n${render(found, file, terminal)}`);
   }
   const isWell = found.every(({ state }) => state !== 'fault');
   const checks = found.map((one) => ({ ...one, fix: one.fix?.what ?? null }));
@@ -57,10 +55,10 @@ async function examine(host: Host): Promise<Found[]> {
   const attachments = await ask().catch(asError);
   add('API', apiFinding(db, attachments, Math.round(performance.now() - start)));
 
-  const directory = examinePlace(dirname(fname));
+  const directory = examinePlace(dirname(fname), false);
   add('directory', ...directory.findings);
   if (!directory.isUsable) return skip('the directory is not usable', 'file', ...OF_FILE);
-  const file = examinePlace(fname, dirname(fname));
+  const file = examinePlace(fname, true);
   add('file', ...file.findings);
   if (!file.isUsable) return skip('the file is not usable', ...OF_FILE);
   const side = sideFiles(fname);

@@ -9,7 +9,6 @@ import type { Options } from './usage.js';
 /** One of the requests that are to go; guide/operating.md describes it. */
 type Going = ReturnType<typeof goingOf>;
 
-/** Detaches the volumes of requests, and drops the requests. */
 export const detach = (options: Options, terminal: Terminal) =>
   letGo(options, terminal, sayDetach, async ({ db, signal }, { request, problem }) => {
     if (problem !== null) throw new Error(problem);
@@ -17,7 +16,6 @@ export const detach = (options: Options, terminal: Terminal) =>
     return (await db.detach(request, { force, signal })).outcome;
   });
 
-/** Only drops requests. */
 export const forget = (options: Options, terminal: Terminal) =>
   letGo(options, terminal, sayForget, async ({ db, signal }, { request }) => {
     await db.remove(request, { signal });

@@ -82,8 +82,6 @@ export function sinceOf(entry: unknown): string | null {
   return typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : null;
 }
 
-const SMALL = ['WANTS', 'HAS', 'DEVICE'];
-
 /** @param height - lines of the terminal that it must fit into */
 export function render(
   found: Status,
@@ -109,9 +107,8 @@ export function render(
       return { row, cells: [id, made ? age(made) : '-', volume, ...small, verdict] };
     });
   });
-  const heading = byRequest
-    ? ['REQUEST', 'AGE', 'VOLUME', ...SMALL, 'VERDICT']
-    : ['VOLUME', ...SMALL, 'VERDICT', 'REQUESTS'];
+  const names = ['VOLUME', 'WANTS', 'HAS', 'DEVICE', 'VERDICT'];
+  const heading = byRequest ? ['REQUEST', 'AGE', ...names] : [...names, 'REQUESTS'];
   const verdictAt = heading.indexOf('VERDICT');
   const styleOf = (at: number, column: number): Style | undefined => {
     const row = rows[at - 1]?.row;

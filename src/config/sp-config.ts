@@ -233,8 +233,7 @@ function readConf(path: string | Buffer, isMain: boolean, missingOk: boolean): S
 function cannotRead(path: string | Buffer, error: unknown, isMain: boolean): string {
   if (codeOf(error) === 'ENOENT') {
     const isLink = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-    const remedy =
-      isMain && !isLink ? 'create it, or name another' : 'is it a broken link?';
+    const remedy = isMain && !isLink ? 'create it, or name another' : 'is it a broken link?';
     return `${path} does not exist: ${remedy}`;
   }
   const isPlace = codeOf(error) === 'EISDIR' || codeOf(error) === undefined;
