@@ -14,17 +14,17 @@ const NEW = { ...OLD, 'b-0': request('b-0', 0) };
 const json = JSON.stringify;
 /** As Python writes it. */
 const python = json(OLD).replaceAll('":', '": ').replaceAll(',"', ', "');
-const journal = `${json(OLD)}\n`;
+const done = `${json(OLD)}\n`;
 const underWay = `${json(OLD)}\t`;
 
 /** What lies there before an add(), and how often it then flushes. */
 const play = (before) => (scene) => tryEveryCall(scene, before);
 const SCENES = {
-  add: play({ file: json(OLD), journal, flushes: 2 }),
+  add: play({ file: json(OLD), journal: done, flushes: 2 }),
   addFirst: play({ file: json(OLD), flushes: 4 }),
   addAfterPython: play({ file: python, journal: '{"older":1}\n', flushes: 3 }),
-  addThenPython: play({ file: json(OLD), journal, flushes: 2, isPythonNext: true }),
-  takeOver: play({ file: json(OLD), journal, flushes: 2, isLeftBehind: true }),
+  addThenPython: play({ file: json(OLD), journal: done, flushes: 2, isPythonNext: true }),
+  takeOver: play({ file: json(OLD), journal: done, flushes: 2, isLeftBehind: true }),
   finish: play({ file: `!${json(OLD).slice(1, 20)}`, journal: underWay, flushes: 3 }),
   finishOfEarlierVersion: play({ file: '', journal: underWay, flushes: 3, isLeftBehind: true }),
 };
@@ -45,12 +45,12 @@ acknowledged, at most the change that was under way besides, and nothing that wa
       locker: LOCKER,
     },
   },
-  async (options, report) => {
-    const isTraced = spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
-    if (!isTraced) return report.skip('there is no strace, or it may not trace');
-    return playing(SCENES)(options, report);
-  },
+  playing(SCENES, isTraceable(), 'there is no strace, or it may not trace'),
 );
+
+function isTraceable() {
+  return spawnSync('strace', ['-o', '/dev/null', 'true']).status === 0;
+}
 
 async function tryEveryCall(scene, before) {
   const { faults, every } = scene.options;
@@ -145,25 +145,27 @@ function checkError({ name, code, message }, file, state, check) {
 
 /** The file is torn later by somebody else: then nobody gets what the journal has, be it refused or old. */
 async function checkTornLater(db, file, check) {
+  const journal = journalOf(file);
   // After that, not even an earlier version would take it for a write of ours.
   await sleep(60);
-  const before = journalOf(file);
   writeFileSync(file, '');
-  const { code } = await db.get().catch((error) => error);
-  check(code === 'ECORRUPT', `torn later, it is ${code}`);
-  check(journalOf(file) === before, 'the journal is changed beside a file that is torn');
+  await checkCorrupt(db, file, journal, check);
 }
 
 /** A Python service is the next one: it makes a change, and is killed while it makes another. */
 async function judgeBesidePython(file, _said, check) {
-  const before = journalOf(file);
+  const journal = journalOf(file);
   const added = await run(service('python', '', file, 'add', 1, 'p', 0));
   check(added?.waits?.[0] < 5000, `Python says ${json(added)}`);
   await run(service('python', '', file, 'die', 'half', 'q'));
-  const torn = readFileSync(file, 'utf8');
-  const error = await new QuietDB(file).get().catch((reason) => reason);
-  check(error.code === 'ECORRUPT', `after Python was killed, it is ${json(error)} ${error.message}`);
-  check(readFileSync(file, 'utf8') === torn && torn.length > 0, 'the torn file is changed');
-  check(journalOf(file) === before, 'the journal is changed beside a torn file');
+  await checkCorrupt(new QuietDB(file), file, journal, check);
   return 'kept';
+}
+
+async function checkCorrupt(db, file, journal, check) {
+  const torn = readFileSync(file, 'utf8');
+  const { code } = await db.get().catch((error) => error);
+  check(code === 'ECORRUPT', `torn later, it is ${code}`);
+  check(readFileSync(file, 'utf8') === torn, 'the torn file is changed');
+  check(journalOf(file) === journal, 'the journal is changed beside a torn file');
 }

@@ -23,10 +23,7 @@ every 0.1 s: none gives up.`,
       locker: ['mixed', 'how the Node.js processes take the kernel lock', [...LOCKER[2], 'mixed']],
     },
   },
-  async (options, report) => {
-    if (!hasPython()) return report.skip('there is no python3');
-    return playing(SCENES)(options, report);
-  },
+  playing(SCENES, hasPython(), 'there is no python3'),
 );
 
 /** Runs the same command in so many services of a kind. @returns what each says */

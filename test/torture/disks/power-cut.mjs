@@ -63,8 +63,7 @@ async function atEachCall(change, file, callback) {
 /** @returns whether the file was torn */
 async function recover(scene, at, image, allowed) {
   mkdirSync(at, { recursive: true });
-  const isMounted = run('mount', '-o', 'loop,nouuid', image, at) || run('mount', '-o', 'loop', image, at);
-  if (!scene.check(isMounted, 'an image cannot be mounted')) return false;
+  if (!scene.check(run('mount', '-o', 'loop', image, at), 'an image cannot be mounted')) return false;
   try {
     const file = join(at, 'db.json');
     const wasTorn = isTorn(file);

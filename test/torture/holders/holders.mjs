@@ -12,8 +12,8 @@ const SCENES = {
   leftUnmarked: (scene) => leave(scene, 0o755, {}, RESPECTED),
   blocked,
   stopped,
-  takenOver,
-  takenByPlain,
+  takenOver: (scene) => lose(scene, OFF, 'our'),
+  takenByPlain: (scene) => lose(scene, {}, 'plain'),
   clockJumps: (scene) => clockJumps(scene, {}),
   clockJumpsWithoutKernelLock: (scene) => clockJumps(scene, OFF),
 };
@@ -53,12 +53,13 @@ async function killed(scene) {
   const waiter = await scene.actor();
   for (let round = 0; round < rounds; round++) {
     const holder = await scene.actor();
-    await holder.ask('hold');
+    await holder.ask('ourHold');
     const waited = waiter.ask('pass');
     await sleep(30);
     scene.check(leftBehind(scene.file) === 'marked', 'there is no marked directory to be left behind');
-    const gone = await holder.kill();
-    waits.push((await waited).at - gone);
+    const start = now();
+    await holder.kill();
+    waits.push((await waited).at - start);
   }
   scene.checkWait(quantile(waits, 0.5), 0, within);
   scene.checkWait(quantile(waits, 1), 0, 1000);
@@ -81,13 +82,13 @@ async function leave(scene, mode, side, bounds) {
 async function blocked(scene) {
   const { block } = scene.options;
   const [holder, waiter] = [await scene.actor(), await scene.actor({ lock: { timeout: block + 10_000 } })];
-  await holder.ask('hold');
+  await holder.ask('ourHold');
   const answer = holder.ask('block', { ms: block });
   const waited = waiter.ask('pass');
   await answer;
   await holder.ask('add', { key: 'holder', value: 1 });
   const released = now();
-  await holder.ask('release');
+  await holder.ask('ourRelease');
   const wait = (await waited).at - released;
   scene.checkWait(wait, 0, SLACK);
   scene.check(scene.content.holder === 1, 'the holder could not write');
@@ -98,61 +99,45 @@ async function blocked(scene) {
 async function stopped(scene) {
   const timeout = STALE + 500;
   const [holder, waiter] = [await scene.actor(), await scene.actor({ lock: { timeout } })];
-  await holder.ask('hold');
+  await holder.ask('ourHold');
   holder.signal('SIGSTOP');
   const start = now();
-  const { code, message } = await waiter.refuse('hold');
+  const { code, message } = await waiter.refuse('ourHold');
   scene.checkWait(now() - start, timeout - 5, timeout + SLACK);
   // The lock that the flock program has taken is listed under the ID of that program, which has ended.
   const name = scene.options.locker === 'koffi' ? `process ${holder.pid} ` : 'the flock program';
   scene.check(code === 'ELOCKED' && message.includes(name), `the waiter got ${code} ${message}`);
   holder.signal('SIGCONT');
   await holder.ask('add', { key: 'holder', value: 1 });
-  await holder.ask('release');
+  await holder.ask('ourRelease');
   scene.check(scene.content.holder === 1, 'the holder could not go on');
   return { ELOCKED: message };
 }
 
-/** Without the kernel lock, the directory of one that is blocked goes stale, and somebody takes over. */
-async function takenOver(scene) {
-  const [holder, waiter] = [await scene.actor(OFF), await scene.actor(OFF)];
+/**
+ * The directory of one that is blocked goes stale, and somebody without the kernel lock takes over: one of ours, or a
+ * plain user of proper-lockfile. The first finds out before it writes, and its release takes nothing from the other.
+ */
+async function lose(scene, side, kind) {
+  const [holder, other] = [await scene.actor(side), await scene.actor(side)];
   const start = now();
-  await holder.ask('hold');
+  await holder.ask('ourHold');
   const answer = holder.ask('block', { ms: scene.options.block });
-  const entered = await waiter.ask('hold');
-  scene.checkWait(entered.at - start, STALE - 10, STALE + REFRESH + SLACK);
-  await waiter.ask('add', { key: 'waiter', value: 1 });
+  await other.ask(`${kind}Hold`);
+  const wait = now() - start;
+  scene.checkWait(wait, STALE - 10, STALE + REFRESH + SLACK);
+  scene.write({ other: 1 });
   await answer;
-  await expectLost(scene, holder, { waiter: 1 });
-  await waiter.ask('add', { key: 'waiter', value: 2 });
-  scene.check(scene.content.waiter === 2, 'the one that took over lost its lock by the release of the first');
-  await waiter.ask('release');
-  return { 'taken over after ms': rounded(entered.at - start) };
-}
-
-/** proper-lockfile knows no kernel lock, and takes the directory of one that is blocked. */
-async function takenByPlain(scene) {
-  const [holder, plain] = [await scene.actor(), await scene.actor()];
-  await holder.ask('hold');
-  const answer = holder.ask('block', { ms: scene.options.block });
-  await plain.ask('plainHold');
-  scene.write({ plain: 1 });
-  await answer;
-  const message = await expectLost(scene, holder, { plain: 1 });
-  await plain.ask('plainRelease');
-  await holder.ask('add', { key: 'holder', value: 1 });
-  scene.check(scene.content.holder === 1, 'the holder could not lock again');
-  return { ECOMPROMISED: message };
-}
-
-/** A holder whose lock was taken over finds out before it writes, and its release takes nothing from others. */
-async function expectLost(scene, holder, content) {
   const { code, message } = await holder.refuse('add', { key: 'holder', value: 1 });
   scene.check(code === 'ECOMPROMISED', `the holder that lost its lock got ${code} ${message}`);
-  const [found, wanted] = [scene.content, content].map((value) => JSON.stringify(value));
-  scene.check(found === wanted, `the file holds ${found}, not ${wanted}`);
-  await holder.ask('release');
-  return message;
+  await holder.ask('ourRelease');
+  scene.check(leftBehind(scene.file) !== 'nothing', 'the other lost its lock by the release of the first');
+  const found = JSON.stringify(scene.content);
+  scene.check(found === '{"other":1}', `the file holds ${found}`);
+  await other.ask(`${kind}Release`);
+  await holder.ask('add', { key: 'holder', value: 1 });
+  scene.check(scene.content.holder === 1, 'the holder could not lock again');
+  return { 'taken over after ms': rounded(wait), ECOMPROMISED: message };
 }
 
 /** A lock may be lost when a clock jumps, but never silently: what is acknowledged is there. */
@@ -163,7 +148,7 @@ async function clockJumps(scene, side) {
   const change = async (actor, who) => {
     for (let nr = 0; nr < 15; nr++) {
       const key = `${who}-${nr}`;
-      await actor.ask('hold').catch(() => undefined);
+      await actor.ask('ourHold').catch(() => undefined);
       await sleep(100);
       const added = actor.ask('add', { key, value: nr });
       const outcome = await added.then(
@@ -175,7 +160,7 @@ async function clockJumps(scene, side) {
       const content = await actor.ask('get').catch(() => undefined);
       const isLost = outcome === 'made' && content !== undefined && content[key] !== nr;
       scene.check(!isLost, `${key} was acknowledged and is lost`);
-      await actor.ask('release').catch(() => undefined);
+      await actor.ask('ourRelease').catch(() => undefined);
     }
   };
   await Promise.all(actors.map(change));

@@ -25,7 +25,7 @@ act({
   whoAmI: () => ({ locker, pid: process.pid, uid: process.getuid() }),
 
   /** Takes the lock and keeps it. @returns when it had it */
-  hold: () =>
+  ourHold: () =>
     new Promise((resolve, reject) => {
       const ended = db.withLock(
         () =>
@@ -36,7 +36,7 @@ act({
       );
       ended.catch(reject);
     }),
-  release: async () => {
+  ourRelease: async () => {
     const { release, ended } = hold;
     hold = undefined;
     release();
@@ -47,10 +47,6 @@ act({
 
   add: ({ key, value }) => inside(() => db.add(key, value)),
   get: () => inside(() => db.get()),
-  /** Changes one key after the other, until it is killed. */
-  changeForEver: async () => {
-    for (let n = 0; ; n++) await db.add('busy', { n });
-  },
 
   /** Nothing in this process goes on meanwhile, no timer and no input. */
   block: ({ ms }) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),

@@ -1,4 +1,3 @@
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { endProgress, progressNowAndThen } from '../../lib/progress.mjs';
 
@@ -24,60 +23,45 @@ export async function program({ name, about, options }, run) {
   }
   endProgress();
   const seconds = Number(((performance.now() - start) / 1000).toFixed(1));
-  const verdict = {
-    ...report.verdict(),
-    seconds,
-    cpus: cpus().length,
-    node: process.version,
-    options: given,
-  };
+  const verdict = { ...report.verdict(), seconds, options: given };
   console.log(given.json ? JSON.stringify(verdict) : inWords(verdict));
   if (!verdict.ok) process.exitCode = 1;
 }
 
 /** What a program finds: figures, and violations, of which none is allowed. */
 class Report {
-  #name;
-  #figures = {};
-  #violations = [];
-  #checks = 0;
-  #skipped;
+  checks = 0;
+  figures = {};
+  violations = [];
 
   constructor(name) {
-    this.#name = name;
+    this.program = name;
   }
 
   progress(message) {
-    progressNowAndThen(`${this.#name}: ${message}`);
+    progressNowAndThen(`${this.program}: ${message}`);
   }
 
   figure(name, value) {
-    this.#figures[name] = value;
+    this.figures[name] = value;
   }
 
   check(holds, violation) {
-    this.#checks++;
-    if (!holds) this.#violations.push(violation);
+    this.checks++;
+    if (!holds) this.violations.push(violation);
     return holds;
   }
 
   /** A part of the program cannot run here. */
   skip(reason) {
-    this.#skipped = reason;
+    this.skipped = reason;
   }
 
   verdict() {
-    const isSkipped = this.#checks === 0 && this.#skipped !== undefined;
+    if (this.checks > 0) this.skipped = undefined;
     // A run that has looked at nothing has proved nothing.
-    if (!isSkipped) this.check(this.#checks > 0, 'nothing was checked');
-    return {
-      program: this.#name,
-      ok: this.#violations.length === 0,
-      ...(isSkipped && { skipped: this.#skipped }),
-      checks: this.#checks,
-      figures: this.#figures,
-      violations: this.#violations,
-    };
+    else if (this.skipped === undefined) this.check(false, 'nothing was checked');
+    return { ...this, ok: this.violations.length === 0 };
   }
 }
 
@@ -117,11 +101,11 @@ function help(name, about, options) {
   --help       this help\n\nExit code: 0 everything held, 1 something did not, 2 wrong options.`;
 }
 
-function inWords({ program: name, ok, skipped, figures, violations, seconds, cpus: cores, node }) {
+function inWords({ program: name, ok, skipped, figures, violations, seconds }) {
   const shown = Object.entries(figures).map(([figure, value]) => `  ${figure}: ${plain(value)}`);
   const bad = violations.map((violation) => `  VIOLATION: ${violation}`);
   const verdict = skipped ? `SKIPPED: ${skipped}` : ok ? 'HELD' : `FAILED, ${violations.length} violation(s)`;
-  return [`${name}: ${verdict} (${seconds} s, ${cores} cores, Node.js ${node})`, ...shown, ...bad].join('\n');
+  return [`${name}: ${verdict} (${seconds} s)`, ...shown, ...bad].join('\n');
 }
 
 const plain = (value) =>

@@ -13,30 +13,25 @@ export const SLACK = 2500;
 /** The option with which one scene is chosen. */
 export const only = (plays) => ['', 'one scene', ['', ...Object.keys(plays)]];
 
-/** A run of scenes, all or one, so many at a time. A scene returns its figures, or `{ skipped }`. */
-export const playing = (plays) => async (options, report) => {
-  const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
-  const playSome = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      await perform(...next, options, report);
-    }
+/** A run of scenes, all or one, so many at a time, if that is possible here. A scene returns its figures, or `{ skipped }`. */
+export const playing =
+  (plays, isPossible = true, reason = '') =>
+  async (options, report) => {
+    if (!isPossible) return report.skip(reason);
+    const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
+    const playSome = async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [name, play] = next;
+        const scene = new Scene(name, options, report);
+        scene.progress('begins');
+        const figures = await play(scene).catch((error) => scene.check(false, error.stack));
+        if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
+        report.figure(name, figures);
+        await scene.end();
+      }
+    };
+    return Promise.all(Array.from({ length: options.together ?? 1 }, playSome));
   };
-  await Promise.all(Array.from({ length: options.together ?? 1 }, playSome));
-};
-
-async function perform(name, play, options, report) {
-  const scene = new Scene(name, options, report);
-  scene.progress('begins');
-  try {
-    const figures = await play(scene);
-    if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
-    report.figure(name, figures);
-  } catch (error) {
-    scene.check(false, error.stack);
-  } finally {
-    await scene.end();
-  }
-}
 
 /** One file, and the processes that quarrel over it. */
 export class Scene {
@@ -75,13 +70,8 @@ export class Scene {
   }
 
   /**
-   * Starts a process, while nobody has the lock.
-   *
-   * @param lock - its lock options
-   * @param user - as whom it runs
-   * @param program - where that user can read it
-   * @param wrapper - a program with arguments that starts it
-   * @param imports - modules that are loaded before all else
+   * Starts a process, while nobody has the lock: with these lock options, as that user, from where that one can read the
+   * program, started by another program, with modules that are loaded before all else.
    */
   async actor({ lock = {}, user, program = LOCKING_ACTOR, wrapper = [], imports = [] } = {}) {
     const settings = { file: this.file, lock: { kernelLock: 'required', ...lock }, user };

@@ -17,10 +17,6 @@ import sys
 import time
 
 
-class CannotLock(Exception):
-    pass
-
-
 def say(fact):
     print(json.dumps(fact), flush=True)
 
@@ -35,7 +31,7 @@ def locked(path):
         except BlockingIOError:
             time.sleep(0.1)
     handle.close()
-    raise CannotLock(path)
+    raise TimeoutError(f"gave up waiting for {path}")
 
 
 def dump(handle, text):
@@ -105,5 +101,5 @@ def die(path, how, name):
 
 try:
     {"add": add, "work": work, "poll": poll, "die": die}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
-except CannotLock as cause:
-    say({"failed": {"code": "ELOCKED", "message": f"gave up waiting for {cause}"}})
+except TimeoutError as error:
+    say({"failed": {"code": "ELOCKED", "message": str(error)}})

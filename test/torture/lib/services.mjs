@@ -2,7 +2,6 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { closed, onLines, start } from '../../lib/children.mjs';
 import { nodeArguments } from '../../lib/locker.mjs';
-import { now } from '../../lib/stats.mjs';
 
 const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 
@@ -32,8 +31,6 @@ export class Worker {
   done;
   /** What failed: messages by code. */
   failed = new Map();
-  /** When it acknowledged each. */
-  #times = [];
   #child;
   #closed;
   #onDone;
@@ -51,7 +48,6 @@ export class Worker {
       const { done, failed } = JSON.parse(line);
       if (failed) return this.failed.set(failed.code, failed.message);
       this.done = done;
-      this.#times.push(now());
       return this.#onDone();
     });
   }
@@ -64,12 +60,6 @@ export class Worker {
     });
     this.#child.stdin.write(`${n}\n`);
     await Promise.race([isDone, this.#closed]);
-  }
-
-  /** Milliseconds; nothing after less than two changes. */
-  get timeOfChange() {
-    const [first, ...more] = this.#times;
-    return more.length === 0 ? undefined : (more.at(-1) - first) / more.length;
   }
 
   /** Resolves when it is dead, and all that it acknowledged has been read. */

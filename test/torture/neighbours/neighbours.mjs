@@ -1,38 +1,29 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { quantile, rounded } from '../../lib/stats.mjs';
 import { request } from '../lib/changes.mjs';
 import { journalOf, QuietDB } from '../lib/file.mjs';
 import { LOCKER, program } from '../lib/program.mjs';
 import { only, playing } from '../lib/scene.mjs';
 import { hasPython, run, service } from '../lib/services.mjs';
 
-const SCENES = { python, flockProgram, bindMount, tornByPython, deadPlainUser };
+const SCENES = { flockProgram, bindMount, tornByPython };
 
 program(
   {
     name: 'neighbours',
-    about: `Lets other programs use the file: Python services, a script under "flock FILE", a container into which the file is
-mounted by itself. Nobody loses a change to anybody, and the file keeps its inode, owner, mode and access control list. What a
+    about: `Lets other programs use the file: a script under "flock FILE", a container into which the file is
+mounted by itself, with a Python service. Nobody loses a change to anybody, and the file keeps its inode, owner, mode and access control list. What a
 Python service tears is an error, and nothing is lost silently.`,
     options: {
       changes: [100, 'how many changes each side makes'],
       rounds: [20, 'how often a Python service is killed'],
-      worst: [3000, 'ms that a Python service waits at the worst'],
       only: only(SCENES),
       locker: LOCKER,
     },
   },
-  async (options, report) => {
-    if (!hasPython()) return report.skip('there is no python3');
-    return playing(SCENES)(options, report);
-  },
+  playing(SCENES, hasPython(), 'there is no python3'),
 );
-
-function python(scene) {
-  return sideBySide(scene, (command) => command);
-}
 
 /** Changes the file as any script does, knowing nothing of us, and slowly. */
 const SCRIPT = `
@@ -119,16 +110,4 @@ async function tornByPython(scene) {
   await db.jsdump({ mended: 1 });
   scene.check(scene.content.mended === 1, 'jsdump() could not mend it');
   return { rounds };
-}
-
-/** A lock directory that a dead user of proper-lockfile left behind holds up ours, but no Python service. */
-async function deadPlainUser(scene) {
-  const { file } = scene;
-  mkdirSync(`${file}.lock`);
-  const waiting = Promise.all([1, 2, 3].map((nr) => new QuietDB(file).add(`${nr}`, request('a', nr))));
-  const { waits = [] } = await run(service('python', '', file, 'poll', 5));
-  const longest = quantile(waits, 1);
-  scene.check(waits.length > 0 && longest < scene.options.worst, `a Python service waited ${longest} ms`);
-  await waiting;
-  return { 'a service waited ms': rounded(longest) };
 }
