@@ -39,7 +39,7 @@ export async function attach(host: Host, reqId: string, request: AttachRequest):
       if (entries.delete(reqId)) await attempt.save();
       throw new AttachError(
         'ENOVOLUME',
-        `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${wanted.volume} for request ${reqId}: check the name, or create it first`,
+        `The cluster has no ${wanted.snapshot ? 'snapshot' : 'volume'} ${wanted.volume} for request ${reqId}: check the name${wanted.snapshot ? '' : ' (a snapshot needs volsnap: true)'}, or create it first`,
       );
     }
 

@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync, statSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { ApiConnectionError, ApiError, type AttachDB, type Attachment, SPConfigError } from '../index.js';
 import { type Finding, fault, ok, skipped } from './finding.js';
@@ -19,19 +19,17 @@ export async function doctor(options: Options, terminal: Terminal): Promise<Outc
   terminal.write(render(found, file, terminal));
   const fixes = options.fix ? found.flatMap(({ fix }) => fix ?? []) : [];
   const fixed: string[] = [];
-  if (fixes.length > 0) {
-    terminal.write(`\nTo do:\n${fixes.map(({ what }) => `  ${line(terminal, what, 4)}`).join('')}`);
-    if (await isAgreed(options, terminal)) {
-      // One after the other, so that Ctrl-C leaves each of them done or not begun.
-      for (const { what, apply } of fixes) {
-        host.signal.throwIfAborted();
-        await apply();
-        fixed.push(what);
-      }
-      terminal.write('Done. The host now:\n\n');
-      found = await examine(host);
-      terminal.write(render(found, file, terminal));
+  const todo = fixes.map(({ what }) => `  ${line(terminal, what, 4)}`).join('');
+  if (fixes.length > 0) terminal.write(`\nTo do:\n${todo}`);
+  if (fixes.length > 0 && (await isAgreed(options, terminal))) {
+    // One after the other, so that Ctrl-C leaves each of them done or not begun.
+    for (const { what, apply } of fixes) {
+      host.signal.throwIfAborted();
+      await apply();
+      fixed.push(what);
     }
+    found = await examine(host);
+    terminal.write(`Done. The host now:\n\n${render(found, file, terminal)}`);
   }
   const isWell = found.every(({ state }) => state !== 'fault');
   const checks = found.map((one) => ({ ...one, fix: one.fix?.what ?? null }));
@@ -57,10 +55,10 @@ async function examine(host: Host): Promise<Found[]> {
   const attachments = await ask().catch(asError);
   add('API', apiFinding(db, attachments, Math.round(performance.now() - start)));
 
-  const directory = examinePlace(dirname(fname));
+  const directory = examinePlace(dirname(fname), false);
   add('directory', ...directory.findings);
   if (!directory.isUsable) return skip('the directory is not usable', 'file', ...OF_FILE);
-  const file = examinePlace(fname, dirname(fname));
+  const file = examinePlace(fname, true);
   add('file', ...file.findings);
   if (!file.isUsable) return skip('the file is not usable', ...OF_FILE);
   const side = sideFiles(fname);
@@ -77,6 +75,7 @@ async function examine(host: Host): Promise<Found[]> {
 }
 
 const OF_FILE = ['leftovers', 'clock', 'lock', 'cache', 'volumes'];
+const BYTE_ORDER_MARK = Buffer.from('\ufeff');
 const SHOWN = /^SP_(OURID|AUTH_TOKEN|API_HTTP_HOST|API_HTTP_PORT|OPENSTACK_VOLUME_PREFIX)$/u;
 
 function configuration(db: AttachDB): Finding[] {
@@ -97,6 +96,17 @@ function configuration(db: AttachDB): Finding[] {
   if ((statOf(file)?.mode ?? 0) & 0o004) {
     const command = `${giveToGroup(file)}; chmod g+r,o= ${shellWord(file)}`;
     findings.push(fault(`${file} holds SP_AUTH_TOKEN, and everybody may read it`, null, command));
+  }
+  for (const path of new Set(Object.keys(config.toJSON()).flatMap((key) => config.origin(key) ?? []))) {
+    if (!statOf(path)?.isFile() || !readFileSync(path).subarray(0, 3).equals(BYTE_ORDER_MARK)) continue;
+    const why = 'Python services read it as part of the first name';
+    findings.push(
+      fault(
+        `${path} begins with a byte order mark`,
+        why,
+        `sed -i '1s/^\\xEF\\xBB\\xBF//' ${shellWord(path)}`,
+      ),
+    );
   }
   return findings.length > 0 ? findings : [ok('the client ID and the token are set', details)];
 }

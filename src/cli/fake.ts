@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Outcome } from './run.js';
@@ -29,9 +29,12 @@ export async function fake(options: Options, terminal: Terminal): Promise<Outcom
   });
   try {
     mkdirSync(dir, { recursive: true });
+    // As on a host, so that doctor finds no fault.
+    chmodSync(dir, 0o770);
     const settings = Object.entries(service.config).map(([name, value]) => `${name}=${value}\n`);
     writeFileSync(conf, settings.join(''), { mode: 0o600 });
     if (!existsSync(cache)) writeFileSync(cache, '{}');
+    chmodSync(cache, 0o660);
     const type = ['--config', conf, '--file', cache, '--device-dir', dev].map(shellWord).join(' ');
     const quoted = (word = '') => `'${word.replace(/['\\]/gu, '\\$&')}'`;
     terminal.write(`A fake StorPool service listens on 127.0.0.1:${service.port}. In another terminal, in this directory, type

@@ -9,15 +9,15 @@ import type { Options } from './usage.js';
 /** One of the requests that are to go; guide/operating.md describes it. */
 type Going = ReturnType<typeof goingOf>;
 
-/** Detaches the volumes of requests, and drops the requests. */
 export const detach = (options: Options, terminal: Terminal) =>
-  letGo(options, terminal, sayDetach, async ({ db, signal }, { request, problem }) => {
+  letGo(options, terminal, sayDetach, async ({ db, signal }, going) => {
+    const { request, problem } = going;
     if (problem !== null) throw new Error(problem);
+    if (isDoubtful(going)) throw new Error(sayDoubt(going));
     const force = options.force === 'unshared' ? 'unshared' : 'never';
     return (await db.detach(request, { force, signal })).outcome;
   });
 
-/** Only drops requests. */
 export const forget = (options: Options, terminal: Terminal) =>
   letGo(options, terminal, sayForget, async ({ db, signal }, { request }) => {
     await db.remove(request, { signal });
@@ -97,7 +97,14 @@ function goingOf(
   };
 }
 
-function sayDetach({ volume, since, neededBy, attached, problem, users }: Going): string {
+/** A device without an attachment: most likely it is attached to another client ID, which is this host's. */
+const isDoubtful = ({ attached, users }: Going) => attached === false && users !== null;
+const sayDoubt = ({ volume }: Going) =>
+  `the device of ${volume} is here, but this client does not have it: is SP_OURID right? Nothing is done`;
+
+function sayDetach(going: Going): string {
+  const { volume, since, neededBy, attached, problem, users } = going;
+  if (isDoubtful(going)) return `${sayDoubt(going)}.`;
   if (problem !== null) return `cannot be detached. ${problem}; "storpool-attachdb forget" drops it.`;
   const old = since === null ? '' : `, which is ${age(since)} old`;
   if (neededBy.length > 0)

@@ -14,13 +14,8 @@ const makeGroup = () =>
 
 export const giveToGroup = (path: string) => `${makeGroup()}chgrp ${GROUP} ${shellWord(path)}`;
 
-/**
- * Whether the services of one group can share a directory; or a file, which should have the group of its directory.
- *
- * @param within - the directory of the file
- */
-export function examinePlace(path: string, within?: string): { findings: Finding[]; isUsable: boolean } {
-  const isFile = within !== undefined;
+/** Whether the services of one group can share a directory or a file. */
+export function examinePlace(path: string, isFile: boolean): { findings: Finding[]; isUsable: boolean } {
   const word = shellWord(path);
   const user = attempt(() => userInfo().username);
   // In a container an ID may have no name.
@@ -59,7 +54,5 @@ export function examinePlace(path: string, within?: string): { findings: Finding
     add(`: ${me} may not read and write it (${denied})`, command, remedy);
   }
   if (mode & 0o002) add(': everybody may write it', `chmod o-w ${word}`);
-  if (isFile && statSync(within).gid !== gid)
-    add(', but its directory has another group', `chgrp --reference=${shellWord(within)} ${word}`);
   return { findings: findings.length > 0 ? findings : [ok(found)], isUsable: denied === undefined };
 }

@@ -30,8 +30,10 @@ const readTorn = (host: Host) =>
   host.locked(async () => {
     const { db } = host;
     // Whoever reads first finishes a write that was interrupted.
-    const read = await db.get().catch(asError);
-    if (!(read instanceof Error)) throw new Error(`${db.fname} is JSON, so there is nothing to repair`);
+    const read = await db.jsload().catch(asError);
+    const advice = 'if it is no object, stop the services and correct it';
+    if (!(read instanceof Error))
+      throw new Error(`${db.fname} is JSON, so there is nothing to repair; ${advice}`);
     if (codeOf(read) !== 'ECORRUPT') throw read;
     const path = fs.realpathSync(db.fname);
     // Opening a pipe would block.

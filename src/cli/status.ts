@@ -72,8 +72,7 @@ export async function readStatus({ db, signal }: Host) {
   const ok = unanswered === null && volumes.every(({ finding }) => !finding);
   const found = { clientId, prefix, volumes, requests, summary, unanswered, problems };
   // Whoever does not get it has thrown.
-  const lock = { free: true, problem: null };
-  return { report: { ok, file: db.fname, lock, ...found }, entries };
+  return { report: { ok, file: db.fname, ...found }, entries };
 }
 
 /** When a request was made, if that is known: Python services do not write it down. */
@@ -81,8 +80,6 @@ export function sinceOf(entry: unknown): string | null {
   const { since } = (entry ?? {}) as Partial<AttachRequest>;
   return typeof since === 'string' && !Number.isNaN(Date.parse(since)) ? since : null;
 }
-
-const SMALL = ['WANTS', 'HAS', 'DEVICE'];
 
 /** @param height - lines of the terminal that it must fit into */
 export function render(
@@ -95,7 +92,7 @@ export function render(
   const short = (verdict: string) => verdict.replace(/:.*/u, '').replace('?', 'not known');
   const counts = Object.entries(summary).map(([verdict, many]) => `${many} ${short(verdict)}`);
   const sum = [plural(volumes.length, 'volume'), counts.join('; ')].filter(Boolean).join(': ');
-  const below = [sum, 'Lock: free', ...problems.slice(0, MOST), unanswered ?? ''].filter(Boolean);
+  const below = [sum, ...problems.slice(0, MOST), unanswered ?? ''].filter(Boolean);
   const end = below.map((words) => line(terminal, words, 0)).join('');
 
   const since = new Map(requests.map((one) => [one.request, one.since]));
@@ -109,9 +106,8 @@ export function render(
       return { row, cells: [id, made ? age(made) : '-', volume, ...small, verdict] };
     });
   });
-  const heading = byRequest
-    ? ['REQUEST', 'AGE', 'VOLUME', ...SMALL, 'VERDICT']
-    : ['VOLUME', ...SMALL, 'VERDICT', 'REQUESTS'];
+  const names = ['VOLUME', 'WANTS', 'HAS', 'DEVICE', 'VERDICT'];
+  const heading = byRequest ? ['REQUEST', 'AGE', ...names] : [...names, 'REQUESTS'];
   const verdictAt = heading.indexOf('VERDICT');
   const styleOf = (at: number, column: number): Style | undefined => {
     const row = rows[at - 1]?.row;

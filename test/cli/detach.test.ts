@@ -23,6 +23,15 @@ const attached = async () => (await host.api().attachmentsList()).map(({ volume 
 const left = () => Object.keys(host.readCache());
 
 describe('detach', () => {
+  test('leaves a volume alone whose device is here, but is not attached to this client ID', async () => {
+    host.writeCache(all());
+    const { code, stdout } = await host.cli('detach', ['a', '--yes', '--set', 'SP_OURID=9']);
+    expect(stdout).toMatch(
+      /a: the device of os-1 is here, but this client does not have it: is SP_OURID right\?/u,
+    );
+    expect([code, left()]).toEqual([3, ['a', 'b', 'c', 'd', 'e']]);
+  });
+
   test('shows first what it would do, and asks', async () => {
     host.writeCache(all());
     plainDevice('os-1');

@@ -87,35 +87,17 @@ test('repair --json has the documented shape', async () => {
   host.writeCache(`${whole.slice(0, -1)},"c":{"volume":"os-3"},"d`);
   const { code, json } = await host.cli('repair', ['--json', '--yes']);
   expect(code).toBe(0);
-  expect(json()).toEqual({
-    file: host.file(),
-    entries: [
-      expect.objectContaining({ request: 'a', has: 'rw', since }),
-      {
-        request: 'b',
-        volume: 'os-2',
-        wants: 'rw',
-        has: null,
-        from: 'torn file',
-        written: expect.stringMatching(/^\d{4}-.*Z$/u),
-        since: null,
-        problem: null,
-        differs: [],
-        entry: content['b'],
-      },
-      expect.objectContaining({
-        request: 'c',
-        wants: null,
-        has: 'ro',
-        problem: expect.stringMatching(/Request c .* has the rights/u),
-      }),
-    ],
-    lost: [{ at: expect.any(Number), content: '"d' }],
-    unexplained: [],
-    notCompared: null,
-    written: true,
-    kept: `${host.file()}.torn`,
-  });
+  const b = { request: 'b', volume: 'os-2', wants: 'rw', has: null, from: 'torn file', differs: [] };
+  const written = expect.stringMatching(/^\d{4}-.*Z$/u);
+  const problem = expect.stringMatching(/Request c .* has the rights/u);
+  const entries = [
+    expect.objectContaining({ request: 'a', has: 'rw', since }),
+    { ...b, written, since: null, problem: null, entry: content['b'] },
+    expect.objectContaining({ request: 'c', wants: null, has: 'ro', problem }),
+  ];
+  const found = { entries, lost: [{ at: expect.any(Number), content: '"d' }], unexplained: [] };
+  const kept = `${host.file()}.torn`;
+  expect(json()).toEqual({ file: host.file(), ...found, notCompared: null, written: true, kept });
 });
 
 describe('repair finds every whole entry of the file and of FILE.backup', () => {
@@ -150,29 +132,28 @@ test('repair without an API says what it could not compare, and writes all the s
   expect((await report(...args)).notCompared).toMatch(/ECONNREFUSED/u);
   expect((await report('--config', '/nowhere')).notCompared).toMatch(/nowhere does not exist/u);
   const { code, stdout } = await host.cli('repair', ['--yes', ...args]);
-  expect([code, stdout]).toEqual([
-    0,
-    expect.stringMatching(/a +os-1 +rw +\? .*Not compared .*ECONNREFUSED/su),
-  ]);
+  const words = expect.stringMatching(/a +os-1 +rw +\? .*Not compared .*ECONNREFUSED/su);
+  expect([code, stdout]).toEqual([0, words]);
 });
 
 test('repair refuses a file that is JSON, or that its journal finishes', async () => {
   host.writeCache(content);
-  expect(await host.cli('repair', ['--yes'])).toMatchObject({
-    code: 3,
-    stderr: expect.stringMatching(/is JSON, so there is nothing to repair/u),
-  });
+  const refused = { code: 3, stderr: expect.stringMatching(/is JSON, so there is nothing to repair/u) };
+  expect(await host.cli('repair', ['--yes'])).toMatchObject(refused);
   host.writeCache(torn);
   writeFileSync(`${host.file()}.backup`, `${whole}\t`);
-  expect((await host.cli('repair', ['--yes'])).stderr).toMatch(
-    /was interrupted; it was finished.*nothing to repair/su,
-  );
+  const { stderr } = await host.cli('repair', ['--yes']);
+  expect(stderr).toMatch(/was interrupted; it was finished.*nothing to repair/su);
   expect([host.readCache(), isKept()]).toEqual([content, false]);
 });
 
-test('repair of JSON that is no object finds nothing in it', async () => {
+test('repair refuses JSON that is no object', async () => {
   host.writeCache('[1]');
-  expect(await report()).toMatchObject({ entries: [], lost: [{ at: 0, content: '[1]' }] });
+  const refused = {
+    code: 3,
+    stderr: expect.stringMatching(/if it is no object, stop the services and correct it/u),
+  };
+  expect(await host.cli('repair', ['--yes'])).toMatchObject(refused);
 });
 
 test('repair starts again when the file has changed while it asked', async () => {
@@ -183,10 +164,8 @@ test('repair starts again when the file has changed while it asked', async () =>
     return 'y';
   };
   const { code, stdout } = await host.cli('repair', [], { ask });
-  expect([code, stdout.match(/^To do|^The file has changed since|^Written/gmu)]).toEqual([
-    0,
-    ['To do', 'The file has changed since', 'To do', 'Written'],
-  ]);
+  const steps = stdout.match(/^To do|^The file has changed since|^Written/gmu);
+  expect([code, steps]).toEqual([0, ['To do', 'The file has changed since', 'To do', 'Written']]);
   expect(readFileSync(`${host.file()}.torn`, 'utf8')).toBe(`${torn}   `);
 
   host.writeCache(torn);
