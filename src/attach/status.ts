@@ -10,12 +10,19 @@ import { type AttachRequest, checkRequest, identityOf } from './request.js';
 export const VERDICTS = {
   /** Wanted, attached, and its device is there. */
   ok: 'ok',
+  /** Wanted, and the cluster has it. */
   notAttached: 'not attached',
+  /** Wanted: `sync()` drops the requests. */
   stale: 'stale: not in the cluster',
+  /** Nobody wants it. */
   noRequest: 'attached, but no request',
+  /** `sync()` attaches it again. */
   readOnly: 'read-only, but read/write wanted',
+  /** Attached: is the storpool_block service running? */
   noDevice: 'no device',
+  /** It is never detached. */
   otherPrefix: 'not ours: another prefix',
+  /** `sync()` fails with `EBADREQUEST`. */
   notARequest: 'not a request',
   /** The API did not tell. */
   unknown: '?',
