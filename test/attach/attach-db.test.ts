@@ -19,15 +19,6 @@ describe('construction', () => {
     expect(() => new AttachDB({ log: {} } as AttachDBOptions)).toThrow(TypeError);
   });
 
-  test.each(['deviceTimeout', 'detachRetries', 'detachRetryDelay'] as const)('checks %s', (name) => {
-    expect(() => make({ [name]: -1 })).toThrow(`${name} is -1`);
-    expect(() => make({ [name]: Number.NaN })).toThrow(`${name} is NaN`);
-  });
-
-  test('reads nothing before it must', () => {
-    expect(() => new AttachDB({ log, config: { file: path('missing.conf') } })).not.toThrow();
-  });
-
   test('has the defaults of the reference', () => {
     expect(new AttachDB({ log }).fname).toBe('/var/spool/openstack-storpool/openstack-attach.json');
   });
@@ -131,14 +122,6 @@ describe('SP_OURID', () => {
       }
     },
   );
-
-  test('is not needed for anything else', async () => {
-    const { SP_OURID, ...rest } = settings;
-    const db = make({ overrideConfig: rest });
-    await db.add('a', request(db.volumeName('1')));
-    expect(db.api()).toBeInstanceOf(Api);
-    expect(await db.get()).toMatchObject({ a: request('os--volume-1') });
-  });
 });
 
 describe('requests', () => {

@@ -1,7 +1,6 @@
 import { mkdirSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { Api, type AttachDBOptions, SPConfig, SPLockedJSONDB } from '../../src/index.js';
-import { FakeStorPool } from '../../src/testing/index.js';
+import { type AttachDBOptions, SPLockedJSONDB } from '../../src/index.js';
 import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
 const { path, log, fname, make, cache, device } = useAttachDB();
@@ -210,17 +209,6 @@ describe('a volume that stays open', () => {
 });
 
 describe('errors of the cluster', () => {
-  test('one that stops attaching leaves stale requests for the next time', async () => {
-    const api = mockApi();
-    api.volumeList.mockImplementation(async (name) => (name === 'os--gone' ? [] : [{ name }]));
-    api.volumesReassign.mockRejectedValue(isOpen('invalidParam'));
-    const db = make({ api });
-    await db.add('gone', request('os--gone'));
-    await db.add('a', request('os--v'));
-    await expect(db.sync('a')).rejects.toMatchObject({ code: 'invalidParam' });
-    expect(Object.keys(cache())).toEqual(['gone', 'a']);
-  });
-
   test('busy even by force is raised', async () => {
     const api = mockApi();
     api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: true, client: 1, rights: 'ro' }]);
@@ -233,19 +221,6 @@ describe('errors of the cluster', () => {
       { snapshot: 'os--v', detach: [1], force: false },
       { snapshot: 'os--v', detach: [1], force: true },
     ]);
-  });
-
-  test.each([
-    ['is HTML', 'garbage' as const, 'ENOTHTTP'],
-    ['is reset', 'reset' as const, 'ECONNRESET'],
-  ])('an answer that %s leaves the cache as it is', async (_what, failure, code) => {
-    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
-    fake.failNext('attachmentsList', failure);
-    const config = new SPConfig({ overrideConfig: fake.config });
-    const db = make({ overrideConfig: fake.config, api: Api.fromConfig(config, { transientRetries: 0 }) });
-    await db.add('a', request('os--v'));
-    await expect(db.sync('a')).rejects.toMatchObject({ code });
-    expect(cache()).toMatchObject({ a: request('os--v') });
   });
 });
 
