@@ -40,8 +40,8 @@ async function locked(work) {
 
 /** Two flushes: the journal, and the file. */
 async function write(fd, content) {
-  const journal = fs.openSync(`${file}.journal`, 'w');
-  fs.writeSync(journal, `${content}\t`);
+  const journal = fs.openSync(`${file}.journal`, fs.constants.O_RDWR | fs.constants.O_CREAT);
+  fs.writeSync(journal, `${content}\t`, 0);
   await flush(journal);
   fs.ftruncateSync(fd);
   fs.writeSync(fd, content, 0);

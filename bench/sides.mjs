@@ -44,7 +44,7 @@ export async function startService(workspace, volumes) {
 export async function takeTurns(what, columns, rounds, measure) {
   const found = Object.entries(columns).map(([column, options]) => ({ column, options, results: [] }));
   for (let round = 0; round < rounds; round++) {
-    for (const { column, options, results } of found) {
+    for (const { column, options, results } of round % 2 === 0 ? found : found.toReversed()) {
       progressNowAndThen(`${what}: ${column}, round ${round + 1} of ${rounds}`);
       results.push(await measure(options, round));
     }

@@ -88,7 +88,6 @@ async function printed(command, dir, port) {
     .replace(new RegExp(`(?<=^|[ (]|${ESCAPE}\\[\\d+m)(?=(?:etc|var|dev)/)`, 'gmu'), '/')
     .replaceAll(String(port), '81')
     .replace(/answers in \d+ ms/u, 'answers in 2 ms')
-    .replace(/through .*, after [\d.]+ ms/u, 'through koffi, after 1.2 ms')
     .replace(/ is \S+ (2770|0660)/gu, ' is root:spopenstack $1')
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/gu, '2026-01-14T02:04:11.000Z');
 }

@@ -10,18 +10,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
  * sources have changed. `npm run typecheck` checks the types.
  */
 export function setup(): void {
-  if (isBuilt()) return;
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const args = [tsc, '-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false'];
-  execFileSync(process.execPath, args, { cwd: root, stdio: 'inherit' });
-}
-
-function isBuilt(): boolean {
   const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' });
-  return sources
-    .filter((name) => name.endsWith('.ts'))
-    .every((name) => changedAt('dist', name.replace(/\.ts$/u, '.js')) > changedAt('src', name));
+  // The directories count too: a source that was removed changes them.
+  const changed = ['scripts/build.mjs', 'src', ...sources.map((name) => join('src', name))].map(changedAt);
+  // Of all that is built, this is written last.
+  if (Math.max(...changed) < changedAt('dist/cli/main.js')) return;
+  execFileSync(process.execPath, ['scripts/build.mjs', '--js'], { cwd: root, stdio: 'inherit' });
 }
 
-const changedAt = (folder: string, name: string) =>
-  statSync(join(root, folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+const changedAt = (path: string) => statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? 0;

@@ -61,7 +61,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
     };
     const fail = (error: unknown) => finish(() => reject(error));
     const timer = startTimer(timeout, () => {
-      const problem = `no complete reply within ${timeout} ms; is the management service running? If so, raise timeout`;
+      const problem = `no complete reply within ${timeout} ms; is the management service running? If so, try again with a longer timeout`;
       fail(new ApiConnectionError('ETIMEDOUT', `${what}: ${problem}`));
     });
     const stopListening = onAbort(signal, () => fail(signal?.reason));

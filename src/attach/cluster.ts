@@ -166,7 +166,7 @@ export class Cluster {
       if (error !== TIME_IS_UP) throw error;
       throw new AttachError(
         'ETIMEDOUT',
-        `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, raise apiTimeout`,
+        `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
       );
     }
   }

@@ -10,19 +10,19 @@ import { type AttachRequest, checkRequest, identityOf } from './request.js';
 export const VERDICTS = {
   /** Wanted, attached, and its device is there. */
   ok: 'ok',
-  /** Wanted, and the cluster has it. */
+  /** Wanted, and in the cluster. */
   notAttached: 'not attached',
-  /** Wanted: `sync()` drops the requests. */
+  /** Wanted; the next `sync()` drops the request. */
   stale: 'stale: not in the cluster',
-  /** Nobody wants it. */
+  /** Nothing of this library detaches it. */
   noRequest: 'attached, but no request',
-  /** `sync()` attaches it again. */
+  /** A `sync()` or `attach()` for the request raises the rights. */
   readOnly: 'read-only, but read/write wanted',
-  /** Attached: is the storpool_block service running? */
+  /** Wanted and attached. */
   noDevice: 'no device',
-  /** It is never detached. */
+  /** Its name lacks the prefix of this OpenStack installation. */
   otherPrefix: 'not ours: another prefix',
-  /** `sync()` fails with `EBADREQUEST`. */
+  /** An entry of the cache that is invalid. */
   notARequest: 'not a request',
   /** The API did not tell. */
   unknown: '?',

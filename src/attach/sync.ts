@@ -102,7 +102,7 @@ async function planFor(
     if (detached !== null) {
       return { attach: [], alreadyAttached: [], staleRequests: [], detach: null, unknownRequest: true };
     }
-    throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: add() it before sync()`);
+    throw new AttachError('EUNKNOWNREQUEST', `Request ${reqId} is not in ${fname}: it has to be added first`);
   }
   for (const [id, request] of entries) checkRequest(id, request, `in ${fname}`);
   const ours = (await cluster.attachments()).filter(({ volume }) => volume.startsWith(prefix));

@@ -1,81 +1,195 @@
-import { SPConfig } from '../index.js';
-import { CHECKS, type Host } from './checks.js';
-import type { Finding } from './findings.js';
-import { attempt, forOperators, makeApi, openCache, readSettings } from './host.js';
-import { asJson, harmless, isAgreed, painter, plural, type Terminal, wrap } from './terminal.js';
-import { type Options, UsageError } from './usage.js';
+import { readdirSync, realpathSync, statSync, unlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { ApiConnectionError, ApiError, type AttachDB, type Attachment, SPConfigError } from '../index.js';
+import { type Finding, fault, ok, skipped } from './finding.js';
+import { asError, attempt, codeOf, Host, problemOf } from './host.js';
+import { examinePlace, giveToGroup } from './place.js';
+import type { Outcome } from './run.js';
+import { harmless, isAgreed, line, paint, plural, shellWord, type Terminal } from './terminal.js';
+import type { Options } from './usage.js';
+import { LOG_REMEDY, volumeFindings } from './volumes.js';
 
-export async function doctor(options: Options, terminal: Terminal): Promise<number> {
-  const { json, fix, yes } = options;
-  if (yes && !fix) throw new UsageError('--yes needs --fix');
-  if (json && fix && !yes) throw new UsageError('--json with --fix needs --yes, because nobody is asked');
-  const print = (words: string) => json || terminal.write(words);
+type Found = Finding & { check: string };
 
-  let found = await examine(options, terminal);
-  print(render(found, terminal));
+export async function doctor(options: Options, terminal: Terminal): Promise<Outcome> {
+  // Without the lock of the kernel, services do not see the locks of Python services.
+  const host = new Host(options, terminal, 'required');
+  const file = host.db.fname;
+  let found = await examine(host);
+  terminal.write(render(found, file, terminal));
+  const fixes = options.fix ? found.flatMap(({ fix }) => fix ?? []) : [];
   const fixed: string[] = [];
-  if (fix && found.fixes.length > 0) {
-    const steps = found.fixes.map(({ what }) => `  ${wrap(harmless(what), terminal.columns, 4)}\n`);
-    print(`\nTo do:\n${steps.join('')}`);
+  if (fixes.length > 0) {
+    terminal.write(`\nTo do:\n${fixes.map(({ what }) => `  ${line(terminal, what, 4)}`).join('')}`);
     if (await isAgreed(options, terminal)) {
       // One after the other, so that Ctrl-C leaves each of them done or not begun.
-      for (const { what, apply } of found.fixes) {
-        terminal.signal.throwIfAborted();
+      for (const { what, apply } of fixes) {
+        host.signal.throwIfAborted();
         await apply();
         fixed.push(what);
       }
-      print('Done. The host now:\n\n');
-      found = await examine(options, terminal);
-      print(render(found, terminal));
+      terminal.write('Done. The host now:\n\n');
+      found = await examine(host);
+      terminal.write(render(found, file, terminal));
     }
   }
-  const { ok, file, findings } = found;
-  const checks = findings.map((one) => ({ ...one, fix: one.fix?.what ?? null }));
-  if (json) terminal.write(asJson({ ok, file, checks, fixed }));
-  return ok ? 0 : 1;
+  const isWell = found.every(({ state }) => state !== 'fault');
+  const checks = found.map((one) => ({ ...one, fix: one.fix?.what ?? null }));
+  return { code: isWell ? 0 : 1, report: { ok: isWell, file, checks, fixed } };
 }
 
-async function examine(options: Options, terminal: Terminal) {
-  const { signal } = terminal;
-  const settings = await attempt(() => readSettings(options));
-  const config = settings instanceof Error ? new SPConfig({ overrideConfig: {} }) : settings.config;
-  const api = await attempt(() => makeApi(options, config));
-  const cache = openCache('look', options, terminal, config, api instanceof Error ? undefined : api);
-  const clientId = await attempt(() => cache.db.clientId());
-  const host: Host = { cache, signal, settings, clientId, api, side: [] };
-  const findings: (Finding & { check: string })[] = [];
-  for (const [check, run] of Object.entries(CHECKS)) {
-    for (const finding of [await run(host)].flat()) {
-      findings.push({ check, ...finding, message: forOperators(finding.message) });
-    }
+/** What an earlier check finds may be the reason for what a later one cannot look at. */
+async function examine(host: Host): Promise<Found[]> {
+  const { db, signal } = host;
+  const { fname } = db;
+  const found: Found[] = [];
+  const add = (check: string, ...findings: Finding[]) => {
     signal.throwIfAborted();
-  }
-  const fixes = findings.flatMap(({ fix }) => fix ?? []);
-  return { file: cache.db.fname, ok: findings.every(({ state }) => state !== 'fault'), findings, fixes };
+    found.push(...findings.map((one) => ({ check, ...one })));
+  };
+  const skip = (why: string, ...checks: string[]) => {
+    for (const check of checks) add(check, skipped(why));
+    return found;
+  };
+  add('configuration', ...configuration(db));
+  const start = performance.now();
+  const ask = async () => db.api().attachmentsList({ signal });
+  const attachments = await ask().catch(asError);
+  add('API', apiFinding(db, attachments, Math.round(performance.now() - start)));
+
+  const directory = examinePlace(dirname(fname));
+  add('directory', ...directory.findings);
+  if (!directory.isUsable) return skip('the directory is not usable', 'file', ...OF_FILE);
+  const file = examinePlace(fname, dirname(fname));
+  add('file', ...file.findings);
+  if (!file.isUsable) return skip('the file is not usable', ...OF_FILE);
+  const side = sideFiles(fname);
+  add('leftovers', leftovers(host, side));
+  add('clock', clock([fname, ...side]));
+  const free = await lock(host);
+  add('lock', free);
+  if (free.state === 'fault') return skip('the lock cannot be taken', 'cache', 'volumes');
+  const entries = await db.get({ signal }).catch(asError);
+  add('cache', ...cacheFindings(host, entries));
+  if (entries instanceof Error) return skip('the cache is not usable', 'volumes');
+  add('volumes', ...(await volumeFindings(host, attachments)));
+  return found;
 }
 
-const COLOURS = { ok: 'green', fault: 'red', skipped: 'dim' } as const;
-const WORDS = { ok: 'ok', fault: 'FAULT', skipped: '-' } as const;
-const WIDTH = Math.max(...Object.keys(CHECKS).map((name) => name.length));
-const INDENT = WIDTH + 9;
+const OF_FILE = ['leftovers', 'clock', 'lock', 'cache', 'volumes'];
+const SHOWN = /^SP_(OURID|AUTH_TOKEN|API_HTTP_HOST|API_HTTP_PORT|OPENSTACK_VOLUME_PREFIX)$/u;
+
+function configuration(db: AttachDB): Finding[] {
+  const config = attempt(() => db.config());
+  if (config instanceof Error) {
+    const { file = '', cause, message } = config as SPConfigError;
+    const command = `${giveToGroup(file)}; chmod g+r ${shellWord(file)}`;
+    const isDenied = codeOf(cause) === 'EACCES';
+    return [fault(message, 'Correct it, or name another with --config', isDenied ? command : null)];
+  }
+  const shown = Object.entries(config.toJSON()).filter(([key]) => SHOWN.test(key));
+  const details = shown.map(([key, value]) => `${key}=${value} (${config.origin(key)})`);
+  const remedy = 'Look at the files and at their section for this host; --section NAME tries another';
+  const findings = [attempt(() => db.clientId()), attempt(() => db.api())].flatMap((one) =>
+    one instanceof Error ? fault(one.message, remedy, null, { details }) : [],
+  );
+  const file = config.origin('SP_AUTH_TOKEN') ?? '';
+  if ((statOf(file)?.mode ?? 0) & 0o004) {
+    const command = `${giveToGroup(file)}; chmod g+r,o= ${shellWord(file)}`;
+    findings.push(fault(`${file} holds SP_AUTH_TOKEN, and everybody may read it`, null, command));
+  }
+  return findings.length > 0 ? findings : [ok('the client ID and the token are set', details)];
+}
+
+function apiFinding(db: AttachDB, answer: Attachment[] | Error, milliseconds: number): Finding {
+  if (answer instanceof SPConfigError) return skipped('the configuration is incomplete');
+  const from = (key: string) => `${key} (${db.config().origin(key)})`;
+  const address = `${from('SP_API_HTTP_HOST')} and ${from('SP_API_HTTP_PORT')}`;
+  if (answer instanceof ApiConnectionError)
+    return fault(answer.message, `Is the management service running there? The address is in ${address}`);
+  const isRefused = answer instanceof ApiError && /auth/iu.test(answer.code);
+  if (answer instanceof Error)
+    return fault(answer.message, isRefused ? `Correct ${from('SP_AUTH_TOKEN')}` : LOG_REMEDY);
+  const [host, port] = [db.config().get('SP_API_HTTP_HOST'), db.config().get('SP_API_HTTP_PORT')];
+  return ok(`${host}:${port} answers in ${milliseconds} ms, and takes the token`);
+}
+
+async function lock(host: Host): Promise<Finding> {
+  const problem = await host.locked(() => undefined).catch(asError);
+  if (problem === undefined) return ok('taken and given back');
+  const hangs = 'Look at that process: even if it is stopped or hangs, it keeps the lock';
+  return fault(problem.message, codeOf(problem) === 'ELOCKED' ? hangs : null);
+}
+
+/** @param entries - what the cache holds, or why it cannot be read */
+function cacheFindings(host: Host, entries: Record<string, unknown> | Error): Finding[] {
+  const { fname } = host.db;
+  if (entries instanceof Error)
+    return [fault(entries.message, null, codeOf(entries) === 'ECORRUPT' ? host.command('repair') : null)];
+  const findings = Object.entries(entries).flatMap(([id, entry]) => {
+    const own = JSON.stringify((entry as { id?: unknown } | null)?.id);
+    const bad =
+      own !== JSON.stringify(id) && `Request ${id} in ${fname} has ${own ? `the id ${own}` : 'no id'}`;
+    const problem = problemOf(id, entry, `in ${fname}`) ?? bad;
+    const remedy = `Correct it with the services stopped (Python services need "id": "${id}"), or drop it`;
+    return problem ? fault(problem, remedy, host.command('forget', id)) : [];
+  });
+  return findings.length > 0 ? findings : [ok(plural(Object.keys(entries).length, 'request'))];
+}
+
+/** The paths of what lies beside a file and has its name with something behind it. */
+function sideFiles(fname: string): string[] {
+  const path = realpathSync(fname);
+  const names = readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`));
+  return names.sort().map((name) => join(dirname(path), name));
+}
+
+// What is there now and then, a lock for example, may be given back while we look.
+const statOf = (path: string) => statSync(path, { throwIfNoEntry: false });
+
+function clock(paths: string[]): Finding {
+  const ahead = paths.filter((path) => (statOf(path)?.mtimeMs ?? 0) > Date.now() + 5000);
+  if (ahead.length === 0) return ok(new Date().toISOString());
+  const remedy = 'Was the clock of this host set back? Let NTP or chrony keep it';
+  return fault(`changed in the future: ${ahead.join(', ')}`, remedy);
+}
+
+/** What earlier versions made beside the cache. */
+const EARLIER = /\.(restored|holder|torn\.\d+|backup\.new)$/u;
+
+function leftovers(host: Host, side: string[]): Finding {
+  const details = side.filter((path) => path.endsWith('.torn')).map((path) => `${path}: kept by a repair`);
+  const isEarlier = (path: string) => EARLIER.test(path) && statOf(path)?.isFile();
+  const earlier = side.filter(isEarlier);
+  if (earlier.length === 0) return ok('none of earlier versions', details);
+  const remedy =
+    'In .torn.N may be requests that the cache lacks; nothing else is of use. --fix removes them all';
+  const remove = () => earlier.filter(isEarlier).forEach(unlinkSync);
+  const fix = { what: `remove ${earlier.join(', ')}`, apply: () => host.locked(remove) };
+  return fault(`Left by an earlier version: ${earlier.join(', ')}`, remedy, null, { details, fix });
+}
+
+const LOOKS = { ok: ['ok', 'green'], fault: ['FAULT', 'red'], skipped: ['-', 'dim'] } as const;
+const WIDTH = 'configuration'.length;
 
 /** A line for each finding, with its remedy below it. */
-function render({ file, findings, fixes }: Awaited<ReturnType<typeof examine>>, terminal: Terminal): string {
-  const paint = painter(terminal);
-  const fitted = (words: string) => wrap(harmless(words), terminal.columns, INDENT);
-  const below = (words: string) => `${' '.repeat(INDENT)}${fitted(words)}`;
-  const lines = findings.flatMap(({ check, state, message, details, remedy, command }, at) => {
-    const name = (findings[at - 1]?.check === check ? '' : check).padEnd(WIDTH);
+function render(found: readonly Found[], file: string, terminal: Terminal): string {
+  const indent = WIDTH + 9;
+  const blanks = ' '.repeat(indent);
+  const lines = found.map(({ check, state, message, details, remedy, command }, at) => {
+    const name = (found[at - 1]?.check === check ? '' : check).padEnd(WIDTH);
+    const [word, colour] = LOOKS[state];
     return [
-      `${paint('bold', name)}  ${paint(COLOURS[state], WORDS[state].padEnd(7))}${fitted(message)}`,
-      ...details.map((words) => paint('dim', below(words))),
-      ...(remedy === null ? [] : [paint('yellow', below(`→ ${remedy}`))]),
+      `${paint(terminal, 'bold', name)}  ${paint(terminal, colour, word.padEnd(7))}${line(terminal, message, indent)}`,
+      ...details.map((words) => blanks + line(terminal, words, indent, 'dim')),
+      remedy === null ? '' : blanks + line(terminal, `→ ${remedy}`, indent, 'yellow'),
       // In one line, however long it is: so it can be copied.
-      ...(command === null ? [] : [paint('yellow', `${' '.repeat(INDENT)}$ ${harmless(command)}`)]),
-    ];
+      command === null ? '' : `${paint(terminal, 'yellow', `${blanks}$ ${harmless(command)}`)}\n`,
+    ].join('');
   });
-  const faults = findings.filter(({ state }) => state === 'fault').length;
+  const faults = found.filter(({ state }) => state === 'fault').length;
+  const isFixable = found.some(({ fix }) => fix !== null);
   const sum = faults === 0 ? 'no fault found' : plural(faults, 'fault');
-  const fixable = fixes.length === 0 ? '' : '; "storpool-attachdb doctor --fix" mends what it safely can';
-  return `${lines.join('\n')}\n\n${wrap(`${file}: ${sum}${fixable}`, terminal.columns)}\n`;
+  const more = isFixable ? '; "storpool-attachdb doctor --fix" mends what it safely can' : '';
+  return `${lines.join('')}\n${line(terminal, `${file}: ${sum}${more}`, 0)}`;
 }

@@ -1,51 +1,63 @@
 import { once } from 'node:events';
-import type { FakeReply } from '../testing/index.js';
-import { harmless, painter, shellWord, type Terminal } from './terminal.js';
-import { type Options, UsageError } from './usage.js';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Outcome } from './run.js';
+import { harmless, paint, shellWord, type Terminal } from './terminal.js';
+import type { Options } from './usage.js';
 
-export async function fake(options: Options, terminal: Terminal): Promise<number> {
-  const number = (name: 'port' | 'client-id' | 'device-delay', usual: number) => {
-    const given = options[name] ?? String(usual);
-    if (/^\d+$/u.test(given)) return Number(given);
-    throw new UsageError(`--${name} takes a number, not ${JSON.stringify(given)}`);
-  };
+export async function fake(options: Options, terminal: Terminal): Promise<Outcome> {
   const names = (given: string) => given.split(',').filter(Boolean);
-  const paint = painter(terminal);
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'storpool-fake-'));
+  const [conf, cache, dev] = [join(dir, 'storpool.conf'), join(dir, 'cache.json'), join(dir, 'dev')];
   // No other command needs it.
   const { FakeStorPool } = await import('../testing/index.js');
   const service = await FakeStorPool.start({
-    port: number('port', 0),
+    port: Number(options.port ?? 0),
     volumes: names(options.volumes ?? 'os--volume-1,os--volume-2'),
     snapshots: names(options.snapshots ?? 'os--volsnap-1--req-1'),
     templates: names(options.templates ?? 'hybrid'),
-    clientId: number('client-id', 1),
+    clientId: Number(options['client-id'] ?? 1),
     token: options.token,
-    deviceDir: options['device-dir'],
-    deviceDelay: number('device-delay', 0),
-    onReply: (reply) => terminal.write(`${paint('dim', new Date().toISOString())} ${logLine(reply)}\n`),
+    deviceDir: dev,
+    byIdDir: `${dev}-byid`,
+    deviceDelay: Number(options['device-delay'] ?? 0),
+    onReply({ method, path, body, status, duration }) {
+      const words = `${method} ${path} ${status} ${duration.toFixed(1)} ms ${JSON.stringify(body) ?? ''}`;
+      terminal.write(`${paint(terminal, 'dim', new Date().toISOString())} ${harmless(words.trimEnd())}\n`);
+    },
   });
-  terminal.write(greeting(service.config));
-  if (!terminal.signal.aborted) await once(terminal.signal, 'abort');
-  await service.close();
-  return 0;
-}
+  try {
+    mkdirSync(dir, { recursive: true });
+    const settings = Object.entries(service.config).map(([name, value]) => `${name}=${value}\n`);
+    writeFileSync(conf, settings.join(''), { mode: 0o600 });
+    if (!existsSync(cache)) writeFileSync(cache, '{}');
+    const type = ['--config', conf, '--file', cache, '--device-dir', dev].map(shellWord).join(' ');
+    const quoted = (word = '') => `'${word.replace(/['\\]/gu, '\\$&')}'`;
+    terminal.write(`A fake StorPool service listens on 127.0.0.1:${service.port}. In another terminal, in this directory, type
 
-function logLine({ method, path, body, status, duration }: FakeReply): string {
-  const argument = body === undefined ? '' : ` ${JSON.stringify(body)}`;
-  return harmless(`${method} ${path} ${status} ${duration.toFixed(1)} ms${argument}`);
-}
+npx storpool-attachdb status ${type}
 
-function greeting({ SP_OURID, ...environment }: Record<string, string>): string {
-  const address = `${environment['SP_API_HTTP_HOST']}:${environment['SP_API_HTTP_PORT']}`;
-  const exports = Object.entries(environment).map(([name, value]) => `export ${name}=${shellWord(value)}`);
-  return `A fake StorPool service listens on ${address}. Ask it something:
+or save this as try.mjs, and type "node try.mjs":
 
-curl -H ${shellWord(`Authorization: Storpool v1:${environment['SP_AUTH_TOKEN']}`)} http://${address}/ctrl/1.0/VolumesList
+import { AttachDB } from 'storpool-spopenstack';
 
-Point a program at it (the client ID goes into its storpool.conf: SP_OURID=${SP_OURID}):
-
-${exports.join('\n')}
+const db = new AttachDB({
+  log: console,
+  config: { file: ${quoted(conf)} },
+  fname: ${quoted(cache)},
+  deviceDir: ${quoted(dev)},
+});
+console.log(await db.attach('r1', { volume: ${quoted(service.volumes[0]?.name ?? 'os--volume-1')}, rights: 2 }));
+console.log(await db.status());
+console.log(await db.detach('r1'));
 
 Ctrl-C ends it. The requests:
-`;
+`);
+    if (!terminal.signal.aborted) await once(terminal.signal, 'abort');
+  } finally {
+    await service.close();
+    if (options.dir === undefined) rmSync(dir, { recursive: true });
+  }
+  return { code: 0 };
 }

@@ -11,14 +11,8 @@ const interrupt = () => {
   interrupted.abort();
 };
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, interrupt);
-// Whoever reads us has gone, "head" for example; anything else is a failure.
-let isLost = false;
-const onError = ({ code }: NodeJS.ErrnoException) => {
-  isLost ||= code !== 'EPIPE';
-  interrupted.abort();
-};
-stdout.on('error', onError);
-stderr.on('error', onError);
+// Whoever reads us has gone, "head" for example.
+for (const stream of [stdout, stderr]) stream.on('error', () => interrupted.abort());
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: stdin, output: stderr });
@@ -30,12 +24,10 @@ async function ask(question: string): Promise<string> {
   }
 }
 
-const { COLUMNS } = env;
-
 process.exitCode = await run(process.argv.slice(2), {
   // A file has as much room as one likes, unless COLUMNS says otherwise.
   get columns() {
-    return stdout.columns ?? (Number(COLUMNS) > 0 ? Number(COLUMNS) : Number.POSITIVE_INFINITY);
+    return stdout.columns ?? (Number(env['COLUMNS']) || Number.POSITIVE_INFINITY);
   },
   get rows() {
     return stdout.rows ?? Number.POSITIVE_INFINITY;
@@ -45,7 +37,4 @@ process.exitCode = await run(process.argv.slice(2), {
   write: (output) => stdout.write(output),
   writeError: (output) => stderr.write(output),
   ...(stdin.isTTY && stderr.isTTY && { ask }),
-});
-process.on('exit', () => {
-  if (isLost) process.exitCode = 3;
 });

@@ -9,16 +9,11 @@ export interface Salvage {
 }
 
 const STRING = String.raw`"[^"\\]*(?:\\.[^"\\]*)*"`;
-const KEY = new RegExp(`(${STRING})[ \\t\\n\\r]*:[ \\t\\n\\r]*`, 'ys');
+/** Entries are objects. */
+const KEY = new RegExp(`(${STRING})[ \\t\\n\\r]*:[ \\t\\n\\r]*(?=\\{)`, 'gs');
 const TOKEN = new RegExp(String.raw`[ \t\n\r,:]+|[{[]|[}\]]|${STRING}|[-+.\w]+`, 'ys');
-const START = /[ \t\n\r]*\{[ \t\n\r]*/y;
-const BETWEEN = /[ \t\n\r]*,[ \t\n\r]*/y;
-/** Behind a value without brackets, which may be cut or a key. */
-const BEHIND = /[ \t\n\r]*[,}]/y;
 /** What says nothing: NUL bytes come from a power cut. */
 const NOTHING = /^[\s{},\0]*$/u;
-
-const MEMBERS = ['volume', 'type', 'id', 'rights', 'volsnap', 'remove_on_detach'];
 
 /**
  * Every entry of the outermost object that is whole, also behind a place that is broken. How deep it is there nobody can
@@ -28,94 +23,63 @@ const MEMBERS = ['volume', 'type', 'id', 'rights', 'volsnap', 'remove_on_detach'
 export function salvage(bytes: Buffer): Salvage {
   // One character for each byte, because a file may be cut within a character.
   const input = bytes.toString('latin1');
-  const found = scan(input, false);
-  // Odd ones may be the members of a request that is cut on both sides.
-  return found.isDoubtful ? scan(input, true) : found;
-}
-
-function scan(input: string, requestsOnly: boolean): Salvage & { isDoubtful: boolean } {
   const found: Salvage = { entries: new Map(), older: new Map(), fragments: [] };
-  const start = endOf(START, input, 0);
-  let isBroken = start === undefined;
-  let [hasOdd, hasBehind] = [false, false];
-  let at = start ?? 0;
-  let wholeTo = at;
-  while (at < input.length) {
-    const entry = entryAt(input, at);
-    const isRequest = isRequestLike(entry?.value);
-    if (entry === undefined || holdsRequest(entry.value) || (!isRequest && (isBroken || requestsOnly))) {
-      isBroken = true;
-      const next = input.indexOf('"', at + 1);
-      at = next < 0 ? input.length : next;
-      continue;
-    }
-    const { value, end } = entry;
-    const { id } = (value ?? {}) as { id?: unknown };
-    const key = isBroken && typeof id === 'string' ? id : entry.key;
-    hasOdd ||= !isRequest;
-    hasBehind ||= isBroken;
-    addFragment(found, input, wholeTo, at);
-    if (!found.entries.has(key)) found.entries.set(key, value);
-    else if (!found.older.has(key)) found.older.set(key, value);
+  let wholeTo = 0;
+  let isBroken = false;
+  KEY.lastIndex = 0;
+  for (let match = KEY.exec(input); match !== null; match = KEY.exec(input)) {
+    isBroken ||= !NOTHING.test(input.slice(wholeTo, match.index));
+    const end = endOfValue(input, KEY.lastIndex);
+    const value = parsed(input.slice(KEY.lastIndex, end)) as { id?: unknown } | undefined;
+    KEY.lastIndex = match.index + 1;
+    // Half of an entry may have swallowed others.
+    if (end === undefined || !value || holdsRequest(value) || (isBroken && !isRequestLike(value))) continue;
+    const key = isBroken && typeof value.id === 'string' ? value.id : String(parsed(match[1] ?? ''));
+    addFragment(found, input, wholeTo, match.index);
+    const { entries, older } = found;
+    if (!entries.has(key)) entries.set(key, value);
+    else if (!older.has(key)) older.set(key, value);
     wholeTo = end;
-    at = endOf(BETWEEN, input, end) ?? end;
+    KEY.lastIndex = end;
   }
   addFragment(found, input, wholeTo, input.length);
-  const isDoubtful = hasOdd && (hasBehind || MEMBERS.some((member) => found.entries.has(member)));
-  return { ...found, isDoubtful };
+  return found;
 }
 
 function addFragment({ fragments }: Salvage, input: string, from: number, to: number): void {
   const between = input.slice(from, to);
   if (NOTHING.test(between)) return;
   const at = from + between.search(/[^\s{},\0]/u);
-  const content = utf8(input.slice(at, to)).replace(/[\s,\0]+$/u, '');
-  fragments.push({ at, content });
+  fragments.push({ at, content: utf8(input.slice(at, to)).replace(/[\s,\0]+$/u, '') });
 }
 
-/** The entry that begins there, if it is whole. */
-function entryAt(input: string, at: number): { key: string; value: unknown; end: number } | undefined {
-  KEY.lastIndex = at;
-  const match = KEY.exec(input);
-  if (match === null) return undefined;
-  const from = KEY.lastIndex;
-  const end = endOfValue(input, from);
-  if (end === undefined) return undefined;
-  try {
-    return { key: JSON.parse(utf8(match[1] ?? '')), value: JSON.parse(utf8(input.slice(from, end))), end };
-  } catch {
-    // Brackets that match do not make it JSON.
-    return undefined;
-  }
-}
-
+/** Where the object ends that begins there; `undefined` if it does not. */
 function endOfValue(input: string, from: number): number | undefined {
   let depth = 0;
-  let at = from;
+  TOKEN.lastIndex = from;
   do {
-    const end = endOf(TOKEN, input, at);
-    if (end === undefined) return undefined;
-    const first = input[at] as string;
+    const first = input[TOKEN.lastIndex] ?? ' ';
     if ('{['.includes(first)) depth++;
     else if ('}]'.includes(first)) depth--;
-    else if (depth === 0 && endOf(BEHIND, input, end) === undefined) return undefined;
-    at = end;
+    if (!TOKEN.test(input)) return undefined;
   } while (depth > 0);
-  return at;
+  return TOKEN.lastIndex;
 }
 
-function endOf(pattern: RegExp, input: string, at: number): number | undefined {
-  pattern.lastIndex = at;
-  return pattern.test(input) ? pattern.lastIndex : undefined;
+/** Brackets that match do not make it JSON. */
+function parsed(latin1: string): unknown {
+  try {
+    return JSON.parse(utf8(latin1));
+  } catch {
+    return undefined;
+  }
 }
 
 const utf8 = (latin1: string) => Buffer.from(latin1, 'latin1').toString();
 
 const isRequestLike = (value: unknown) => typeof (value as { volume?: unknown } | null)?.volume === 'string';
 
-/** Whether it is half of an entry that has swallowed others. */
-const holdsRequest = (value: unknown, levels = 3): boolean =>
+const holdsRequest = (value: unknown): boolean =>
   typeof value === 'object' &&
   value !== null &&
-  levels > 0 &&
-  Object.values(value).some((member) => isRequestLike(member) || holdsRequest(member, levels - 1));
+  Object.values(value).some((member) => isRequestLike(member) || holdsRequest(member));

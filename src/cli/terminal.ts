@@ -1,4 +1,5 @@
 import { styleText } from 'node:util';
+import type { Options } from './usage.js';
 
 /** Where the output goes, and who answers. */
 export interface Terminal {
@@ -16,15 +17,11 @@ export interface Terminal {
 
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
-export const painter =
-  ({ colour }: Pick<Terminal, 'colour'>) =>
-  (style: Style | undefined, words: string): string =>
-    colour && style !== undefined ? styleText(style, words, { validateStream: false }) : words;
+export const paint = ({ colour }: Pick<Terminal, 'colour'>, style: Style | undefined, words: string) =>
+  colour && style !== undefined ? styleText(style, words, { validateStream: false }) : words;
 
 /** What others have put into a file must not control the terminal. */
 export const harmless = (words: string) => words.replace(/\p{Cc}/gu, '�');
-
-export const asJson = (report: object) => `${JSON.stringify(report, null, 2)}\n`;
 
 export const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 
@@ -38,9 +35,9 @@ export const listed = (names: readonly string[]) =>
 export const shellWord = (word: string) =>
   /^[\w@%+=:,./-]+$/u.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 
-/** A time as an operator says it: 12 s, 3 min, 7 h, 2 d. */
-export function duration(milliseconds: number): string {
-  const seconds = Math.max(0, milliseconds / 1000);
+/** How long ago a time was, as an operator says it: 12 s, 3 min, 7 h, 2 d. */
+export function age(time: string | number): string {
+  const seconds = Math.max(0, (Date.now() - new Date(time).getTime()) / 1000);
   if (seconds < 100) return `${Math.round(seconds)} s`;
   if (seconds < 6000) return `${Math.round(seconds / 60)} min`;
   return seconds < 172_800 ? `${Math.round(seconds / 3600)} h` : `${Math.round(seconds / 86_400)} d`;
@@ -57,57 +54,55 @@ export function wrap(words: string, width: number, indent = 0): string {
   return lines.join(`\n${' '.repeat(indent)}`);
 }
 
-const GAP = '  ';
-const BELOW = '    ';
+type Look = Pick<Terminal, 'columns' | 'colour'>;
 
-export interface Layout {
-  /** Characters. */
-  width: number;
-  /** The columns whose cells go below their row, indented, one after the other until the rest fits. Nothing is ever cut. */
-  givingWay: readonly number[];
-  /** Paints a cell. */
-  paint(words: string, row: number, column: number): string;
-}
+/** A paragraph. */
+export const line = (terminal: Look, words: string, indent = 2, style?: Style) =>
+  `${paint(terminal, style, wrap(harmless(words), terminal.columns, indent))}\n`;
 
-/** A table: for each row its lines. The cells of a column are equally wide. */
-export function layOut(rows: readonly (readonly string[])[], layout: Layout): string[] {
-  const { width, givingWay, paint } = layout;
-  const widths: number[] = [];
-  for (const row of rows) {
-    for (const [column, cell] of row.entries())
-      widths[column] = Math.max(widths[column] ?? 0, [...cell].length);
-  }
+/**
+ * A table: for each row its lines. Nothing is ever cut.
+ *
+ * @param givingWay - the columns whose cells go below their row, indented, one after the other until the rest fits
+ * @param styleOf - the style of a cell
+ */
+export function table(
+  terminal: Look,
+  content: readonly (readonly string[])[],
+  givingWay: readonly number[],
+  styleOf: (row: number, column: number) => Style | undefined,
+): string[] {
+  const rows = content.map((row) => row.map(harmless));
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   const inLine = new Set(widths.keys());
-  const lineWidth = () => [...inLine].reduce((sum, column) => sum + (widths[column] ?? 0) + 2, -2);
   const below: number[] = [];
   for (const column of givingWay) {
-    if (lineWidth() <= width) break;
+    if ([...inLine].reduce((sum, at) => sum + (widths[at] ?? 0) + 2, -2) <= terminal.columns) break;
     inLine.delete(column);
     below.unshift(column);
   }
   const last = Math.max(...inLine);
   return rows.map((row, at) => {
-    const cells = [...inLine].map((column) => {
-      const cell = row[column] ?? '';
+    const cell = (column: number) => {
+      const words = row[column] ?? '';
       // What ends a line needs no blanks after it.
-      return paint(column === last ? cell : cell.padEnd(widths[column] ?? 0), at, column);
-    });
+      const padded = column === last ? words : words.padEnd(widths[column] ?? 0);
+      return paint(terminal, styleOf(at, column), padded);
+    };
     const rest = below.map((column) => row[column]).filter(Boolean);
-    const line = cells.join(GAP).trimEnd();
-    if (rest.length === 0) return line;
-    const lines = wrap(rest.join(GAP), width, BELOW.length)
-      .split('\n')
-      .filter((line) => line.trim());
-    return [line, ...lines.map((line) => BELOW + paint(line.trim(), at, below[0] ?? 0))].join('\n');
+    const lines = rest.length === 0 ? [] : wrap(rest.join('  '), terminal.columns - 4).split('\n');
+    const style = styleOf(at, below[0] ?? 0);
+    return [
+      [...inLine].map(cell).join('  ').trimEnd(),
+      ...lines.filter((words) => words.trim()).map((words) => `    ${paint(terminal, style, words.trim())}`),
+    ].join('\n');
   });
 }
 
-/** Asks before something is changed; `--yes` answers. */
-export async function isAgreed({ yes }: { yes?: boolean | undefined }, terminal: Terminal): Promise<boolean> {
-  if (yes) return true;
+/** Asks before something is changed; `--yes` and `--dry-run` answer. */
+export async function isAgreed({ yes, 'dry-run': isDry }: Options, terminal: Terminal): Promise<boolean> {
+  if (yes || isDry) return !isDry;
   if (terminal.ask !== undefined) return /^y(es)?$/iu.test((await terminal.ask('Do it? [y/N] ')).trim());
-  terminal.writeError(
-    'Nothing was changed, because nobody can be asked here: --yes does it without asking\n',
-  );
+  terminal.writeError('Nothing was changed, because nobody can be asked: --yes does it without asking\n');
   return false;
 }

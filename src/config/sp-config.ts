@@ -90,7 +90,7 @@ export class SPConfig {
    */
   require(key: string): string {
     const setting = this.#settings.get(key);
-    if (setting === undefined) throw new SPConfigError(`${key} is not set: add it to ${this.#source}`);
+    if (setting === undefined) throw new SPConfigError(`${key} is not set: add it to ${this.source}`);
     return setting.value;
   }
 
@@ -233,8 +233,7 @@ function readConf(path: string | Buffer, isMain: boolean, missingOk: boolean): S
 function cannotRead(path: string | Buffer, error: unknown, isMain: boolean): string {
   if (codeOf(error) === 'ENOENT') {
     const isLink = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-    const remedy =
-      isMain && !isLink ? 'create it, or allow it to be missing with missingOk' : 'is it a broken link?';
+    const remedy = isMain && !isLink ? 'create it, or name another' : 'is it a broken link?';
     return `${path} does not exist: ${remedy}`;
   }
   const isPlace = codeOf(error) === 'EISDIR' || codeOf(error) === undefined;

@@ -75,10 +75,21 @@ export function closeSafely(file: Descriptor): void {
   }
 }
 
-/** Replaces the content of an open file in place, and flushes it. */
-export async function replaceAll(file: Descriptor, bytes: Buffer): Promise<void> {
-  disk.truncate(file, 0);
-  writeAll(file, bytes);
+/**
+ * Replaces the content of an open file in place, and flushes it.
+ *
+ * @param meanwhile - what the file begins with until all the rest is written
+ */
+export async function replaceAll(
+  file: Descriptor,
+  bytes: Buffer,
+  meanwhile: Buffer = Buffer.of(),
+): Promise<void> {
+  const { length } = meanwhile;
+  writeAll(file, meanwhile);
+  disk.truncate(file, length);
+  writeAll(file, bytes.subarray(length), length);
+  writeAll(file, bytes.subarray(0, length));
   await disk.datasync(file);
 }
 

@@ -73,74 +73,62 @@ export async function acquire(
 
 /** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
 async function tryBoth(context: LockContext, queue: FileQueue): Promise<FileLock | undefined> {
+  const { fname, options } = context;
   // A link may lead elsewhere by now.
-  const path = disk.realpath(context.fname);
+  const path = disk.realpath(fname);
   const file = disk.open(path, 'r+');
-  let isLocked = false;
+  let lock: FileLock | undefined;
   try {
     if (!disk.fstat(file).isFile()) {
       const message = 'it is no regular file: move it away, and put the file in its place';
       throw Object.assign(new Error(message), { code: 'EINVAL' });
     }
-    const kernelLock = await tryKernel(context, path, file);
-    if (kernelLock === 'taken') return undefined;
+    const kernelLock =
+      options.kernelLock === 'off'
+        ? 'none'
+        : await tryKernelLock(file).catch((error: unknown) => withoutKernelLock(context, path, error));
     // Another file may have been put there while we waited for this one.
-    if (!isAt(context.fname, file)) return undefined;
+    if (kernelLock === 'taken' || !isAt(fname, file)) return undefined;
     const hasKernelLock = kernelLock === 'ours';
-    const directory = await tryDirectory(context, path, hasKernelLock);
-    if (directory === 'taken') return undefined;
-    isLocked = true;
-    return held(context, path, file, hasKernelLock, directory, queue);
+    if (hasKernelLock) kernelLockWorks.add(path);
+    const directory = await tryLockDirectory(path, hasKernelLock, options.stale).catch((error: unknown) =>
+      withoutDirectory(context, path, hasKernelLock, error),
+    );
+    if (directory !== 'taken') lock = held(context, path, file, hasKernelLock, directory, queue);
+    return lock;
   } finally {
-    if (!isLocked) closeSafely(file);
+    if (lock === undefined) closeSafely(file);
   }
 }
 
-async function tryKernel(
-  { fname, options, warn }: LockContext,
-  path: string,
-  file: Descriptor,
-): Promise<'ours' | 'taken' | 'unavailable'> {
-  if (options.kernelLock === 'off') return 'unavailable';
-  try {
-    if (!(await tryKernelLock(file))) return 'taken';
-    kernelLockWorks.add(path);
-    return 'ours';
-  } catch (cause) {
-    if (!(cause instanceof KernelLockUnavailable)) throw cause;
-    const remedy = 'install the npm package koffi or the flock program of util-linux';
-    const hasWorked = kernelLockWorks.has(path);
-    if (options.kernelLock === 'required' || hasWorked) {
-      const why = hasWorked ? 'which has worked before' : 'which is required';
-      const message = `Cannot take the kernel lock on ${fname}, ${why}: ${cause.message}; ${remedy}`;
-      throw new SPLockedFileError('ENOTSUP', message, { cause });
-    }
-    const message = `Cannot take the kernel lock on ${fname}: ${cause.message}. The lock directory alone does not keep Python services out: ${remedy}`;
-    warnOnce(warn, `kernel lock ${fname}`, message);
-    return 'unavailable';
+/** @returns `none` if that is allowed */
+function withoutKernelLock({ fname, options, warn }: LockContext, path: string, cause: unknown): 'none' {
+  if (!(cause instanceof KernelLockUnavailable)) throw cause;
+  const remedy = 'install the npm package koffi or the flock program of util-linux';
+  const hasWorked = kernelLockWorks.has(path);
+  if (options.kernelLock === 'required' || hasWorked) {
+    const why = hasWorked ? 'which has worked before' : 'which is required';
+    const message = `Cannot take the kernel lock on ${fname}, ${why}: ${cause.message}; ${remedy}`;
+    throw new SPLockedFileError('ENOTSUP', message, { cause });
   }
+  const message = `Cannot take the kernel lock on ${fname}: ${cause.message}. The lock directory alone does not keep Python services out: ${remedy}`;
+  warnOnce(warn, `kernel lock ${fname}`, message);
+  return 'none';
 }
 
-/** Something else is in the place of the lock directory. */
-const OBSTACLE = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'];
-
-/** @returns `undefined` if no lock directory can be made, but the kernel lock is enough */
-async function tryDirectory(
-  { fname, options, warn }: LockContext,
+/** @returns `undefined` if the kernel lock is enough */
+function withoutDirectory(
+  { fname, warn }: LockContext,
   path: string,
   hasKernelLock: boolean,
-): Promise<LockDirectory | 'taken' | undefined> {
-  try {
-    return (await tryLockDirectory(path, hasKernelLock, options.stale)) ?? 'taken';
-  } catch (error) {
-    const isObstructed = OBSTACLE.includes(codeOf(error) ?? '');
-    if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
-    const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
-    const remedy = isObstructed ? 'remove what is there' : room;
-    const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${remedy}`;
-    warnOnce(warn, `lock directory ${fname}`, message);
-    return undefined;
-  }
+  error: unknown,
+): undefined {
+  const isObstructed = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
+  if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
+  const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
+  const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${isObstructed ? 'remove what is there' : room}`;
+  warnOnce(warn, `lock directory ${fname}`, message);
+  return undefined;
 }
 
 /** Whether the open file is still the one at that path. */

@@ -18,7 +18,13 @@ import { SPLockedFileError } from './sp-locked-file-error.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** The longest time from the mark to the write. */
+/**
+ * What a file begins with while it is written. No JSON does, nor anything that another program leaves, so a file that
+ * does was torn by this library, and nobody has changed it since.
+ */
+const IS_WRITTEN = Buffer.from('!');
+
+/** The longest time from the mark to the write of an earlier version, and to one that the power was cut in. */
 const WRITE_TIME = 50_000_000n;
 
 /**
@@ -29,12 +35,14 @@ const WRITE_TIME = 50_000_000n;
  */
 export function isTornBy(journal: Journal, torn: Buffer, changedNs: bigint, nowNs: bigint): boolean {
   const { content, isUnderWay, markedNs } = journal;
+  if (!isUnderWay || 'problem' in parseContent(content)) return false;
+  if (torn.subarray(0, IS_WRITTEN.length).equals(IS_WRITTEN)) return true;
   // A power cut leaves NUL bytes in place of what was not on the disk yet.
   let end = torn.length;
   while (torn[end - 1] === 0) end--;
   const isBeginning = end < content.length && content.subarray(0, end).equals(torn.subarray(0, end));
   const isSoon = changedNs - markedNs <= WRITE_TIME && markedNs - nowNs <= WRITE_TIME;
-  return isUnderWay && isBeginning && isSoon && 'value' in parseContent(content);
+  return isBeginning && isSoon;
 }
 
 /**
@@ -65,7 +73,7 @@ async function finishWrite(
     journal = disk.open(name, OPEN.toWrite);
     // If this is interrupted as well, the time counts from now on.
     setMark(journal, found.content, UNDER_WAY);
-    await replaceAll(lock.file, found.content);
+    await replaceAll(lock.file, found.content, IS_WRITTEN);
     setMark(journal, found.content, DONE);
     warn(`A write of ${fname} was interrupted; it was finished from ${name}`);
     return found.content;
@@ -97,7 +105,7 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
   try {
     if (journal !== undefined) await log(journal, lock, old, bytes);
     isBegun = true;
-    await replaceAll(lock.file, bytes);
+    await replaceAll(lock.file, bytes, journal === undefined ? undefined : IS_WRITTEN);
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
     const isLost = cause instanceof SPLockedFileError;

@@ -3,21 +3,16 @@ import { codeOf, type Descriptor, disk, errnoName } from './disk.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** Locks an open file, until its last descriptor is closed. @returns false if somebody else has it */
-type Locker = (file: Descriptor) => boolean;
+/** Locks an open file, until its last descriptor is closed; `taken`: somebody else has it. */
+type Locker = (file: Descriptor) => 'ours' | 'taken';
 
 /** This machine, or the file system, has no kernel locks. Another attempt would not help. */
 export class KernelLockUnavailable extends Error {}
 
 let locker: Promise<Locker> | undefined;
 
-/**
- * Tries to take an exclusive `flock(2)` on an open file.
- *
- * @returns false if somebody else has it
- * @throws {@link KernelLockUnavailable} if there are no kernel locks
- */
-export async function tryKernelLock(file: Descriptor): Promise<boolean> {
+/** Tries to take an exclusive `flock(2)` on an open file. @throws {@link KernelLockUnavailable} if there are none */
+export async function tryKernelLock(file: Descriptor): Promise<'ours' | 'taken'> {
   locker ??= throughKoffi().catch((error: unknown) => {
     debug('koffi is not available (%s), the flock program serves instead', (error as Error).message);
     return throughProgram();
@@ -34,9 +29,9 @@ async function throughKoffi(): Promise<Locker> {
   const { default: koffi } = await import('koffi');
   const flock = koffi.load(null).func('int flock(int fd, int operation)');
   return (file) => {
-    if (flock(file, LOCK_EX | LOCK_NB) === 0) return true;
+    if (flock(file, LOCK_EX | LOCK_NB) === 0) return 'ours';
     const code = errnoName(koffi.errno());
-    if (BUSY.includes(code)) return false;
+    if (BUSY.includes(code)) return 'taken';
     const message = `flock() failed with ${code}`;
     throw UNSUPPORTED.includes(code)
       ? new KernelLockUnavailable(message)
@@ -66,7 +61,8 @@ async function throughProgram(): Promise<Locker> {
     if (error !== undefined) {
       throw codeOf(error) === 'ENOENT' ? new KernelLockUnavailable('there is no flock program') : error;
     }
-    if (status === 0 || status === CONFLICT) return status === 0;
+    if (status === 0) return 'ours';
+    if (status === CONFLICT) return 'taken';
     const why = signal ? `was killed by ${signal}` : `exited with ${status} (${stderr.trim()})`;
     const message = `the flock program ${why}`;
     const isRefused = status === REFUSED || stderr.includes('No locks available');

@@ -28,33 +28,6 @@ const TRUSTED = 0.9 * USUAL_STALE;
 /** The real clock, even if a test replaces it later. */
 const now = performance.now.bind(performance);
 
-/** Our directories. Inodes are reused, so the time that we set tells them apart, too. */
-const own = new Map<string, { ino: bigint; mtimeMs: number; refreshed: number }>();
-
-function isOwnDirectory(directory: string): boolean {
-  const ours = own.get(directory);
-  const stats = ifThere(() => disk.stat(directory));
-  // The time is set in fractions of seconds, so it may come back a millisecond earlier.
-  return stats?.ino === ours?.ino && Math.abs(Number(stats?.mtimeMs) - Number(ours?.mtimeMs)) <= 1;
-}
-
-function make(directory: string, mode: number): void {
-  disk.mkdir(directory, mode);
-  const { ino, mtimeMs } = disk.stat(directory);
-  own.set(directory, { ino, mtimeMs: Number(mtimeMs), refreshed: now() });
-}
-
-function refresh(directory: string, atime: Date, mtime: Date): void {
-  disk.utimes(directory, atime, mtime);
-  const ours = own.get(directory);
-  if (ours !== undefined) own.set(directory, { ...ours, mtimeMs: mtime.getTime(), refreshed: now() });
-}
-
-/** Of others, only stale ones are removed. */
-function remove(directory: string): void {
-  if (!own.has(directory) || isOwnDirectory(directory)) disk.rmdir(directory);
-}
-
 /** Passes the outcome of a synchronous function to a callback: the thread pool would take ten times as long. */
 const answering =
   <A extends unknown[], T>(fn: (...args: A) => T) =>
@@ -69,53 +42,70 @@ const answering =
     return done(null, result);
   };
 
-/** The `fs` for `proper-lockfile`, which keeps in it what it finds out about the file system. */
-const makeFs = (mode: number) => ({
-  mkdir: answering((directory: string) => make(directory, mode)),
-  stat: answering((directory: string) => statSync(directory)),
-  utimes: answering(refresh),
-  rmdir: answering(remove),
-  rmdirSync: remove,
-});
-const plainFs = makeFs(0o755);
-const markingFs = makeFs(MARK | 0o755);
-
-/** Tries to make the lock directory of a file. @returns `undefined` if somebody else has it */
+/** Tries to make the lock directory of a file; `taken`: somebody else has it. */
 export async function tryLockDirectory(
   path: string,
   hasKernelLock: boolean,
   stale: number,
-): Promise<LockDirectory | undefined> {
+): Promise<LockDirectory | 'taken'> {
   const directory = lockDirectoryOf(path);
   let lost: Error | undefined;
-  const onCompromised = (error: Error) => {
-    debug('%s: %s', directory, error.message);
-    lost = error;
+  /** Inodes are reused, so the time that we have set tells our directory from a later one, too. */
+  let ours: { ino: bigint; mtimeNs: bigint; refreshed: number } | undefined;
+  const note = () => {
+    const { ino, mtimeNs } = disk.stat(directory);
+    ours = { ino, mtimeNs, refreshed: now() };
   };
-  const fs = hasKernelLock ? markingFs : plainFs;
-  const options = { realpath: false, stale, update: USUAL_STALE / 2, fs, onCompromised };
+  const isOurs = () => {
+    const there = ifThere(() => disk.stat(directory));
+    return there?.ino === ours?.ino && there?.mtimeNs === ours?.mtimeNs;
+  };
+  const make = () => {
+    disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755);
+    note();
+  };
+  const refresh = (_directory: string, atime: Date, mtime: Date) => {
+    disk.utimes(directory, atime, mtime);
+    note();
+  };
+  const remove = () => {
+    // One of somebody else is removed because it is stale.
+    if (ours === undefined || isOurs()) disk.rmdir(directory);
+  };
+  const options = {
+    realpath: false,
+    stale,
+    update: USUAL_STALE / 2,
+    fs: {
+      mkdir: answering((_directory: string) => make()),
+      stat: answering((_directory: string) => statSync(directory)),
+      utimes: answering(refresh),
+      rmdir: answering((_directory: string) => remove()),
+      rmdirSync: remove,
+    },
+    onCompromised(error: Error) {
+      debug('%s: %s', directory, error.message);
+      lost = error;
+    },
+  };
   let unlock = await unlessTaken(path, options);
   if (unlock === undefined && isAbandoned(directory, hasKernelLock)) {
     debug('%s was left behind, removing it', directory);
     ifThere(() => disk.rmdir(directory));
     unlock = await unlessTaken(path, options);
   }
-  if (unlock === undefined) return undefined;
+  if (unlock === undefined) return 'taken';
   return {
     check() {
       if (lost !== undefined) throw lost;
-      if (!isOwnDirectory(directory)) throw new Error('another program took it over');
-      const age = now() - Number(own.get(directory)?.refreshed);
+      if (!isOurs()) throw new Error('another program took it over');
+      const age = now() - (ours?.refreshed ?? 0);
       if (age > TRUSTED) throw new Error(`its directory was not refreshed for ${Math.round(age / 1000)} s`);
     },
     async release() {
-      try {
-        // proper-lockfile does not remove a directory that it could not refresh.
-        if (lost === undefined) await unlock();
-        else if (isOwnDirectory(directory)) disk.rmdir(directory);
-      } finally {
-        own.delete(directory);
-      }
+      // proper-lockfile does not remove a directory that it could not refresh.
+      if (lost === undefined) await unlock();
+      else if (isOurs()) disk.rmdir(directory);
     },
   };
 }
@@ -125,7 +115,6 @@ async function unlessTaken(path: string, options: object): Promise<(() => Promis
   try {
     return await lock(path, options);
   } catch (error) {
-    own.delete(lockDirectoryOf(path));
     // ENOENT: who does not know us, and whose clock is ahead, has removed it before it was ready.
     if (['ELOCKED', 'ENOENT'].includes(codeOf(error) ?? '')) return undefined;
     throw error;

@@ -21,7 +21,7 @@ export function lockTimedOut(fname: string, timeout: number, isQueued: boolean):
   } catch (error) {
     holder = (error as Error).message;
   }
-  const message = `${fname} could not be locked within ${Math.round(timeout)} ms: ${queue}${holder}. Try again, or raise lock.timeout`;
+  const message = `${fname} could not be locked within ${Math.round(timeout)} ms: ${queue}${holder}. Try again, with a longer timeout if need be`;
   return new SPLockedFileError('ELOCKED', message);
 }
 
@@ -71,5 +71,5 @@ function describeDirectory(directory: string): string | undefined {
   if (stats === undefined) return undefined;
   const age = Math.round((Date.now() - Number(stats.mtimeMs)) / 1000);
   const when = age < 0 ? `${-age} s in the future (was the clock set back?)` : `${age} s ago`;
-  return `${directory} was refreshed ${when}, by a process that cannot be told`;
+  return `${directory} was refreshed ${when}, by a process that cannot be told; after 10 s without a refresh it is taken over`;
 }

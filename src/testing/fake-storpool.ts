@@ -40,8 +40,12 @@ export interface FakeStorPoolOptions extends FakeClusterOptions {
  * A StorPool management service for tests: a real HTTP server of this process, on a loopback port (a free one by default).
  *
  * ```ts
- * await using fake = await FakeStorPool.start({ volumes: ['os--volume-1'] });
- * const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
+ * const fake = await FakeStorPool.start({ volumes: ['os--volume-1'] });
+ * try {
+ *   const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
+ * } finally {
+ *   await fake.close();
+ * }
  * ```
  */
 export class FakeStorPool {

@@ -7,7 +7,7 @@ import { always, http10, parts, server, useServer } from './raw-server.js';
 
 useServer();
 
-const LATE = '; is the management service running? If so, raise timeout';
+const LATE = '; is the management service running? If so, try again with a longer timeout';
 
 describe('the request on the wire', () => {
   test.each([

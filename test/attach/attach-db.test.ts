@@ -104,7 +104,7 @@ test.each([5, 'abc', ['x'], null])('overrideConfig %j is refused', (overrideConf
 });
 
 describe('SP_OURID', () => {
-  test.each([undefined, '', 'abc', '0', '-1', '1.5', '99999999999999999999'])(
+  test.each([undefined, '', 'abc', '0', '-1', '1.5', '+7', '1_0', '99999999999999999999'])(
     '%j cannot sync',
     async (id) => {
       const { SP_OURID, ...rest } = settings;

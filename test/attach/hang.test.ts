@@ -108,7 +108,7 @@ describe('an injected api', () => {
       name: 'AttachError',
       code: 'ETIMEDOUT',
       message:
-        'The API did not answer attachmentsList within 8000 ms: is the management service running? If it is only slow, raise apiTimeout',
+        'The API did not answer attachmentsList within 8000 ms: is the management service running? If it is only slow, try again with a longer timeout',
     });
     await settled(make({ api, lock: { timeout: 0 } }).add('b', request('os--w')));
     expect(vi.getTimerCount()).toBe(0);

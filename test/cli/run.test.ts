@@ -10,16 +10,17 @@ describe('--help', () => {
   test.each([[[]], [['--help']], [['help']]])('lists the commands: %j', async (args) => {
     const { code, stdout } = await outcome(...args);
     expect([code, stdout.match(/(?<=^ {2})\w+/gmu)]).toEqual([0, COMMANDS]);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
   });
 
-  test.each(COMMANDS)('of %s breaks between words, and has an example', async (command) => {
+  test.each(COMMANDS)('of %s fits into 80 columns', async (command) => {
     const { code, stdout } = await outcome(command, '--help');
-    expect([code, stdout]).toEqual([0, expect.stringMatching(/Examples:\n {2}storpool-attachdb/u)]);
+    const shape = new RegExp(
+      `^storpool-attachdb ${command} \\[options\\].*\\n\\n(\\w.*\\n)+\\n( {2}--.+\\n)+`,
+      'u',
+    );
+    expect([code, stdout]).toEqual([0, expect.stringMatching(shape)]);
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80);
-    const wide = (await runIn({ columns: 1000 }, [command, '--help'])).stdout;
-    const narrow = (await runIn({ columns: 50 }, [command, '--help'])).stdout;
-    expect(wide).toBe(stdout);
-    expect(narrow.split(/\s+/u)).toEqual(stdout.split(/\s+/u));
   });
 
   test('the version is that of the package', async () => {
@@ -32,44 +33,26 @@ describe('run() ends with 2 and says why', () => {
   test.each([
     [['mend'], /no command "mend"/u],
     [['status', '--fix'], /status: Unknown option '--fix'\n/u],
-    [['fake', '--json'], /fake: Unknown option '--json'\n/u],
     [['status', 'x'], /unexpected argument "x"/u],
     [['plan', 'a', 'b'], /unexpected argument "b"/u],
     [['plan', '--detach', 'os-1'], /--detach needs the request/u],
-    [['detach'], /detach needs REQUEST…/u],
+    [['detach'], /detach: which REQUEST\?/u],
     [['detach', 'a', '--force', 'always'], /never or unshared/u],
-    [['forget', 'a', '--json'], /--json needs --yes or --dry-run/u],
-    [['repair', '--json'], /--json needs --yes or --dry-run/u],
+    [['forget', 'a', '--json'], /needs --yes or --dry-run/u],
+    [['repair', '--json'], /needs --yes or --dry-run/u],
     [['status', '--set', 'secret'], /KEY=VALUE/u],
     [['doctor', '--set', '=secret'], /KEY=VALUE/u],
     [['status', '--config'], /--config/u],
-    [['status', '--timeout', '0'], /--timeout takes seconds, not "0"/u],
+    [['status', '--timeout', '0'], /--timeout takes seconds/u],
     [['status', '--json', '--watch'], /cannot be used together/u],
     [['doctor', '--yes'], /--yes needs --fix/u],
     [['doctor', '--fix', '--json'], /needs --yes/u],
-    [['fake', '--port', 'x'], /--port takes a number, not "x"/u],
+    [['fake', '--port', 'x'], /--port takes a number/u],
   ])('%j', async (args, why) => {
     const { code, stdout, stderr } = await outcome(...args);
     expect([code, stdout, stderr]).toEqual([2, '', expect.stringMatching(why)]);
     expect(stderr).not.toContain('secret');
   });
-});
-
-test('fake serves until it is interrupted', async () => {
-  const interrupted = new AbortController();
-  let shown = '';
-  const write = (output: string) => {
-    shown += output;
-    const [address] = /http:\/\/\S+/u.exec(output) ?? [];
-    if (address === undefined) return;
-    const reply = fetch(address, { headers: { Authorization: 'Storpool v1:x' } });
-    reply.then((answer) => answer.text()).then(() => interrupted.abort());
-  };
-  const args = ['fake', '--token', 'x', '--volumes', 'os-1', '--client-id', '7', '--device-delay', '1'];
-  expect((await runIn({ write, signal: interrupted.signal }, args)).code).toBe(0);
-  expect(shown).toMatch(
-    /SP_OURID=7.*export SP_AUTH_TOKEN=x\nexport SP_API_HTTP_HOST=127\.0\.0\.1.*GET \/ctrl\/1\.0\/VolumesList 200/su,
-  );
 });
 
 test('run() does not let what others wrote speak to the terminal', async () => {
@@ -82,9 +65,7 @@ describe('the program stands on the public API', () => {
       .filter((name) => name.endsWith('.ts'))
       .map((name) => join(dir, name));
   const importsOf = (file: string) =>
-    [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\(? ?'([^']+)'/gu)].map(
-      (match) => match[1] as string,
-    );
+    [...readFileSync(file, 'utf8').matchAll(/(?:from|import)\(? ?'([^']+)'/gu)].map(([, from = '']) => from);
 
   test('it imports nothing else of the library', () => {
     const imports = filesOf('src/cli').flatMap((file) =>

@@ -51,14 +51,15 @@ describe('salvage() finds each whole entry, with its value', () => {
     expect(keys(whole, JSON.stringify(entry('d', 'os-4')))).toEqual(['a', 'b', 'c', 'd']);
   });
 
-  test('also what is no request, while nothing is broken before it', () => {
-    expect(found('{"a": 1, "b": {"c": 2}, "d": [], "e": 12').entries).toEqual(
-      new Map<string, unknown>([
-        ['a', 1],
+  test('also an object that is no request, while nothing is broken before it', () => {
+    const { entries, fragments } = found('{"a": {}, "b": {"c": 2}, "d": 1, "e": {"f": 3}');
+    expect(entries).toEqual(
+      new Map([
+        ['a', {}],
         ['b', { c: 2 }],
-        ['d', []],
-      ]),
+      ] as [string, object][]),
     );
+    expect(fragments).toEqual([{ at: 25, content: '"d": 1, "e": {"f": 3}' }]);
   });
 
   test('of 5,000', () => {

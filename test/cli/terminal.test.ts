@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { duration, harmless, layOut, painter, shellWord, wrap } from '../../src/cli/terminal.js';
+import { age, harmless, paint, shellWord, table, wrap } from '../../src/cli/terminal.js';
 
-describe('layOut()', () => {
+describe('table()', () => {
   const rows = [
     ['NAME', 'HAS', 'VERDICT', 'IDS'],
     ['0123456789abcdef', 'rw', 'not attached', 'one, two, three'],
     ['x', '-', 'ok', ''],
   ];
-  const lines = (width: number) =>
-    layOut(rows, { width, givingWay: [3, 2], paint: (words) => words })
+  const lines = (columns: number) =>
+    table({ columns, colour: false }, rows, [3, 2], () => undefined)
       .join('\n')
       .split('\n');
 
@@ -23,23 +23,22 @@ describe('layOut()', () => {
   test('puts one column after the other below its row, and cuts nothing', () => {
     const below = ['0123456789abcdef  rw   not attached', '    one, two, three', 'x                 -    ok'];
     expect(lines(51)).toEqual(['NAME              HAS  VERDICT', '    IDS', ...below]);
-    expect(lines(20)).toEqual([
-      'NAME              HAS',
-      '    VERDICT  IDS',
+    const narrow = [
       '0123456789abcdef  rw',
       '    not attached',
       '    one, two, three',
       'x                 -',
       '    ok',
-    ]);
+    ];
+    expect(lines(20)).toEqual(['NAME              HAS', '    VERDICT  IDS', ...narrow]);
     expect(lines(5)[3]).toBe('0123456789abcdef  rw');
   });
 
   test('paints a cell below its row like the one that went there last', () => {
-    const paint = (words: string, row: number, column: number) => `<${row}${column} ${words}>`;
-    expect(layOut(rows.slice(2), { width: 1, givingWay: [3, 2], paint })).toEqual([
-      '<00 x>  <01 ->\n    <02 ok>',
-    ]);
+    const styleOf = (_row: number, column: number) => (column === 2 ? 'red' : undefined);
+    const [line] = table({ columns: 1, colour: true }, rows.slice(2), [3, 2], styleOf);
+    expect(line).toBe('x  -\n    \x1b[31mok\x1b[39m');
+    expect(paint({ colour: false }, 'red', 'x')).toBe('x');
   });
 });
 
@@ -53,28 +52,12 @@ test('harmless() keeps what others wrote from speaking to the terminal', () => {
   expect(harmless('os-\x1b[2Jvolume\n\x07\x9b')).toBe('os-�[2Jvolume���');
 });
 
-test('painter() paints only where that is wanted', () => {
-  expect(painter({ colour: true })('red', 'x')).toBe('\x1b[31mx\x1b[39m');
-  expect(painter({ colour: false })('red', 'x')).toBe('x');
-});
-
-test('duration() is what an operator says', () => {
-  expect([-5, 12_345, 99_000, 180_000, 7_200_000, 400_000_000].map(duration)).toEqual([
-    '0 s',
-    '12 s',
-    '99 s',
-    '3 min',
-    '2 h',
-    '5 d',
-  ]);
+test('age() is what an operator says', () => {
+  const ages = [-5, 12_345, 99_000, 180_000, 7_200_000, 400_000_000].map((ago) => age(Date.now() - ago));
+  expect(ages).toEqual(['0 s', '12 s', '99 s', '3 min', '2 h', '5 d']);
 });
 
 test('shellWord() quotes what a shell would take apart', () => {
-  expect(['7f6c-1.a:b', 'a b', "it's", '$(x)', ''].map(shellWord)).toEqual([
-    '7f6c-1.a:b',
-    "'a b'",
-    "'it'\\''s'",
-    "'$(x)'",
-    "''",
-  ]);
+  const quoted = ['7f6c-1.a:b', 'a b', "it's", '$(x)', ''].map(shellWord);
+  expect(quoted).toEqual(['7f6c-1.a:b', "'a b'", "'it'\\''s'", "'$(x)'", "''"]);
 });

@@ -72,7 +72,7 @@ describe('SPConfig without missingOk throws an error that names', () => {
     expect(thrownBy(() => read(), SPConfigError)).toMatchObject({
       code: 'ECONFIG',
       file: file(),
-      message: `${file()} does not exist: create it, or allow it to be missing with missingOk`,
+      message: `${file()} does not exist: create it, or name another`,
       cause: expect.objectContaining({ code: 'ENOENT' }),
     });
   });

@@ -1,17 +1,13 @@
-// The TypeScript code of the pages and the tests of the types, in one program: what they load is most of the work.
+// The code of the pages and the tests of the types, in one program: what they load is most of the work.
 import { resolve } from 'node:path';
 import ts from 'typescript';
 import { beforeAll, expect, test } from 'vitest';
 import { CONTEXT, OPENTELEMETRY } from './context.js';
-import { PACKED, read } from './pages.js';
+import { codeOf, PACKED, read } from './pages.js';
 
 /** Each block as a module of its own, by a name that says where it stands. */
 function blocks(page: string): [name: string, code: string][] {
-  const text = read(page);
-  return [...text.matchAll(/^```ts\n([\s\S]*?)^```/gmu)].map((found) => {
-    const line = text.slice(0, found.index).split('\n').length + 1;
-    return [resolve(`${page}-line-${line}.ts`), `${found[1]}\nexport {};\n`];
-  });
+  return codeOf(page).map(({ code, line }) => [resolve(`${page}-line-${line}.mjs`), `${code}\nexport {};\n`]);
 }
 
 function check(files: ReadonlyMap<string, string>): string[] {
@@ -33,7 +29,8 @@ function check(files: ReadonlyMap<string, string>): string[] {
   };
   const program = ts.createProgram(
     [...files.keys()],
-    { ...options, paths, skipLibCheck: true, noUnusedLocals: false, noUnusedParameters: false },
+    // The pages are in JavaScript, and say nothing of types.
+    { ...options, paths, skipLibCheck: true, checkJs: true, noImplicitAny: false, ...UNUSED },
     host,
   );
   return [
@@ -45,6 +42,8 @@ function check(files: ReadonlyMap<string, string>): string[] {
   });
 }
 
+const UNUSED = { noUnusedLocals: false, noUnusedParameters: false };
+
 function checkFile(program: ts.Program, name: string): readonly ts.Diagnostic[] {
   const file = program.getSourceFile(name);
   return [...program.getSyntacticDiagnostics(file), ...program.getSemanticDiagnostics(file)];
@@ -52,7 +51,8 @@ function checkFile(program: ts.Program, name: string): readonly ts.Diagnostic[] 
 
 const code = PACKED.flatMap(blocks);
 const typeTests = resolve('test/types.test-d.ts');
-const wrong: [string, string] = [resolve('wrong.ts'), "db.attach('r1', { volume: 1 });\nexport {};\n"];
+const example = resolve('examples/opentelemetry.mjs');
+const wrong: [string, string] = [resolve('wrong.mjs'), "db.attach('r1', { volume: 1 });\nexport {};\n"];
 let errors: string[];
 
 beforeAll(() => {
@@ -60,13 +60,16 @@ beforeAll(() => {
     [resolve('context.d.ts'), CONTEXT],
     [resolve('opentelemetry.d.ts'), OPENTELEMETRY],
   ];
-  errors = check(new Map([...declarations, ...code, [typeTests, read(typeTests)], wrong]));
+  errors = check(
+    new Map([...declarations, ...code, [example, read(example)], [typeTests, read(typeTests)], wrong]),
+  );
 }, 120_000);
 
 const errorsIn = (file: string) => errors.filter((error) => error.startsWith(`${file} `));
 
-test('every TypeScript block type-checks', () => {
+test('every block of code type-checks', () => {
   expect(code.length).toBeGreaterThan(10);
+  for (const page of PACKED) expect(read(page)).not.toMatch(/^```ts/mu);
   expect(errors.filter((error) => !error.startsWith(wrong[0]) && !error.startsWith(typeTests))).toEqual([]);
 });
 

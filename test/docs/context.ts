@@ -5,25 +5,24 @@ import type * as testing from 'storpool-spopenstack/testing';
 import type * as vitest from 'vitest';
 declare global {
   const AttachDB: typeof lib.AttachDB;
-  const Api: typeof lib.Api;
   const ApiError: typeof lib.ApiError;
-  const SPConfig: typeof lib.SPConfig;
   const FakeStorPool: typeof testing.FakeStorPool;
   const fakeDevice: typeof testing.fakeDevice;
   const advanceUntilSettled: typeof testing.advanceUntilSettled;
-  const afterEach: typeof vitest.afterEach;
   const test: typeof vitest.test;
   const expect: typeof vitest.expect;
   const vi: typeof vitest.vi;
   const db: lib.AttachDB;
-  const api: lib.Api;
-  const fake: testing.FakeStorPool;
-  const dir: string;
+  const destination: lib.AttachDB;
+  const source: lib.AttachDB;
+  const records: Map<string, lib.AttachRequest>;
+  const report: (error: unknown) => void;
+  const keyFile: string;
   const deviceDir: string;
   const fname: string;
   const reqId: string;
   const volume: string;
-  function alert(message: string): void;
+  const volumeId: string;
 }
 `;
 

@@ -1,5 +1,4 @@
 import { closed, ended, onLines, start } from './children.mjs';
-import { now } from './stats.mjs';
 
 /**
  * A process that does what it is told: commands go to its stdin, answers come from its stdout, each a line of JSON.
@@ -51,11 +50,9 @@ export class Actor {
     this.#child.kill(name);
   }
 
-  /** @returns when it was gone */
   async kill() {
     this.#child.kill('SIGKILL');
     await ended(this.#child);
-    return now();
   }
 
   /** Lets it end by itself. */

@@ -1,4 +1,4 @@
-import { fork, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 
 const running = new Set();
 process.on('exit', () => {
@@ -7,17 +7,13 @@ process.on('exit', () => {
 // Without a handler these end the process without 'exit', and the children would go on alone.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => process.exit(130));
 
-function keep(child) {
+/** Starts a program that does not outlive this one. */
+export function start(command, args, options) {
+  const child = spawn(command, args, options);
   running.add(child);
   for (const end of ['exit', 'error']) child.on(end, () => running.delete(child));
   return child;
 }
-
-/** Starts a program that does not outlive this one. */
-export const start = (command, args, options) => keep(spawn(command, args, options));
-
-/** Starts a module of Node.js that does not outlive this one and can be sent messages. */
-export const startModule = (path, args) => keep(fork(path, args));
 
 /** Resolves when the process has ended. */
 export const ended = (child) =>

@@ -4,16 +4,11 @@ const CLEAR = '\r\x1b[2K';
 const PAUSE = terminal ? 100 : 3000;
 let last = performance.now();
 
-/** What is being done, on stderr: one line that changes on a terminal, else a line each. */
-export function progress(message) {
-  process.stderr.write(terminal ? `${CLEAR}${message}` : `${message}\n`);
-}
-
-/** The same for what changes all the time: most of it is passed over. */
+/** What is being done, on stderr: one line that changes on a terminal, else a line each, now and then. */
 export function progressNowAndThen(message) {
   if (performance.now() - last < PAUSE) return;
   last = performance.now();
-  progress(message);
+  process.stderr.write(terminal ? `${CLEAR}${message}` : `${message}\n`);
 }
 
 /** Leaves a terminal's line to the results. */

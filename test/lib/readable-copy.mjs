@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { makeWorkspace } from './workspace.mjs';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
-const OURS = ['package.json', 'dist', 'test/lib', 'test/torture/lib', 'test/cli/outcomes.mjs'];
+const OURS = ['package.json', 'build', 'dist', 'test/lib', 'test/torture/lib', 'test/cli/outcomes.mjs'];
 
 /**
  * Copies the built package, what it needs to run, and the processes of these programs to a place that every user can

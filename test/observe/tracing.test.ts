@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import ts from 'typescript';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Api, AttachDB, type DiagnosticsEvents, SPLockedJSONDB } from '../../src/index.js';
 import { traced } from '../../src/observe/tracing.js';
@@ -180,31 +179,4 @@ test('results are not published, and reach the caller', async () => {
   expect(await traced('storpool:lock', context, async () => result)).toBe(result);
   expect(published.map(({ what }) => what)).toEqual(['start', 'end', 'asyncStart', 'asyncEnd']);
   expect(JSON.stringify(published)).not.toContain('private');
-});
-
-test('the metrics of the guide count the operations, their time and their failures, by call', async () => {
-  const code = readFileSync('guide/operating.md', 'utf8')
-    .split('```ts\n')
-    .find((block) => block.includes('export const metrics'))
-    ?.split('```')[0];
-  const { outputText } = ts.transpileModule(String(code), {
-    compilerOptions: { module: ts.ModuleKind.ESNext },
-  });
-  writeFileSync(path('metrics.mjs'), outputText);
-  const { metrics } = await import(path('metrics.mjs'));
-  await using cluster = await start({ volumes: ['os--v'] });
-  await cluster.db.attach('a', { volume: 'os--v', rights: 2 });
-  cluster.fake.failNext('attachmentsList', { name: 'odd' });
-  await cluster.db.detach('a').catch(() => undefined);
-  await cluster.db.detach('a');
-  const milliseconds = expect.any(Number);
-  expect(Object.fromEntries(metrics)).toEqual({
-    'GET AttachmentsList': { count: 3, failures: 1, milliseconds },
-    'GET Volume': { count: 1, failures: 0, milliseconds },
-    'POST VolumesReassign': { count: 2, failures: 0, milliseconds },
-    attach: { count: 1, failures: 0, milliseconds },
-    'detach: failed': { count: 1, failures: 1, milliseconds },
-    'detach: detached': { count: 1, failures: 0, milliseconds },
-    lock: { count: 3, failures: 0, milliseconds },
-  });
 });

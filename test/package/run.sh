@@ -15,6 +15,7 @@ for version in 20.19 22 24 26; do
 done
 
 npx --no-install storpool-attachdb --version
+node entries.mjs
 node declarations.mjs
 
 node bundles.mjs

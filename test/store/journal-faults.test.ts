@@ -160,7 +160,7 @@ describe('a disk that breaks for good', () => {
 
   test('while it writes in place: it is torn for certain, and the journal has what was to be written', async () => {
     await prepare();
-    tamper(breakAt('write'));
+    tamper(breakAt('truncate'));
     await expect(make().add('b', 2)).rejects.toMatchObject({
       code: 'EIO',
       message: expect.stringMatching(/it may be torn; "storpool-attachdb repair --file .*db\.json" mends it/),

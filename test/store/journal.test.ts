@@ -14,14 +14,13 @@ import {
 } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { isTornBy } from '../../src/store/journal.js';
-import { fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
+import { fname, make, mend, onDisk, tamper, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
 
 const path = useLockedFile();
 const isRoot = process.getuid?.() === 0;
 
 const journal = () => readFileSync(`${fname}.backup`, 'utf8');
-const onDisk = () => readFileSync(fname, 'utf8');
 /** As Python writes: without a flush, and without a journal. */
 const writeAsPython = (content: object) => writeFileSync(fname, JSON.stringify(content, undefined, 1));
 
@@ -53,6 +52,23 @@ describe('add()', () => {
     await make().add('a', 1);
     expect(seen).toEqual(['{"a":1}\t', '{"a":1}\t']);
     expect(journal()).toBe('{"a":1}\n');
+  });
+
+  test('leaves a file that no other program could leave, whenever it is killed while that is torn', async () => {
+    await make().jsdump({ a: 1 });
+    const seen: string[] = [];
+    tamper(({ name, path: where }) => {
+      if (where === fname && ['write', 'truncate', 'datasync'].includes(name))
+        seen.push(readFileSync(fname, 'utf8'));
+      return undefined;
+    });
+    await make().add('b', 2);
+    mend();
+    expect(seen).toEqual(['{"a":1}', '!"a":1}', '!', '!"a":1,"b":2}', '{"a":1,"b":2}']);
+    for (const written of seen.slice(1, -1)) {
+      interrupt('{"a":1,"b":2}', written, 3600);
+      expect(await make().get()).toEqual({ a: 1, b: 2 });
+    }
   });
 
   test('flushes twice', async () => {
@@ -203,6 +219,12 @@ test('jsdump() replaces torn content, and leaves the journal until the file is w
 describe('isTornBy()', () => {
   const ms = 1_000_000n;
   const marked = { content: Buffer.from('{"a":1}'), isUnderWay: true, markedNs: 100_000n * ms };
+  test('a file that begins as while it is written was torn by this library at any time', () => {
+    const torn = Buffer.from('!');
+    expect(isTornBy(marked, torn, marked.markedNs + 5000n * ms, marked.markedNs + 6000n * ms)).toBe(true);
+    expect(isTornBy({ ...marked, isUnderWay: false }, torn, marked.markedNs, marked.markedNs)).toBe(false);
+  });
+
   test.each([
     ['50 ms after the mark', 50n, 1000n, true],
     ['51 ms after the mark', 51n, 1000n, false],

@@ -40,7 +40,7 @@ describe('describeHolder()', () => {
 
   test('names this process', async () => {
     const holder = await open(fname, 'r+');
-    expect(await tryKernelLock(holder.fd)).toBe(true);
+    expect(await tryKernelLock(holder.fd)).toBe('ours');
     expect(describeHolder(fname)).toBe('another call of this process has the kernel lock');
     await holder.close();
   });
@@ -70,14 +70,14 @@ describe('describeHolder()', () => {
     const ago = new Date(Date.now() - 7000);
     utimesSync(directory, ago, ago);
     expect(describeHolder(fname)).toMatch(
-      /; .*db\.json\.lock was refreshed 7 s ago, by a process that cannot be told$/,
+      /; .*db\.json\.lock was refreshed 7 s ago, by a process that cannot be told; after 10 s without a refresh it is taken over$/,
     );
   });
 });
 
 test('get() that times out says who has the lock', async () => {
   const holder = await open(fname, 'r+');
-  expect(await tryKernelLock(holder.fd)).toBe(true);
+  expect(await tryKernelLock(holder.fd)).toBe('ours');
   await expect(make({ timeout: 40 }).get()).rejects.toMatchObject({
     code: 'ELOCKED',
     message: expect.stringMatching(

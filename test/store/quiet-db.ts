@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, vi } from 'vitest';
 import { type LockOptions, SPLockedJSONDB } from '../../src/index.js';
 import { useTempDir } from '../lib/temp-dir.js';
@@ -33,6 +33,8 @@ export function useLockedFile(content = '{}'): (name?: string) => string {
   });
   return path;
 }
+
+export const onDisk = () => readFileSync(fname, 'utf8');
 
 export const make = (lock?: LockOptions) => new QuietDB(fname, lock);
 

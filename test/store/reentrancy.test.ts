@@ -1,20 +1,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { queryObjects } from 'node:v8';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
 import { Queue } from '../../src/store/queue.js';
-import { useTempDir } from '../lib/temp-dir.js';
+import { fname, onDisk, useLockedFile } from './quiet-db.js';
 
-const path = useTempDir();
-let fname: string;
+const path = useLockedFile('{"a":1}');
 let file: SPLockedFile;
 beforeEach(() => {
-  fname = path('db.json');
-  writeFileSync(fname, '{"a":1}');
   file = new SPLockedFile(fname);
 });
-const onDisk = () => readFileSync(fname, 'utf8');
 const tick = () => new Promise((resolve) => setTimeout(resolve, 5));
 
 describe('withLock()', () => {

@@ -2,17 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { SPLockedFile, SPLockedFileError } from '../../src/index.js';
-import { useTempDir } from '../lib/temp-dir.js';
+import { fname, onDisk, useLockedFile } from './quiet-db.js';
 
-const path = useTempDir();
-let fname: string;
+const path = useLockedFile('{"a":1}');
 let file: SPLockedFile;
 beforeEach(() => {
-  fname = path('db.json');
-  writeFileSync(fname, '{"a":1}');
   file = new SPLockedFile(fname);
 });
-const onDisk = () => readFileSync(fname, 'utf8');
 
 describe('content', () => {
   test('what was dumped is loaded', async () => {

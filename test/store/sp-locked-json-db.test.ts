@@ -1,24 +1,21 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync, writeFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { SPLockedJSONDB } from '../../src/index.js';
-import { useTempDir } from '../lib/temp-dir.js';
+import { fname, onDisk, useLockedFile } from './quiet-db.js';
 
-const path = useTempDir();
-let fname: string;
+const path = useLockedFile();
 let db: SPLockedJSONDB;
 beforeEach(() => {
-  fname = path('db.json');
-  writeFileSync(fname, '{}');
   db = new SPLockedJSONDB(fname);
 });
-const onDisk = () => JSON.parse(readFileSync(fname, 'utf8'));
+const parsed = () => JSON.parse(onDisk());
 
 test('what is added is there, for this object and for others', async () => {
   await db.add('a', { rights: 2 });
   await db.add('b', { rights: 1 });
   expect(await db.get()).toEqual({ a: { rights: 2 }, b: { rights: 1 } });
   expect(await new SPLockedJSONDB(fname).get()).toEqual(await db.get());
-  expect(onDisk()).toEqual(await db.get());
+  expect(parsed()).toEqual(await db.get());
 });
 
 test('adding a key again sets its value', async () => {
@@ -31,15 +28,15 @@ test('others may write meanwhile', async () => {
   await db.add('a', 1);
   await new SPLockedJSONDB(fname).add('b', 2);
   await db.add('c', 3);
-  expect(onDisk()).toEqual({ a: 1, b: 2, c: 3 });
+  expect(parsed()).toEqual({ a: 1, b: 2, c: 3 });
 });
 
 test('concurrent changes are all kept', async () => {
   const other = new SPLockedJSONDB(fname);
   await Promise.all(Array.from({ length: 20 }, (_, at) => (at % 2 ? db : other).add(`k${at}`, at)));
-  expect(Object.keys(onDisk())).toHaveLength(20);
+  expect(Object.keys(parsed())).toHaveLength(20);
   await db.withLock(() => Promise.all([db.add('x', 1), db.add('y', 2), db.remove('k0')]));
-  expect(Object.keys(onDisk())).toHaveLength(21);
+  expect(Object.keys(parsed())).toHaveLength(21);
 });
 
 test('get() gives a copy', async () => {
@@ -61,7 +58,7 @@ test('remove() and removeKeys() take away what is there, in one write', async ()
   for (const key of ['a', 'b', 'c', 'd']) await db.add(key, 1);
   await db.remove('a');
   await db.removeKeys(new Set(['b', 'nowhere', 'c']));
-  expect(onDisk()).toEqual({ d: 1 });
+  expect(parsed()).toEqual({ d: 1 });
 });
 
 test('removing what is not there writes nothing', async () => {
@@ -97,7 +94,7 @@ describe('keys', () => {
 test.each([undefined, () => 1])('a value that JSON cannot hold (%s) is refused', async (value) => {
   await expect(db.add('a', value)).rejects.toThrow(/JSON cannot hold the value of a/);
   await expect(db.add('b', 10n)).rejects.toThrow(TypeError);
-  expect(onDisk()).toEqual({});
+  expect(parsed()).toEqual({});
 });
 
 test.each([
@@ -111,7 +108,7 @@ test.each([
   await expect(db.get()).rejects.toMatchObject(wrong);
   await expect(db.add('a', 1)).rejects.toMatchObject(wrong);
   await expect(db.remove('a')).rejects.toMatchObject(wrong);
-  expect(readFileSync(fname, 'utf8')).toBe(content);
+  expect(onDisk()).toBe(content);
   expect(readdirSync(path())).toEqual(['db.json']);
 });
 
@@ -121,16 +118,16 @@ describe('too many levels', () => {
   test.each([801, 100_000])('%d in a value are refused, and nothing is written', async (levels) => {
     await expect(db.add('a', JSON.parse(nested(levels)))).rejects.toThrow(/^the value of a is nested/u);
     await expect(db.jsdump(JSON.parse(nested(levels)))).rejects.toThrow(/^the content of .* is nested/u);
-    expect(readFileSync(fname, 'utf8')).toBe('{}');
+    expect(onDisk()).toBe('{}');
   });
 
   test('500 are taken', async () => {
     await db.add('a', JSON.parse(nested(500)));
-    expect(readFileSync(fname, 'utf8')).toBe(`{"a":${nested(500)}}`);
+    expect(onDisk()).toBe(`{"a":${nested(500)}}`);
   });
 });
 
 test('add() of more than a cache may hold is refused: it could not be read again', async () => {
   await expect(db.add('a', 'x'.repeat(2 ** 26))).rejects.toMatchObject({ code: 'EFBIG' });
-  expect(onDisk()).toEqual({});
+  expect(parsed()).toEqual({});
 });

@@ -1,4 +1,4 @@
-// The recipes of guide/testing.md, as a user writes them: a shim whose methods call several things in a row.
+// What guide/testing.md shows, as a user writes them: a shim whose methods call several things in a row.
 import { pbkdf2 } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -33,14 +33,10 @@ test.each([
 
 test('every part of an error can be chosen', async () => {
   await using fake = await FakeStorPool.start();
-  fake.failNext('disksList', { name: 'n', descr: 'd', transient: true, status: 503 });
-  expect(await failureOf(client(fake).disksList(), ApiError)).toMatchObject({
-    status: 503,
-    code: 'n',
-    desc: 'd',
-    transient: true,
-    json: { error: { name: 'n', descr: 'd', transient: true } },
-  });
+  const error = { name: 'n', descr: 'd', transient: true };
+  fake.failNext('disksList', { ...error, status: 503 });
+  const expected = { status: 503, code: 'n', desc: 'd', transient: true, json: { error } };
+  expect(await failureOf(client(fake).disksList(), ApiError)).toMatchObject(expected);
 });
 
 test('a call that fails has changed nothing', async () => {
@@ -74,25 +70,15 @@ test('transient errors are overcome', async () => {
   expect(fake.requests).toHaveLength(5);
 });
 
-test('reset', async () => {
+test.each([
+  ['reset', ApiConnectionError, 'ECONNRESET'],
+  ['garbage', ApiResponseError, 'ENOTHTTP'],
+  ['hang', ApiConnectionError, 'ETIMEDOUT'],
+] as const)('%s', async (failure, type, code) => {
   await using fake = await FakeStorPool.start();
-  fake.failNext('volumesList', 'reset');
-  expect((await failureOf(client(fake).volumesList(), ApiConnectionError)).code).toBe('ECONNRESET');
-  expect(await client(fake).volumesList()).toEqual([]);
-});
-
-test('garbage', async () => {
-  await using fake = await FakeStorPool.start();
-  fake.failNext('volumesList', 'garbage');
-  expect((await failureOf(client(fake).volumesList(), ApiResponseError)).code).toBe('ENOTHTTP');
-  expect(await client(fake).volumesList()).toEqual([]);
-});
-
-test('hang', async () => {
-  await using fake = await FakeStorPool.start();
-  fake.failNext('volumesList', 'hang');
-  const api = client(fake, { timeout: 40 });
-  expect((await failureOf(api.volumesList(), ApiConnectionError)).code).toBe('ETIMEDOUT');
+  fake.failNext('volumesList', failure);
+  const api = client(fake, failure === 'hang' ? { timeout: 40 } : {});
+  expect((await failureOf<Error & { code: string }>(api.volumesList(), type)).code).toBe(code);
   expect(await client(fake).volumesList()).toEqual([]);
 });
 

@@ -6,6 +6,6 @@ export default defineConfig({
     globalSetup: ['test/build.setup.ts'],
     include: ['test/torture/**/*.test.ts'],
     // Most of the time goes by in waiting.
-    maxWorkers: 3,
+    maxConcurrency: 4,
   },
 });

@@ -1,21 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { Api, ApiError, type ReassignEntry, SPConfig } from '../../../src/index.js';
-import { FakeStorPool, type FakeStorPoolOptions } from '../../../src/testing/index.js';
+import { type Api, ApiError, type ReassignEntry } from '../../../src/index.js';
+import { FakeStorPool } from '../../../src/testing/index.js';
 import { failureOf } from '../../api/failure.js';
-
-async function start(options: FakeStorPoolOptions = {}) {
-  const fake = await FakeStorPool.start({ volumes: ['v', 'w'], snapshots: ['s'], ...options });
-  const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }));
-  const attached = () =>
-    fake.attachments.map(({ volume, client, rights, snapshot, pos }) =>
-      [volume, client, rights, snapshot ? 'snapshot' : 'volume', pos].join(' '),
-    );
-  return { fake, api, attached, [Symbol.asyncDispose]: () => fake.close() };
-}
+import { begin } from './cluster.js';
 
 describe('attachments of the beginning', () => {
   test('what is not given is filled in', async () => {
-    await using t = await start({
+    await using t = await begin({
       clientId: 3,
       attachments: [
         { volume: 'v' },
@@ -45,7 +36,7 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
       : api.volumesReassignWait({ reassign: reassign as ReassignEntry[], attachTimeout: 5 });
 
   test('attaches, changes the rights, and detaches', async () => {
-    await using t = await start();
+    await using t = await begin();
     expect(await run(t.api, { volume: 'v', rw: [1], ro: [2] }, { snapshot: 's', ro: [1] })).toEqual({
       ok: true,
       generation: 2,
@@ -60,7 +51,7 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
   });
 
   test('detaches from everyone', async () => {
-    await using t = await start({
+    await using t = await begin({
       attachments: [{ volume: 'v' }, { volume: 'v', client: 2 }, { volume: 'w' }],
     });
     await run(t.api, { volume: 'v', detach: 'all' });
@@ -68,25 +59,25 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
   });
 
   test('takes it for done where nothing is attached', async () => {
-    await using t = await start({ attachments: [{ volume: 'v', client: 2 }] });
+    await using t = await begin({ attachments: [{ volume: 'v', client: 2 }] });
     expect(await run(t.api, { volume: 'v', detach: [1] })).toMatchObject({ ok: true });
     expect(t.attached()).toEqual(['v 2 rw volume 0']);
   });
 
   test('moves from one client to another', async () => {
-    await using t = await start({ attachments: [{ volume: 'v' }] });
+    await using t = await begin({ attachments: [{ volume: 'v' }] });
     await run(t.api, { volume: 'v', detach: [1], rw: [2] });
     expect(t.attached()).toEqual(['v 2 rw volume 0']);
   });
 
   test('takes global IDs', async () => {
-    await using t = await start({ volumes: [{ name: 'v', globalId: 'a.b.c' }] });
+    await using t = await begin({ volumes: [{ name: 'v', globalId: 'a.b.c' }] });
     await run(t.api, { volume: '~a.b.c', rw: [1] });
     expect(t.attached()).toEqual(['v 1 rw volume 0']);
   });
 
   test('takes client IDs that are strings', async () => {
-    await using t = await start();
+    await using t = await begin();
     const entry = { volume: 'v', rw: ['7'], ro: ['8', 9] };
     const path = call === 'volumesReassign' ? 'VolumesReassign' : 'VolumesReassignWait';
     await t.api.call('POST', path, { json: call === 'volumesReassign' ? [entry] : { reassign: [entry] } });
@@ -98,7 +89,7 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
   });
 
   test('refuses clients that are not registered', async () => {
-    await using t = await start({
+    await using t = await begin({
       clients: [2, 4095],
       clientId: 3,
       attachments: [{ volume: 'w', client: 5 }],
@@ -115,89 +106,11 @@ describe.each(['volumesReassign', 'volumesReassignWait'] as const)('%s', (call) 
   });
 
   test('a snapshot and a volume of one name are two things', async () => {
-    await using t = await start({ snapshots: ['v'], attachments: [{ volume: 'v', snapshot: false }] });
+    await using t = await begin({ snapshots: ['v'], attachments: [{ volume: 'v', snapshot: false }] });
     await run(t.api, { snapshot: 'v', ro: [1] });
     expect(t.attached()).toEqual(['v 1 rw volume 0', 'v 1 ro snapshot 1']);
     await run(t.api, { volume: 'v', detach: [1] });
     expect(t.attached()).toEqual(['v 1 ro snapshot 1']);
-  });
-
-  test.each([
-    [{ volume: 'v' }, 'invalidParam', "VolumesReassign: the entry for 'v' changes nothing."],
-    [
-      { volume: 'v', rw: [], detach: [] },
-      'invalidParam',
-      "VolumesReassign: the entry for 'v' changes nothing.",
-    ],
-    [
-      { volume: 'v', rw: [1], ro: [1] },
-      'invalidParam',
-      "VolumesReassign: the entry for 'v' names a client twice.",
-    ],
-    [
-      { volume: 'v', detach: [2, 2] },
-      'invalidParam',
-      "VolumesReassign: the entry for 'v' names a client twice.",
-    ],
-    [{ volume: 'gone', rw: [1] }, 'objectDoesNotExist', "Volume 'gone' does not exist."],
-    [{ volume: 's', rw: [1] }, 'objectDoesNotExist', "Volume 's' does not exist."],
-    [{ snapshot: 'v', ro: [1] }, 'objectDoesNotExist', "Snapshot 'v' does not exist."],
-    [{ volume: 'v', rw: [1], nonsense: 1 }, 'invalidParam', 'VolumesReassign: there is no "nonsense".'],
-    [
-      { volume: 'v', rw: [1], force: 'yes' },
-      'invalidParam',
-      'VolumesReassign: "force" must be true or false.',
-    ],
-    [
-      { volume: 'v', rw: [1], onRemoteAttached: 5 },
-      'invalidParam',
-      'VolumesReassign: "onRemoteAttached" must be a string.',
-    ],
-    [
-      { snapshot: 's', ro: [1], onRemoteAttached: 'x' },
-      'invalidParam',
-      'VolumesReassign: there is no "onRemoteAttached".',
-    ],
-  ])('refuses %j, and does nothing of the rest either', async (entry, code, desc) => {
-    await using t = await start();
-    const error = await failureOf(run(t.api, { volume: 'w', rw: [1] }, entry), ApiError);
-    expect(error).toMatchObject({ code, desc, transient: false });
-    expect(t.attached()).toEqual([]);
-  });
-});
-
-describe('arguments that the client would not send', () => {
-  test.each([
-    ['VolumesReassign', { volume: 'v' }, 'VolumesReassign: the argument must be a list.'],
-    ['VolumesReassign', undefined, 'VolumesReassign: the argument must be a list.'],
-    ['VolumesReassign', ['v'], 'VolumesReassign: the argument must be an object.'],
-    ['VolumesReassign', [[]], 'VolumesReassign: the argument must be an object.'],
-    ['VolumesReassign', [{ rw: [1] }], 'VolumesReassign: "volume" is missing.'],
-    ['VolumesReassign', [{ volume: 5, rw: [1] }], 'VolumesReassign: "volume" must be a string.'],
-    ['VolumesReassign', [{ volume: 'v', snapshot: 's', ro: [1] }], 'VolumesReassign: there is no "volume".'],
-    ['VolumesReassign', [{ snapshot: 's', rw: [1] }], 'VolumesReassign: there is no "rw".'],
-    ['VolumesReassign', [{ volume: 'v', rw: [0] }], 'VolumesReassign: "rw" must be a list of client IDs.'],
-    ['VolumesReassign', [{ volume: 'v', ro: 1 }], 'VolumesReassign: "ro" must be a list of client IDs.'],
-    [
-      'VolumesReassign',
-      [{ volume: 'v', detach: 'some' }],
-      'VolumesReassign: "detach" must be a list of client IDs.',
-    ],
-    ['VolumesReassignWait', 'v', 'VolumesReassignWait: the argument must be an object.'],
-    ['VolumesReassignWait', [{ rw: [1] }], 'VolumesReassign: "volume" is missing.'],
-    ['VolumesReassignWait', {}, 'VolumesReassignWait: "reassign" is missing.'],
-    ['VolumesReassignWait', { reassign: {} }, 'VolumesReassignWait: "reassign" must be a list.'],
-    [
-      'VolumesReassignWait',
-      { reassign: [], attachTimeout: -1 },
-      'VolumesReassignWait: "attachTimeout" must be a whole number from 0 on.',
-    ],
-    ['VolumesReassignWait', { reassign: [], timeout: 1 }, 'VolumesReassignWait: there is no "timeout".'],
-  ])('%s %j', async (path, json, desc) => {
-    await using t = await start();
-    const error = await failureOf(t.api.call('POST', path, { json }), ApiError);
-    expect(error).toMatchObject({ status: 400, code: 'invalidParam', desc });
-    expect(t.attached()).toEqual([]);
   });
 });
 
@@ -206,7 +119,7 @@ describe('open devices', () => {
     api.volumesReassign([{ volume: 'v', detach: [1], ...(force === undefined ? {} : { force }) }]);
 
   test('are not detached until they are released', async () => {
-    await using t = await start({ attachments: [{ volume: 'v' }] });
+    await using t = await begin({ attachments: [{ volume: 'v' }] });
     t.fake.open('v');
     for (const force of [undefined, false]) {
       expect(await failureOf(detach(t.api, force), ApiError)).toMatchObject({
@@ -223,7 +136,7 @@ describe('open devices', () => {
   });
 
   test('are detached by force, and no longer open when they come again', async () => {
-    await using t = await start({ attachments: [{ volume: 'v' }] });
+    await using t = await begin({ attachments: [{ volume: 'v' }] });
     t.fake.open('v');
     await detach(t.api, true);
     expect(t.attached()).toEqual([]);
@@ -233,7 +146,7 @@ describe('open devices', () => {
   });
 
   test('each client for itself', async () => {
-    await using t = await start({ attachments: [{ volume: 'v' }, { volume: 'v', client: 2 }] });
+    await using t = await begin({ attachments: [{ volume: 'v' }, { volume: 'v', client: 2 }] });
     t.fake.open('v', 2);
     expect(await failureOf(t.api.volumesReassign([{ volume: 'v', detach: 'all' }]), ApiError)).toMatchObject({
       code: 'busy',
@@ -248,14 +161,14 @@ describe('open devices', () => {
   });
 
   test('snapshots as well', async () => {
-    await using t = await start({ clientId: 9, attachments: [{ volume: 's' }] });
+    await using t = await begin({ clientId: 9, attachments: [{ volume: 's' }] });
     t.fake.open('s');
     const error = await failureOf(t.api.volumesReassign([{ snapshot: 's', detach: [9] }]), ApiError);
     expect(error.desc).toBe("Snapshot 's' is open at client 9.");
   });
 
   test('stay open under another name', async () => {
-    await using t = await start({ attachments: [{ volume: 'v' }] });
+    await using t = await begin({ attachments: [{ volume: 'v' }] });
     t.fake.open('v');
     await t.api.volumeUpdate('v', { rename: 'x' });
     const error = await failureOf(t.api.volumesReassign([{ volume: 'x', detach: [1] }]), ApiError);
@@ -270,7 +183,7 @@ describe('open devices', () => {
 });
 
 test('a transient snapshot cannot be attached', async () => {
-  await using t = await start({ snapshots: [{ name: 'passing', transient: true }] });
+  await using t = await begin({ snapshots: [{ name: 'passing', transient: true }] });
   const attach = t.api.volumesReassign([{ snapshot: 'passing', ro: [1] }]);
   expect(await failureOf(attach, ApiError)).toMatchObject({
     code: 'invalidParam',
@@ -279,7 +192,7 @@ test('a transient snapshot cannot be attached', async () => {
 });
 
 test('what is open at a client that does not have it attached stops nobody', async () => {
-  await using t = await start();
+  await using t = await begin();
   t.fake.open('v');
   await t.api.volumesReassign([{ volume: 'v', detach: [1] }]);
   await t.api.volumesReassign([{ volume: 'v', rw: [1] }]);
@@ -288,14 +201,14 @@ test('what is open at a client that does not have it attached stops nobody', asy
 });
 
 test('a client beyond 4095 is never registered', async () => {
-  await using t = await start();
+  await using t = await begin();
   const attach = t.api.call('POST', 'VolumesReassign', { json: [{ volume: 'v', rw: ['4096'] }] });
   expect((await failureOf(attach, ApiError)).desc).toBe('No such client registered');
-  await expect(start({ clients: [4096] })).rejects.toThrow('4096 is not a client ID');
+  await expect(begin({ clients: [4096] })).rejects.toThrow('4096 is not a client ID');
 });
 
 test('volumesReassignWait takes a bare list, and waits for its clients', async () => {
-  await using t = await start();
+  await using t = await begin();
   t.fake.clientOffline();
   let answered = false;
   const waiting = t.api

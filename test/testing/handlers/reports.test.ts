@@ -1,24 +1,18 @@
 import { expect, test } from 'vitest';
-import { Api, ApiError, type ApiOptions, SPConfig } from '../../../src/index.js';
-import { FakeStorPool, type FakeStorPoolOptions } from '../../../src/testing/index.js';
+import { ApiError } from '../../../src/index.js';
 import { failureOf } from '../../api/failure.js';
-
-async function start(options: FakeStorPoolOptions = {}, apiOptions: Partial<ApiOptions> = {}) {
-  const fake = await FakeStorPool.start({ volumes: ['v'], snapshots: ['s'], ...options });
-  const api = Api.fromConfig(new SPConfig({ overrideConfig: fake.config }), apiOptions);
-  return { fake, api, [Symbol.asyncDispose]: () => fake.close() };
-}
+import { begin } from './cluster.js';
 
 test('volumes and snapshots in one list', async () => {
-  await using t = await start();
+  await using t = await begin();
   expect(await t.api.volumesAndSnapshotsList()).toMatchObject({
-    volumes: [{ name: 'v' }],
+    volumes: [{ name: 'v' }, { name: 'w' }],
     snapshots: [{ name: 's' }],
   });
 });
 
 test('how one of them lies on the disks: on the first that are up', async () => {
-  await using t = await start({
+  await using t = await begin({
     volumes: [{ name: 'v', size: 100 * 1024 ** 2, replication: 2 }],
     disks: [{ id: 101, generationLeft: 7 }, 201, 301, 401],
   });
@@ -35,7 +29,7 @@ test('how one of them lies on the disks: on the first that are up', async () => 
 });
 
 test('the space of the volumes, and their state', async () => {
-  await using t = await start({ volumes: ['v', { name: 'w', storedSize: 512 }] });
+  await using t = await begin({ volumes: ['v', { name: 'w', storedSize: 512 }] });
   expect(await t.api.volumesSpace()).toMatchObject([
     { name: 'v', storedSize: 0, spaceUsed: 0 },
     { name: 'w', storedSize: 512 },
@@ -48,7 +42,7 @@ test('the space of the volumes, and their state', async () => {
 });
 
 test('the services, and the clients that are offline', async () => {
-  await using t = await start({ attachments: [{ volume: 'v', client: 9 }] });
+  await using t = await begin({ attachments: [{ volume: 'v', client: 9 }] });
   t.fake.clientOffline(9);
   expect(await t.api.servicesList()).toMatchObject({
     clusterStatus: 'running',
@@ -61,7 +55,7 @@ test('the services, and the clients that are offline', async () => {
 });
 
 test('clientConfigWait answers once the client is online', async () => {
-  await using t = await start({ clients: [2] });
+  await using t = await begin({ clients: [2] });
   t.fake.clientOffline(2);
   let answered = false;
   const waiting = t.api.clientConfigWait(2).then((status) => {
@@ -81,7 +75,7 @@ test('clientConfigWait answers once the client is online', async () => {
 });
 
 test('a placement group that something is placed in', async () => {
-  await using t = await start({ volumes: [{ name: 'v', placeTail: 'ssd' }] });
+  await using t = await begin({ volumes: [{ name: 'v', placeTail: 'ssd' }] });
   expect(await t.api.placementGroupDescribe('ssd')).toEqual({ name: 'ssd', disks: [101, 201, 301] });
   expect((await failureOf(t.api.placementGroupDescribe('hdd'), ApiError)).desc).toBe(
     "Placement group 'hdd' does not exist.",
@@ -89,7 +83,7 @@ test('a placement group that something is placed in', async () => {
 });
 
 test('every cluster at once', async () => {
-  await using t = await start({ remotes: { far: { volumes: ['w'], templates: ['t'] } } });
+  await using t = await begin({ volumes: ['v'], remotes: { far: { volumes: ['w'], templates: ['t'] } } });
   expect(await t.api.volumesSpace({ allClusters: true })).toMatchObject({
     clusters: [{ response: { data: [{ name: 'v' }] } }, { response: { data: [{ name: 'w' }] } }],
   });
@@ -101,9 +95,9 @@ test('every cluster at once', async () => {
 });
 
 test('what is in no other location', async () => {
-  await using t = await start({}, { multiCluster: true });
+  await using t = await begin({}, { multiCluster: true });
   expect(await t.api.volumeAcquire('v')).toEqual({ ok: true, generation: 2 });
-  expect((await failureOf(t.api.volumeAcquire('w'), ApiError)).code).toBe('objectDoesNotExist');
+  expect((await failureOf(t.api.volumeAcquire('x'), ApiError)).code).toBe('objectDoesNotExist');
   const remote = { remoteLocation: 'far', remoteId: 'a.b.c' };
   expect((await failureOf(t.api.snapshotFromRemote(remote), ApiError)).desc).toMatch(/let fake\.on\(/u);
   t.fake.on('SnapshotFromRemote', () => undefined);

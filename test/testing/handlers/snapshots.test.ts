@@ -58,24 +58,6 @@ describe('snapshotCreate', () => {
     await api.snapshotCreate('v', { name: 'kept', deleteAfter: 0 });
     expect(snapshot('kept')).not.toHaveProperty('targetDeleteDate');
   });
-
-  test.each<[string, Record<string, unknown>, string, string]>([
-    ['gone', {}, 'objectDoesNotExist', "Volume 'gone' does not exist."],
-    ['v', { name: 's' }, 'objectExists', "Snapshot 's' already exists."],
-    ['v', { name: '#s' }, 'invalidParam', "'#s' is not a name for a snapshot."],
-    ['v', { name: '~a.b.c' }, 'invalidParam', "'~a.b.c' is not a name for a snapshot."],
-    ['v', { bind: 1 }, 'invalidParam', 'VolumeSnapshot: "bind" must be true or false.'],
-    [
-      'v',
-      { deleteAfter: -1 },
-      'invalidParam',
-      'VolumeSnapshot: "deleteAfter" must be a whole number from 0 on.',
-    ],
-    ['v', { tags: 'a' }, 'invalidParam', 'VolumeSnapshot: "tags" must be an object of strings.'],
-    ['v', { size: 512 }, 'invalidParam', 'VolumeSnapshot: there is no "size".'],
-  ])('refuses %s %j', async (name, json, code, desc) => {
-    await refuses(() => api.call('POST', `VolumeSnapshot/${name}`, { json }), code, desc);
-  });
 });
 
 describe('snapshotDelete', () => {
@@ -128,21 +110,6 @@ describe('snapshotUpdate', () => {
     await api.snapshotUpdate('s', { targetDeleteDate: 7 });
     expect(snapshot('s')?.targetDeleteDate).toBe(7);
   });
-
-  test.each<[string, Record<string, unknown>, string, string]>([
-    ['gone', {}, 'objectDoesNotExist', "Snapshot 'gone' does not exist."],
-    ['base', { rename: 's' }, 'objectExists', "Snapshot 's' already exists."],
-    ['base', { rename: '**' }, 'invalidParam', "'**' is not a name for a snapshot."],
-    ['base', { size: 512 }, 'invalidParam', 'SnapshotUpdate: there is no "size".'],
-    [
-      'base',
-      { targetDeleteDate: 'soon' },
-      'invalidParam',
-      'SnapshotUpdate: "targetDeleteDate" must be a whole number from 0 on.',
-    ],
-  ])('refuses %s %j', async (name, json, code, desc) => {
-    await refuses(() => api.call('POST', `SnapshotUpdate/${name}`, { json }), code, desc);
-  });
 });
 
 describe('volumesGroupSnapshot', () => {
@@ -170,30 +137,6 @@ describe('volumesGroupSnapshot', () => {
       `~${snapshots[1]?.snapshotGlobalId}`,
       `~${snapshots[2]?.snapshotGlobalId}`,
     ]);
-  });
-
-  test.each<[unknown, string, string]>([
-    [[{ volume: 'v', name: 'a' }, { volume: 'gone' }], 'objectDoesNotExist', "Volume 'gone' does not exist."],
-    [
-      [
-        { volume: 'v', name: 'a' },
-        { volume: 'v', name: 's' },
-      ],
-      'objectExists',
-      "Snapshot 's' already exists.",
-    ],
-    [
-      [
-        { volume: 'v', name: 'a' },
-        { volume: 'small', name: 'a' },
-      ],
-      'invalidParam',
-      'VolumesGroupSnapshot: two snapshots have the same name.',
-    ],
-    [[{ name: 'a' }], 'invalidParam', 'VolumesGroupSnapshot: "volume" is missing.'],
-    ['v', 'invalidParam', 'VolumesGroupSnapshot: "volumes" must be a list.'],
-  ])('refuses %j, and makes none', async (volumes, code, desc) => {
-    await refuses(() => api.call('POST', 'VolumesGroupSnapshot', { json: { volumes } }), code, desc);
   });
 });
 

@@ -23,20 +23,6 @@ test('made, used and deleted', async () => {
   );
 });
 
-test.each([
-  [{ name: 't' }, 'objectExists', "Template 't' already exists."],
-  [{ name: 'a b' }, 'invalidParam', "'a b' is not a name for a template."],
-  [{ name: 'a', parent: 'x' }, 'objectDoesNotExist', "Snapshot 'x' does not exist."],
-  [
-    { name: 'a', size: 5 },
-    'invalidParam',
-    'VolumeTemplateCreate: "size" must be a positive multiple of 512.',
-  ],
-  [{}, 'invalidParam', 'VolumeTemplateCreate: "name" is missing.'],
-])('refuses %j', async (json, code, desc) => {
-  await refuses(() => api.call('POST', 'VolumeTemplateCreate', { json }), code, desc);
-});
-
 test('their space: that of the disks that are up, and nothing stored', async () => {
   await start({
     templates: [{ name: 't', replication: 2 }],

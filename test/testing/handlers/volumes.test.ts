@@ -131,26 +131,6 @@ describe('volumeUpdate', () => {
     await api.volumeUpdate('v', { template: 'u' });
     expect(volume('v')?.templateName).toBe('u');
   });
-
-  test.each<[string, Record<string, unknown>, string, string]>([
-    ['gone', { size: 512 }, 'objectDoesNotExist', "Volume 'gone' does not exist."],
-    ['v', { rename: 'small' }, 'objectExists', "Volume 'small' already exists."],
-    ['v', { rename: 'a b' }, 'invalidParam', "'a b' is not a name for a volume."],
-    ['v', { size: 512 }, 'invalidParam', 'VolumeUpdate: \'v\' would shrink; "shrinkOk" allows that.'],
-    [
-      'v',
-      { size: 512, shrinkOk: false },
-      'invalidParam',
-      'VolumeUpdate: \'v\' would shrink; "shrinkOk" allows that.',
-    ],
-    ['v', { size: 512, sizeAdd: 512 }, 'invalidParam', 'VolumeUpdate: give "size" or "sizeAdd", not both.'],
-    ['v', { template: 'w' }, 'objectDoesNotExist', "Template 'w' does not exist."],
-    ['v', { name: 'w' }, 'invalidParam', 'VolumeUpdate: there is no "name".'],
-    ['v', { template: 't', rename: 'small' }, 'objectExists', "Volume 'small' already exists."],
-    ['v', { template: 'w', rename: 'free' }, 'objectDoesNotExist', "Template 'w' does not exist."],
-  ])('refuses %s %j', async (name, json, code, desc) => {
-    await refuses(() => api.call('POST', `VolumeUpdate/${name}`, { json }), code, desc);
-  });
 });
 
 describe('volumeRevert', () => {
@@ -177,20 +157,6 @@ describe('volumeRevert', () => {
       "Volume 'v' is in use at client 7.",
     );
   });
-
-  test.each<[string, Record<string, unknown>, string, string]>([
-    ['gone', { toSnapshot: 's' }, 'objectDoesNotExist', "Volume 'gone' does not exist."],
-    ['v', { toSnapshot: 'gone' }, 'objectDoesNotExist', "Snapshot 'gone' does not exist."],
-    ['v', {}, 'invalidParam', 'VolumeRevert: "toSnapshot" is missing.'],
-    [
-      'v',
-      { toSnapshot: 's', revertSize: 'yes' },
-      'invalidParam',
-      'VolumeRevert: "revertSize" must be true or false.',
-    ],
-  ])('refuses %s %j', async (name, json, code, desc) => {
-    await refuses(() => api.call('POST', `VolumeRevert/${name}`, { json }), code, desc);
-  });
 });
 
 describe('volumeDelete', () => {
@@ -209,14 +175,6 @@ describe('volumeDelete', () => {
     await api.volumesReassign([{ volume: 'v', rw: [1] }]);
     await remove('detach');
     expect([volume('v'), fake.attachments]).toEqual([undefined, []]);
-  });
-
-  test('refuses another way to go about it', async () => {
-    await refuses(
-      () => remove('hope'),
-      'invalidParam',
-      'VolumeDelete: "onAttached" must be fail, detach, detachForce or export.',
-    );
   });
 
   test('deletes that one, by its name or global ID', async () => {

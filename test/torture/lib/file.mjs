@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { SPLockedJSONDB } from 'storpool-spopenstack';
 
 /** What a killed holder left: `nothing`, or a lock directory that is `marked` as one of a holder of the kernel lock or is not. */
@@ -23,22 +23,13 @@ export function isTorn(file) {
 }
 
 /**
- * Watches a file until it is shorter than `whole`, which it is only between the truncation and the end of a write in
- * place, and calls back in that very moment. It keeps this process busy.
- *
- * @returns whether the moment came within that many milliseconds
+ * Watches a file for so many milliseconds until it is shorter than `whole`, which it is only while it is written, and
+ * calls back in that very moment. It keeps this process busy.
  */
 export function whenTorn(file, whole, patience, callback) {
-  const descriptor = openSync(file, 'r');
-  try {
-    const end = performance.now() + patience;
-    while (fstatSync(descriptor).size >= whole) {
-      if (performance.now() > end) return false;
-    }
-    callback();
-    return true;
-  } finally {
-    closeSync(descriptor);
+  const end = performance.now() + patience;
+  while (performance.now() < end) {
+    if (statSync(file).size < whole) return callback();
   }
 }
 

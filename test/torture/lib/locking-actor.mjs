@@ -22,54 +22,39 @@ let unlockPlain;
 const inside = (fn) => (hold ? hold.inside(fn) : fn());
 
 act({
-  whoAmI: () => ({ locker, pid: process.pid, uid: process.getuid(), clock: Date.now() }),
+  whoAmI: () => ({ locker, pid: process.pid, uid: process.getuid() }),
 
-  /** Takes the lock and keeps it. */
-  hold: async () => {
-    const start = now();
-    return new Promise((resolve, reject) => {
+  /** Takes the lock and keeps it. @returns when it had it */
+  ourHold: () =>
+    new Promise((resolve, reject) => {
       const ended = db.withLock(
         () =>
           new Promise((release) => {
             hold = { release, ended, inside: AsyncLocalStorage.snapshot() };
-            resolve({ wait: now() - start, at: now() });
+            resolve({ at: now() });
           }),
       );
       ended.catch(reject);
-    });
-  },
-  release: async () => {
+    }),
+  ourRelease: async () => {
     const { release, ended } = hold;
     hold = undefined;
     release();
     await ended;
-    return { at: now() };
   },
+  /** Takes the lock and releases it. @returns when it had it */
+  pass: () => db.withLock(() => ({ at: now() })),
+
   add: ({ key, value }) => inside(() => db.add(key, value)),
   get: () => inside(() => db.get()),
 
-  /** Takes the lock and releases it. */
-  pass: async () => {
-    const start = now();
-    return db.withLock(() => ({ wait: now() - start, at: now() }));
-  },
-  /** Changes one key after the other, until it is killed. */
-  changeForEver: async () => {
-    for (let n = 0; ; n++) await db.add('busy', { n });
-  },
-
   /** Nothing in this process goes on meanwhile, no timer and no input. */
-  block: ({ ms }) => {
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-    return { at: now() };
-  },
+  block: ({ ms }) => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms),
 
   /** As any program that uses proper-lockfile and knows nothing of us. */
   plainHold: async () => {
-    const start = now();
     const retries = { forever: true, minTimeout: 20, maxTimeout: 20 };
     unlockPlain = await plainLock(file, { realpath: false, retries, onCompromised: () => undefined });
-    return { wait: now() - start, at: now() };
   },
   plainRelease: () => unlockPlain(),
 

@@ -1,7 +1,5 @@
-import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
-import { endProgress } from '../../lib/progress.mjs';
-import { Report } from './report.mjs';
+import { endProgress, progressNowAndThen } from '../../lib/progress.mjs';
 
 /** An option that most programs have. */
 export const LOCKER = ['koffi', 'how Node.js processes take the kernel lock', ['koffi', 'flock']];
@@ -13,10 +11,7 @@ export const LOCKER = ['koffi', 'how Node.js processes take the kernel lock', ['
  */
 export async function program({ name, about, options }, run) {
   const given = parse(name, options);
-  if (given.help) {
-    console.log(help(name, about, options));
-    return;
-  }
+  if (given.help) return console.log(help(name, about, options));
   const report = new Report(name);
   const start = performance.now();
   try {
@@ -24,15 +19,50 @@ export async function program({ name, about, options }, run) {
     await undefined;
     await run(given, report);
   } catch (error) {
-    report.violation(`the program itself failed: ${error.stack}`);
-  } finally {
-    endProgress();
+    report.check(false, `the program itself failed: ${error.stack}`);
   }
+  endProgress();
   const seconds = Number(((performance.now() - start) / 1000).toFixed(1));
-  const machine = { cpus: cpus().length, node: process.version };
-  const verdict = { ...report.verdict(), seconds, ...machine, options: given };
+  const verdict = { ...report.verdict(), seconds, options: given };
   console.log(given.json ? JSON.stringify(verdict) : inWords(verdict));
   if (!verdict.ok) process.exitCode = 1;
+}
+
+/** What a program finds: figures, and violations, of which none is allowed. */
+class Report {
+  checks = 0;
+  figures = {};
+  violations = [];
+
+  constructor(name) {
+    this.program = name;
+  }
+
+  progress(message) {
+    progressNowAndThen(`${this.program}: ${message}`);
+  }
+
+  figure(name, value) {
+    this.figures[name] = value;
+  }
+
+  check(holds, violation) {
+    this.checks++;
+    if (!holds) this.violations.push(violation);
+    return holds;
+  }
+
+  /** A part of the program cannot run here. */
+  skip(reason) {
+    this.skipped = reason;
+  }
+
+  verdict() {
+    if (this.checks > 0) this.skipped = undefined;
+    // A run that has looked at nothing has proved nothing.
+    else if (this.skipped === undefined) this.check(false, 'nothing was checked');
+    return { ...this, ok: this.violations.length === 0 };
+  }
 }
 
 function parse(name, options) {
@@ -44,7 +74,7 @@ function parse(name, options) {
     return values;
   } catch (error) {
     console.error(`${name}: ${error.message}\nTry --help`);
-    process.exit(2);
+    return process.exit(2);
   }
 }
 
@@ -64,28 +94,21 @@ function number(option, given) {
 function help(name, about, options) {
   const lines = Object.entries(options).map(([option, [fallback, words, choices]]) => {
     const values = choices ? ` (${choices.filter(Boolean).join(', ')})` : '';
-    return `  --${option.padEnd(10)} ${words}${values}; default ${fallback === '' ? 'all' : fallback}`;
+    return `  --${option.padEnd(10)} ${words}${values}; default ${fallback === '' ? 'all' : fallback}\n`;
   });
-  return `node test/torture/${name}/${name}.mjs [options]
-
-${about}
-
-${lines.join('\n')}
+  return `node test/torture/${name}/${name}.mjs [options]\n\n${about}\n\n${lines.join('')}
   --json       the verdict as one line of JSON
-  --help       this help
-
-Exit code: 0 everything held, 1 something did not, 2 wrong options.`;
+  --help       this help\n\nExit code: 0 everything held, 1 something did not, 2 wrong options.`;
 }
 
-function inWords({ program: name, ok, skipped, figures, violations, seconds, cpus: cores, node }) {
+function inWords({ program: name, ok, skipped, figures, violations, seconds }) {
   const shown = Object.entries(figures).map(([figure, value]) => `  ${figure}: ${plain(value)}`);
   const bad = violations.map((violation) => `  VIOLATION: ${violation}`);
   const verdict = skipped ? `SKIPPED: ${skipped}` : ok ? 'HELD' : `FAILED, ${violations.length} violation(s)`;
-  return [`${name}: ${verdict} (${seconds} s, ${cores} cores, Node.js ${node})`, ...shown, ...bad].join('\n');
+  return [`${name}: ${verdict} (${seconds} s)`, ...shown, ...bad].join('\n');
 }
 
-function plain(value) {
-  if (typeof value !== 'object' || value === null) return String(value);
-  const parts = Object.entries(value).map(([key, inner]) => `${key} ${plain(inner)}`);
-  return parts.join(', ');
-}
+const plain = (value) =>
+  Object.entries(value)
+    .map(([key, inner]) => `${key} ${typeof inner === 'object' ? `(${plain(inner)})` : inner}`)
+    .join(', ');

@@ -7,38 +7,31 @@ import { leftBehind } from './file.mjs';
 
 const LOCKING_ACTOR = fileURLToPath(new URL('./locking-actor.mjs', import.meta.url));
 
-/** How late a process may be on a busy machine. */
+/** How late a process may be on a busy machine. Milliseconds. */
 export const SLACK = 2500;
 
 /** The option with which one scene is chosen. */
 export const only = (plays) => ['', 'one scene', ['', ...Object.keys(plays)]];
 
-/** A run of scenes, all or one, so many at a time. A scene returns its figures, or `{ skipped }`. */
-export const playing = (plays) => async (options, report) => {
-  const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
-  const stages = Array.from({ length: options.together ?? 1 }, async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) {
-      await perform(...next, options, report);
-    }
-  });
-  await Promise.all(stages);
-};
-
-async function perform(name, play, options, report) {
-  report.progress(name);
-  const shown = setInterval(() => report.progress(name), 1000);
-  const scene = new Scene(name, options, report);
-  try {
-    const figures = await play(scene);
-    if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
-    report.figure(name, figures);
-  } catch (error) {
-    scene.check(false, error.stack);
-  } finally {
-    clearInterval(shown);
-    await scene.end();
-  }
-}
+/** A run of scenes, all or one, so many at a time, if that is possible here. A scene returns its figures, or `{ skipped }`. */
+export const playing =
+  (plays, isPossible = true, reason = '') =>
+  async (options, report) => {
+    if (!isPossible) return report.skip(reason);
+    const left = Object.entries(plays).filter(([name]) => ['', name].includes(options.only));
+    const playSome = async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [name, play] = next;
+        const scene = new Scene(name, options, report);
+        scene.progress('begins');
+        const figures = await play(scene).catch((error) => scene.check(false, error.stack));
+        if (figures.skipped) report.skip(`${name}: ${figures.skipped}`);
+        report.figure(name, figures);
+        await scene.end();
+      }
+    };
+    return Promise.all(Array.from({ length: options.together ?? 1 }, playSome));
+  };
 
 /** One file, and the processes that quarrel over it. */
 export class Scene {
@@ -62,14 +55,23 @@ export class Scene {
     return JSON.parse(readFileSync(this.file, 'utf8'));
   }
 
+  check(holds, violation) {
+    return this.#report.check(holds, `${this.#name}: ${violation}`);
+  }
+
+  progress(message) {
+    this.#report.progress(`${this.#name}: ${message}`);
+  }
+
+  /** A wait that had to last, but no longer than that. */
+  checkWait(wait, least, most) {
+    const bounds = `${Math.round(least)} to ${Math.round(most)}`;
+    this.check(wait >= least && wait <= most, `waited ${Math.round(wait)} ms, which had to be ${bounds}`);
+  }
+
   /**
-   * Starts a process, while nobody has the lock.
-   *
-   * @param lock - its lock options
-   * @param user - as whom it runs
-   * @param program - where that user can read it
-   * @param wrapper - a program with arguments that starts it
-   * @param imports - modules that are loaded before all else
+   * Starts a process, while nobody has the lock: with these lock options, as that user, from where that one can read the
+   * program, started by another program, with modules that are loaded before all else.
    */
   async actor({ lock = {}, user, program = LOCKING_ACTOR, wrapper = [], imports = [] } = {}) {
     const settings = { file: this.file, lock: { kernelLock: 'required', ...lock }, user };
@@ -83,20 +85,6 @@ export class Scene {
     // The first time takes longer, and proper-lockfile dates that directory into the future.
     await actor.ask('pass');
     return actor;
-  }
-
-  check(holds, violation) {
-    return this.#report.check(holds, `${this.#name}: ${violation}`);
-  }
-
-  progress(message) {
-    this.#report.progress(`${this.#name}: ${message}`);
-  }
-
-  /** A wait that had to last, but no longer than that. */
-  checkWait(wait, least, most) {
-    const words = `waited ${Math.round(wait)} ms, which had to be ${Math.round(least)} to ${Math.round(most)}`;
-    this.check(wait >= least && wait <= most, words);
   }
 
   /** Whoever has released the lock must have left nothing. */

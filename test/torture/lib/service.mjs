@@ -13,35 +13,33 @@ const say = (fact) => writeSync(1, `${JSON.stringify(fact)}\n`);
 const commands = {
   async add(count, name, pause) {
     const waits = [];
-    for (let nr = 0; nr < Number(count); nr++) {
+    for (let nr = 0; nr < count; nr++) {
       const start = now();
       await db.withLock(async () => {
         waits.push(now() - start);
         await db.add(`${name}-${nr}`, request(`${name}-${nr}`, nr));
       });
-      await sleep(Math.random() * 2 * Number(pause));
+      await sleep(Math.random() * 2 * pause);
     }
     say({ waits });
   },
 
   async busy(seconds, name) {
-    const end = now() + Number(seconds) * 1000;
+    const end = now() + seconds * 1000;
     let made = 0;
     for (; now() < end; made++) await db.add(`${name}-${made % 50}`, request(name, made));
     say({ made });
   },
 
   async work(name, pause) {
-    const [first] = await new Promise((resolve) =>
-      process.stdin.once('data', (data) => resolve([Number(data)])),
-    );
+    let n = Number(await new Promise((resolve) => process.stdin.once('data', resolve)));
     process.stdin.destroy();
-    for (let n = first; ; ) {
+    for (;;) {
       const { key, value } = change(name, n);
       try {
         await (value === undefined ? db.remove(key) : db.add(key, value));
         say({ done: n++ });
-        if (Number(pause) > 0) await sleep(Math.random() * 2 * Number(pause));
+        if (pause > 0) await sleep(Math.random() * 2 * pause);
       } catch ({ code, message }) {
         say({ failed: { code, message } });
         await sleep(100);

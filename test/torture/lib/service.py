@@ -1,12 +1,11 @@
 """What a Python service does with the shared file: it knows only flock(2) on it, and writes in place without a flush.
 
-Usage: service.py FILE COMMAND ARGUMENTS
+Usage: service.py FILE COMMAND ARGUMENTS; it prints what it met as lines of JSON.
   add COUNT NAME PAUSE   makes so many changes, with so many milliseconds in between on average
-  busy SECONDS NAME      makes one change after the other
+  busy SECONDS NAME      makes one change after the other (service.mjs alone)
   work NAME PAUSE        makes the changes of changes.mjs until it is killed, from the number on that it reads from stdin
   poll SECONDS           takes the lock again and again, with a pause of 0.1 s
   die HOW NAME           one more change, killed after truncating (HOW is empty) or in the middle of writing (half)
-Prints what it met as lines of JSON.
 """
 
 import fcntl
@@ -17,29 +16,22 @@ import signal
 import sys
 import time
 
-TRIES = 100
-PAUSE = 0.1
-
-
-class CannotLock(Exception):
-    pass
-
 
 def say(fact):
     print(json.dumps(fact), flush=True)
 
 
 def locked(path):
-    """Open the file and lock it, or give up after all of the tries."""
+    """Open the file and lock it, or give up after 100 tries."""
     handle = open(path, "r+", encoding="utf-8")
-    for _ in range(TRIES):
+    for _ in range(100):
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return handle
         except BlockingIOError:
-            time.sleep(PAUSE)
+            time.sleep(0.1)
     handle.close()
-    raise CannotLock(path)
+    raise TimeoutError(f"gave up waiting for {path}")
 
 
 def dump(handle, text):
@@ -55,33 +47,28 @@ def put(path, key, change):
     with locked(path) as handle:
         wait = (time.monotonic() - start) * 1000
         data = json.load(handle)
-        if change is None:
-            data.pop(key, None)
-        else:
+        data.pop(key, None)
+        if change is not None:
             volume = "a3f0c1d2-0000-4000-8000-" + key.rjust(12, "0")
-            data[key] = {"volume": volume, "type": "volume", "id": key, "rights": 2, "volsnap": False, "change": change}
+            more = {"type": "volume", "id": key, "rights": 2, "volsnap": False, "change": change}
+            data[key] = {"volume": volume, **more}
         dump(handle, json.dumps(data))
         return wait
 
 
-def add(path, count, name, pause):
+def pause(milliseconds):
+    time.sleep(random.random() * 2 * float(milliseconds) / 1000)
+
+
+def add(path, count, name, milliseconds):
     waits = []
     for number in range(int(count)):
         waits.append(put(path, f"{name}-{number}", number))
-        time.sleep(random.random() * 2 * float(pause) / 1000)
+        pause(milliseconds)
     say({"waits": waits})
 
 
-def busy(path, seconds, name):
-    end = time.monotonic() + float(seconds)
-    made = 0
-    while time.monotonic() < end:
-        put(path, f"{name}-{made % 50}", made)
-        made += 1
-    say({"made": made})
-
-
-def work(path, name, pause):
+def work(path, name, milliseconds):
     number = int(sys.stdin.readline())
     while True:
         try:
@@ -91,7 +78,7 @@ def work(path, name, pause):
         except json.JSONDecodeError as error:
             # Torn by somebody who was killed.
             say({"failed": {"code": "ECORRUPT", "message": str(error)}})
-        time.sleep(random.random() * 2 * float(pause) / 1000)
+        pause(milliseconds)
 
 
 def poll(path, seconds):
@@ -101,7 +88,7 @@ def poll(path, seconds):
         start = time.monotonic()
         locked(path).close()
         waits.append((time.monotonic() - start) * 1000)
-        time.sleep(PAUSE)
+        time.sleep(0.1)
     say({"waits": waits})
 
 
@@ -112,10 +99,7 @@ def die(path, how, name):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-COMMANDS = {"add": add, "busy": busy, "work": work, "poll": poll, "die": die}
-
-if __name__ == "__main__":
-    try:
-        COMMANDS[sys.argv[2]](sys.argv[1], *sys.argv[3:])
-    except CannotLock as cause:
-        say({"failed": {"code": "ELOCKED", "message": f"gave up waiting for {cause}"}})
+try:
+    {"add": add, "work": work, "poll": poll, "die": die}[sys.argv[2]](sys.argv[1], *sys.argv[3:])
+except TimeoutError as error:
+    say({"failed": {"code": "ELOCKED", "message": str(error)}})

@@ -2,15 +2,15 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { closed, onLines, start } from '../../lib/children.mjs';
 import { nodeArguments } from '../../lib/locker.mjs';
-import { now } from '../../lib/stats.mjs';
 
 const pathOf = (name) => fileURLToPath(new URL(name, import.meta.url));
 
 /** The command that starts a service: `node` or `python`, which understand the same arguments. */
-export const service = (kind, locker, ...args) =>
-  kind === 'node'
-    ? [process.execPath, ...nodeArguments(locker), pathOf('./service.mjs'), ...args.map(String)]
-    : ['python3', pathOf('./service.py'), ...args.map(String)];
+export const service = (kind, locker, ...args) => [
+  ...(kind === 'node' ? [process.execPath, ...nodeArguments(locker)] : ['python3']),
+  pathOf(kind === 'node' ? './service.mjs' : './service.py'),
+  ...args.map(String),
+];
 
 export const hasPython = () => spawnSync('python3', ['--version']).status === 0;
 
@@ -29,12 +29,11 @@ export async function run([command, ...args], options = {}) {
 export class Worker {
   /** The number of the last change that it has acknowledged; before the first, one less than it began with. */
   done;
-  /** What failed, by code. */
+  /** What failed: messages by code. */
   failed = new Map();
   #child;
   #closed;
-  /** When it acknowledged the first change, when the last, and how many. */
-  #times = [];
+  #onDone;
 
   /** @param pause - milliseconds between its changes, on average */
   constructor(kind, locker, file, name, pause = 0) {
@@ -45,33 +44,22 @@ export class Worker {
     // It may be killed before it has read.
     this.#child.stdin.on('error', () => undefined);
     this.#closed = closed(this.#child);
-    onLines(this.#child.stdout, (line) => this.#hear(JSON.parse(line)));
-  }
-
-  #hear({ done, failed }) {
-    if (failed) {
-      this.failed.set(failed.code, failed.message);
-    } else {
+    onLines(this.#child.stdout, (line) => {
+      const { done, failed } = JSON.parse(line);
+      if (failed) return this.failed.set(failed.code, failed.message);
       this.done = done;
-      this.#times.push(now());
-      this.onDone?.();
-    }
+      return this.#onDone();
+    });
   }
 
-  /** Starts with that change. @returns a promise of its acknowledgement */
+  /** Starts with that change; resolves when it is acknowledged. */
   async go(n) {
     this.done = n - 1;
     const isDone = new Promise((resolve) => {
-      this.onDone = resolve;
+      this.#onDone = resolve;
     });
     this.#child.stdin.write(`${n}\n`);
     await Promise.race([isDone, this.#closed]);
-  }
-
-  /** Milliseconds; nothing after less than two. */
-  get timeOfChange() {
-    const [first, ...more] = this.#times;
-    return more.length === 0 ? undefined : (more.at(-1) - first) / more.length;
   }
 
   /** Resolves when it is dead, and all that it acknowledged has been read. */

@@ -1,6 +1,6 @@
 // Attaches or detaches one volume, and is killed at a certain call of the disk: `attach-and-die.mjs CALL AT CACHE CONFIG DEVICES`.
-import { AttachDB } from '../../../dist/index.js';
-import { disk } from '../../../dist/store/disk.js';
+import { AttachDB } from '../../../build/index.js';
+import { disk } from '../../../build/store/disk.js';
 
 const [call, at, fname, config, deviceDir] = process.argv.slice(2);
 let count = 0;
