@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError, type AttachDBApi, AttachError } from '../../src/index.js';
-import { mockApi, request, useAttachDB } from '../lib/attach-db.js';
+import { attachment, mockApi, request, useAttachDB } from '../lib/attach-db.js';
 
 const { make, device, writeCache } = useAttachDB();
 const requestsFor = (names: readonly string[]) =>
@@ -18,7 +18,7 @@ describe('what is read', () => {
 
   test('only the attachments when all is attached', async () => {
     const api = mockApi();
-    api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: false, client: 1, rights: 'rw' }]);
+    api.attachmentsList.mockResolvedValue([attachment('os--v')]);
     device('os--v');
     const db = make({ api });
     await db.add('a', request('os--v'));
