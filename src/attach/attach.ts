@@ -18,21 +18,21 @@ export async function attach(host: Host, reqId: string, request: AttachRequest):
     const { entries, cluster } = attempt;
     const before = identityOf(entries.get(reqId));
     const wanted = wantedBy(reqId, request);
-    // Attached again under its old name, it is still the volume that it was.
-    if (before.volume === wanted.volume && before.snapshot === wanted.snapshot) {
-      wanted.globalId ??= before.globalId;
-    }
+    // Attached again under its old name, it is still the volume that it was, unless that is gone.
+    const isAgain = before.volume === wanted.volume && before.snapshot === wanted.snapshot;
+    const again = isAgain ? { globalId: before.globalId, ...wanted } : wanted;
 
-    const [attachments, found] = await Promise.all([cluster.attachments(), cluster.find([wanted])]);
-    const object = found.get(wanted) ?? attachmentOf(wanted, attachments);
-    const { volume, globalId = wanted.globalId } = object ?? wanted;
+    const [attachments, found] = await Promise.all([cluster.attachments(), cluster.find([again, wanted])]);
+    const same = found.get(again) ?? attachmentOf(again, attachments);
+    const object = same ?? found.get(wanted);
+    const { volume, globalId } = object ?? again;
     const now = { ...wanted, volume, globalId };
     // Replaced by one for another volume, the request would leave the first one attached for good.
-    if (before.volume !== '' && !isSame(before, now)) {
-      const other = before.volume === now.volume ? 'another object of that name' : before.volume;
+    if (before.volume !== '' && !isSame(before, now) && (same || !isAgain)) {
+      const other = before.volume === volume ? 'another object of that name' : before.volume;
       throw new AttachError(
         'EBADREQUEST',
-        `Request ${reqId} is for ${other} in ${fname}, not for ${now.volume}: ${undo} first, or use another ID`,
+        `Request ${reqId} is for ${other} in ${fname}, not for ${volume}: ${undo} first, or use another ID`,
       );
     }
     if (object === undefined) {

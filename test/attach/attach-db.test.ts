@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import {
   Api,
   AttachDB,
-  type AttachDBOptions,
   type AttachRequest,
   SPConfig,
   SPConfigError,
@@ -13,90 +12,53 @@ import { mockApi, request, settings, useAttachDB } from '../lib/attach-db.js';
 
 const { path, log, fname, make, cache } = useAttachDB();
 
-describe('construction', () => {
-  test('needs a logger', () => {
-    expect(() => new AttachDB({} as AttachDBOptions)).toThrow(/needs a logger: give \{ log \}/);
-    expect(() => new AttachDB({ log: {} } as AttachDBOptions)).toThrow(TypeError);
-  });
-
-  test.each(['deviceTimeout', 'detachRetries', 'detachRetryDelay'] as const)('checks %s', (name) => {
-    expect(() => make({ [name]: -1 })).toThrow(`${name} is -1`);
-    expect(() => make({ [name]: Number.NaN })).toThrow(`${name} is NaN`);
-  });
-
-  test('reads nothing before it must', () => {
-    expect(() => new AttachDB({ log, config: { file: path('missing.conf') } })).not.toThrow();
-  });
-
-  test('has the defaults of the reference', () => {
-    expect(new AttachDB({ log }).fname).toBe('/var/spool/openstack-storpool/openstack-attach.json');
-  });
+test('AttachDB has the cache of the reference by default, and reads nothing before it must', () => {
+  const db = new AttachDB({ log, config: { file: path('missing.conf') } });
+  expect(db.fname).toBe('/var/spool/openstack-storpool/openstack-attach.json');
+  expect(() => db.config()).toThrow(SPConfigError);
+  expect(() => db.api()).toThrow(/missing\.conf does not exist/);
 });
 
-describe('configuration', () => {
-  test('is read once and kept', () => {
-    writeFileSync(path('storpool.conf'), 'SP_OURID=7\nSP_AUTH_TOKEN=1\n');
-    const db = new AttachDB({ log, config: { file: path('storpool.conf'), env: {} } });
-    expect(db.config().get('SP_OURID')).toBe('7');
-    writeFileSync(path('storpool.conf'), 'SP_OURID=8\n');
-    expect(db.config().get('SP_OURID')).toBe('7');
-    expect(db.config()).toBe(db.config());
-  });
-
-  test('may be given as it is', () => {
-    const config = new SPConfig({ overrideConfig: settings });
-    expect(new AttachDB({ log, config }).config()).toBe(config);
-  });
-
-  test('that is missing is an error when it is needed', () => {
-    const db = new AttachDB({ log, config: { file: path('missing.conf') } });
-    expect(() => db.config()).toThrow(SPConfigError);
-    expect(() => db.api()).toThrow(/missing\.conf does not exist/);
-  });
-
-  test('makes the api once', () => {
-    const db = new AttachDB({ log, overrideConfig: settings });
-    expect(db.api()).toBeInstanceOf(Api);
-    expect(db.api()).toBe(db.api());
-  });
-
-  test('an injected api is what api() gives', () => {
-    const api = mockApi();
-    expect(make({ api }).api()).toBe(api);
-  });
-
-  test.each([
-    ['SP_API_HTTP_PORT', 'abc'],
-    ['SP_API_HTTP_PORT', ''],
-    ['SP_AUTH_TOKEN', ''],
-  ])('%s=%j is an error that names it', async (key, value) => {
-    await make().add('a', request('os--v'));
-    await expect(make({ overrideConfig: { ...settings, [key]: value } }).sync('a')).rejects.toMatchObject({
-      name: 'SPConfigError',
-      message: expect.stringContaining(key),
-    });
-    expect(cache()).toMatchObject({ a: request('os--v') });
-  });
+test('config() is read once and kept, or the one that was given', () => {
+  writeFileSync(path('storpool.conf'), 'SP_OURID=7\nSP_AUTH_TOKEN=1\n');
+  const db = new AttachDB({ log, config: { file: path('storpool.conf'), env: {} } });
+  expect(db.config().get('SP_OURID')).toBe('7');
+  writeFileSync(path('storpool.conf'), 'SP_OURID=8\n');
+  expect(db.clientId()).toBe(7);
+  const config = new SPConfig({ overrideConfig: settings });
+  expect(new AttachDB({ log, config }).config()).toBe(config);
 });
 
-describe('names', () => {
-  const named = (prefix?: string) =>
-    make({ overrideConfig: { ...settings, ...(prefix && { SP_OPENSTACK_VOLUME_PREFIX: prefix }) } });
+test('api() is made once, or the one that was given', () => {
+  const db = make();
+  expect(db.api()).toBeInstanceOf(Api);
+  expect(db.api()).toBe(db.api());
+  const api = mockApi();
+  expect(make({ api }).api()).toBe(api);
+});
 
-  test('begin with os', () => {
-    const db = named();
-    expect(db.volumePrefix()).toBe('os');
-    expect(db.volumeName('1')).toBe('os--volume-1');
-    expect(db.volsnapName('1', '9')).toBe('os--volsnap-1--req-9');
-    expect(db.snapshotName('vm', '1')).toBe('os--vm--none--snapshot-1');
-    expect(db.snapshotName('vm', '1', null)).toBe('os--vm--none--snapshot-1');
-    expect(db.snapshotName('vm', '1', 'more')).toBe('os--vm--more--snapshot-1');
-    expect(db.snapshotName('vm', '1', '')).toBe('os--vm----snapshot-1');
+test.each([
+  ['SP_API_HTTP_PORT', 'abc'],
+  ['SP_API_HTTP_PORT', ''],
+  ['SP_AUTH_TOKEN', ''],
+])('sync() with %s=%j fails with an error that names it', async (key, value) => {
+  await make().add('a', request('os--v'));
+  await expect(make({ overrideConfig: { ...settings, [key]: value } }).sync('a')).rejects.toMatchObject({
+    name: 'SPConfigError',
+    message: expect.stringContaining(key),
   });
+  expect(cache()).toMatchObject({ a: request('os--v') });
+});
 
-  test('or with the prefix of the configuration', () => {
-    expect(named('lab').volumeName('1')).toBe('lab--volume-1');
-  });
+test('names begin with os, or with the prefix of the configuration', () => {
+  const db = make();
+  expect(db.volumePrefix()).toBe('os');
+  expect(db.volumeName('1')).toBe('os--volume-1');
+  expect(db.volsnapName('1', '9')).toBe('os--volsnap-1--req-9');
+  const more = [undefined, null, 'more', ''].map((value) => db.snapshotName('vm', '1', value));
+  expect(more).toEqual(['none', 'none', 'more', ''].map((name) => `os--vm--${name}--snapshot-1`));
+  const overrideConfig = { ...settings, SP_OPENSTACK_VOLUME_PREFIX: 'lab' };
+  expect(make({ overrideConfig }).volumeName('1')).toBe('lab--volume-1');
 });
 
 test('overrideConfig is what it was when it was given', () => {
@@ -107,39 +69,27 @@ test('overrideConfig is what it was when it was given', () => {
 });
 
 test.each([5, 'abc', ['x'], null])('overrideConfig %j is refused', (overrideConfig) => {
-  expect(() => make({ overrideConfig: overrideConfig as never }).config()).toThrowError(
-    'overrideConfig must be an object',
-  );
+  expect(() => make({ overrideConfig: overrideConfig as never })).toThrow('overrideConfig must be an object');
 });
 
-describe('SP_OURID', () => {
-  test.each([undefined, '', 'abc', '0', '-1', '1.5', '+7', '1_0', '99999999999999999999'])(
-    '%j cannot sync',
-    async (id) => {
-      const { SP_OURID, ...rest } = settings;
-      const db = make({
-        overrideConfig: id === undefined ? rest : { ...rest, SP_OURID: id },
-        api: mockApi(),
-      });
-      await db.add('a', request('os--v'));
-      for (const attempt of [db.sync('a'), db.plan('a'), db.sync('nobody', 'os--v')]) {
-        await expect(attempt).rejects.toMatchObject({
-          name: 'AttachError',
-          code: 'ENOCLIENTID',
-          message: expect.stringMatching(/SP_OURID is .*in overrideConfig$/),
-        });
-      }
-    },
-  );
-
-  test('is not needed for anything else', async () => {
+test.each([undefined, '', 'abc', '0', '-1', '1.5', '+7', '1_0', '99999999999999999999'])(
+  'SP_OURID=%j is refused by all calls that need it',
+  async (id) => {
     const { SP_OURID, ...rest } = settings;
-    const db = make({ overrideConfig: rest });
-    await db.add('a', request(db.volumeName('1')));
-    expect(db.api()).toBeInstanceOf(Api);
-    expect(await db.get()).toMatchObject({ a: request('os--volume-1') });
-  });
-});
+    const overrideConfig = id === undefined ? rest : { ...rest, SP_OURID: id };
+    const db = make({ overrideConfig, api: mockApi() });
+    await db.add('a', request('os--v'));
+    const attach = db.attach('b', request('os--v'));
+    for (const call of [db.sync('a'), db.plan('a'), db.sync('nobody', 'os--v'), attach, db.detach('a')]) {
+      await expect(call).rejects.toMatchObject({
+        name: 'AttachError',
+        code: 'ENOCLIENTID',
+        message: expect.stringMatching(/SP_OURID is .*in overrideConfig$/),
+      });
+    }
+    expect(Object.keys(cache())).toEqual(['a']);
+  },
+);
 
 describe('requests', () => {
   test('keep the members that others have put there', async () => {

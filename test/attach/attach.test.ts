@@ -25,14 +25,6 @@ describe('a volume that is there', () => {
     expect(log.warn).not.toHaveBeenCalled();
   });
 
-  test('read-only', async () => {
-    const api = workingApi(['os--v']);
-    device('os--v');
-    const { rights } = await make({ api }).attach('a', request('os--v', { rights: 1 }));
-    expect(rights).toBe(1);
-    expect(api.volumesReassign.mock.calls).toEqual([[[{ volume: 'os--v', ro: [1] }]]]);
-  });
-
   test('a snapshot', async () => {
     const api = workingApi(['os--s']);
     device('os--s');
@@ -89,13 +81,6 @@ describe('a volume that is there', () => {
     await make({ api }).attach('a', request('os--v'));
     expect(api.volumesReassign.mock.calls).toEqual([[[{ volume: 'os--v', rw: [1] }]]]);
     expect(Object.keys(cache())).toEqual(['b', 'nonsense', 'odd', 'a']);
-  });
-
-  test('attaching it twice for the same request is no error', async () => {
-    const db = make({ api: workingApi(['os--v']) });
-    device('os--v');
-    await db.attach('a', request('os--v'));
-    expect(await db.attach('a', request('os--v'))).toMatchObject({ alreadyAttached: true });
   });
 });
 
@@ -165,13 +150,6 @@ describe('is refused, and nothing is done,', () => {
     expect(cache()).toEqual({});
   });
 
-  test('without a client ID', async () => {
-    await expect(make({ overrideConfig: {} }).attach('a', request('os--v'))).rejects.toMatchObject({
-      code: 'ENOCLIENTID',
-    });
-    expect(cache()).toEqual({});
-  });
-
   test('for a request ID that is cached for another volume, which could then never be taken back', async () => {
     writeCache({ a: request('os--v') });
     const api = workingApi(['os--v', 'os--w']);
@@ -189,19 +167,6 @@ describe('is refused, and nothing is done,', () => {
     await expect(make({ api }).attach('a', request('os--v'), { signal })).rejects.toThrow('enough');
     expect(api.attachmentsList).not.toHaveBeenCalled();
   });
-});
-
-test('an error of the cluster is raised; the request is cached, and detach() takes back what may have happened', async () => {
-  const api = workingApi(['os--v']);
-  api.volumesReassign.mockImplementationOnce(async () => {
-    api.attachments.push(attachment('os--v'));
-    throw new ApiError(500, { error: { name: 'oops', descr: 'after it was done' } });
-  });
-  const db = make({ api });
-  await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
-  expect(cache()).toHaveProperty('a');
-  expect(await db.detach('a')).toMatchObject({ outcome: 'detached' });
-  expect(cache()).toEqual({});
 });
 
 test('attach() asks first and writes second: what fails before leaves the cache as it was', async () => {
@@ -243,13 +208,6 @@ test.each<[string, (fake: FakeStorPool) => Partial<AttachDBOptions>]>([
   const error: Error = await theCaller().catch((reason) => reason);
   expect(error.stack).toMatch(/AttachDB\.attach [\s\S]*theCaller/);
   expect(error.stack?.match(/theCaller/g)).toHaveLength(1);
-});
-
-test('busy while attaching is raised at once', async () => {
-  const api = workingApi(['os--v']);
-  api.volumesReassign.mockRejectedValue(isOpen());
-  await expect(make({ api }).attach('a', request('os--v'))).rejects.toMatchObject({ code: 'busy' });
-  expect(api.volumesReassign).toHaveBeenCalledOnce();
 });
 
 test('many at once in one process, in the order in which they were called', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { ApiError, type AttachDBApi, AttachError } from '../../src/index.js';
-import { mockApi, request, useAttachDB } from '../lib/attach-db.js';
+import { attachment, mockApi, request, useAttachDB } from '../lib/attach-db.js';
 
-const { make, cache, device, writeCache } = useAttachDB();
+const { make, device, writeCache } = useAttachDB();
 const requestsFor = (names: readonly string[]) =>
   Object.fromEntries(names.map((name) => [`r${name}`, request(name)]));
 
@@ -18,7 +18,7 @@ describe('what is read', () => {
 
   test('only the attachments when all is attached', async () => {
     const api = mockApi();
-    api.attachmentsList.mockResolvedValue([{ volume: 'os--v', snapshot: false, client: 1, rights: 'rw' }]);
+    api.attachmentsList.mockResolvedValue([attachment('os--v')]);
     device('os--v');
     const db = make({ api });
     await db.add('a', request('os--v'));
@@ -54,16 +54,6 @@ describe('what is read', () => {
     await expect(make({ api }).attach('a', request('os--v'))).rejects.toMatchObject({ code: 'ENOVOLUME' });
   });
 
-  test('of volumes and snapshots, only those that are to be attached', async () => {
-    const api = mockApi();
-    const db = make({ api });
-    await db.add('a', request('os--v'));
-    await db.add('s', request('os--s', { volsnap: true, rights: 1 }));
-    await db.sync('a');
-    expect(api.volumeList.mock.calls).toEqual([['os--v']]);
-    expect(api.snapshotList.mock.calls).toEqual([['os--s']]);
-  });
-
   test('the whole list for many, without asking for names that cannot be', async () => {
     const api = mockApi();
     const names = Array.from({ length: 80 }, (_, at) => `os--${at}`);
@@ -92,15 +82,5 @@ describe('what is read', () => {
     expect(staleRequests).toEqual(['ros--7']);
     expect(most).toBe(16);
     expect(api.volumesList).not.toHaveBeenCalled();
-  });
-
-  test('an error while reading is raised, and nothing is changed', async () => {
-    const api = mockApi();
-    api.volumeList.mockRejectedValue(new ApiError(500, { error: { name: 'internalError', descr: 'oops' } }));
-    const db = make({ api });
-    await db.add('a', request('os--v'));
-    await expect(db.sync('a')).rejects.toMatchObject({ code: 'internalError' });
-    expect(api.volumesReassign).not.toHaveBeenCalled();
-    expect(cache()).toMatchObject({ a: request('os--v') });
   });
 });

@@ -4,7 +4,7 @@ import { ApiError } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
 import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
 
-const { path, log, make, cache, writeCache, device } = useAttachDB();
+const { log, make, cache, writeCache, device } = useAttachDB();
 
 const detached = { volume: 'os--v', outcome: 'detached', neededBy: [] };
 
@@ -15,13 +15,6 @@ test('detaches the volume and removes the request', async () => {
   expect(api.volumesReassign.mock.calls).toEqual([[[{ volume: 'os--v', detach: [1], force: false }]]]);
   expect(cache()).toEqual({ b: request('os--w') });
   expect(log.warn).not.toHaveBeenCalled();
-});
-
-test('a snapshot', async () => {
-  writeCache({ a: request('os--v', { volsnap: true, rights: 1 }) });
-  const api = workingApi([], [attachment('os--v', { snapshot: true, rights: 'ro' })]);
-  expect(await make({ api }).detach('a')).toEqual(detached);
-  expect(api.volumesReassign.mock.calls).toEqual([[[{ snapshot: 'os--v', detach: [1], force: false }]]]);
 });
 
 test.each([false, true])(
@@ -310,33 +303,4 @@ describe('a volume that is open', () => {
     await added;
     expect(ended).toEqual(['detached', 'added']);
   });
-});
-
-test('the volume of a request that was never attached through this object', async () => {
-  await using fake = await FakeStorPool.start({
-    volumes: ['os--v'],
-    attachments: [{ volume: 'os--v' }],
-    deviceDir: path('other-dev'),
-  });
-  writeCache({ a: request('os--v') });
-  fake.open('os--v');
-  const db = make({ overrideConfig: fake.config, detachRetries: 2, detachRetryDelay: 1 });
-  expect(await db.detach('a')).toEqual({ ...detached, outcome: 'forced' });
-  expect(fake.attachments).toEqual([]);
-});
-
-test('a request that is given to another volume meanwhile does not lose that one', async () => {
-  writeCache({ a: request('os--v') });
-  const api = workingApi(['os--v', 'os--y'], [attachment('os--v'), attachment('os--y')]);
-  api.volumesReassign.mockImplementationOnce(async () => {
-    writeCache({ a: request('os--y') });
-    throw isOpen();
-  });
-  const db = make({ api, detachRetries: 1, detachRetryDelay: 1 });
-  expect(await db.detach('a')).toMatchObject({ volume: 'os--v', outcome: 'renewed' });
-  expect(api.volumesReassign).toHaveBeenCalledOnce();
-  expect(log.warn).toHaveBeenCalledExactlyOnceWith(
-    'Request a was made anew while detach() was waiting: os--v is left alone',
-  );
-  expect(cache()).toHaveProperty('a');
 });

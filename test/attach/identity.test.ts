@@ -156,6 +156,15 @@ test('a request whose global ID the cluster does not have is stale, also if anot
   });
 });
 
+test('attach() for a request whose volume is gone takes the new one of that name', async () => {
+  writeCache({ a: request('os--v', { global_id: 'a.b.1' }) });
+  const api = workingApi([{ name: 'os--v', globalId: 'a.b.2' }]);
+  device('os--v');
+  expect(await make({ api }).attach('a', request('os--v'))).toMatchObject({ globalId: 'a.b.2' });
+  expect(api.attachments).toMatchObject([{ volume: 'os--v', globalId: 'a.b.2' }]);
+  expect(cache()).toMatchObject({ a: { global_id: 'a.b.2' } });
+});
+
 test.each(['detach', 'sync'] as const)(
   '%s() detaches an open volume that gets another name between two attempts as what it is called then',
   async (call) => {

@@ -1,20 +1,18 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { FakeStorPool } from '../../src/testing/index.js';
-import { attachment, isOpen, mockApi, request, useAttachDB, workingApi } from '../lib/attach-db.js';
+import {
+  attachment,
+  isOpen,
+  mockApi,
+  request,
+  useAttachDB,
+  useNoUnhandled,
+  workingApi,
+} from '../lib/attach-db.js';
 
 const { make, cache, writeCache, path, log } = useAttachDB();
 
-const unhandled: unknown[] = [];
-const onUnhandled = (reason: unknown) => unhandled.push(reason);
-beforeEach(() => {
-  unhandled.splice(0);
-  process.on('unhandledRejection', onUnhandled);
-});
-afterEach(async () => {
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  process.off('unhandledRejection', onUnhandled);
-  expect(unhandled).toEqual([]);
-});
+useNoUnhandled();
 
 const stop = () => new Error('shutting down');
 /** A signal, and what aborts it. */
@@ -182,26 +180,5 @@ describe('an API that does not answer for the moment', () => {
       ),
     );
     expect(Object.keys(cache())).toEqual(['b', 'a']);
-  });
-
-  test('after it has attached the volume: that is found out, and no error', async () => {
-    await using fake = await FakeStorPool.start({ volumes: ['os--v'], deviceDir: path('dev') });
-    const db = make({ overrideConfig: fake.config, deviceTimeout: 5000 });
-    vi.spyOn(db.api(), 'volumesReassign').mockImplementationOnce(async (...args) => {
-      await db.api().volumesReassign(...args);
-      const { ApiConnectionError } = await import('../../src/index.js');
-      throw new ApiConnectionError('ECONNRESET', 'the connection was reset after the service had acted');
-    });
-    expect(await db.attach('a', request('os--v'))).toMatchObject({ alreadyAttached: false });
-    expect(fake.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
-  });
-
-  test('db.api() retries by itself, the calls of an attempt do not', async () => {
-    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
-    const db = make({ overrideConfig: fake.config });
-    const lists = vi.spyOn(db.api(), 'attachmentsList');
-    writeCache({ a: request('os--v') });
-    await db.plan('a');
-    expect(lists.mock.calls).toEqual([[{ transientRetries: 0, signal: expect.any(AbortSignal) }]]);
   });
 });

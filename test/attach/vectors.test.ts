@@ -1,17 +1,18 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { rmSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import {
   ApiError,
-  AttachDB,
+  type AttachDB,
   type AttachDBApi,
   type Attachment,
   type AttachRequest,
   type ReassignEntry,
 } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
+import { useAttachDB } from '../lib/attach-db.js';
 import vectors from '../vectors/sync.json' with { type: 'json' };
+
+const { path, log, make, cache, writeCache, device } = useAttachDB();
 
 interface SyncCase {
   name: string;
@@ -32,17 +33,6 @@ interface SyncCase {
   };
 }
 const cases = vectors as unknown as SyncCase[];
-
-let root: string;
-let fname: string;
-let deviceDir: string;
-beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'sync-'));
-  fname = join(root, 'openstack-attach.json');
-  deviceDir = join(root, 'dev');
-  mkdirSync(deviceDir);
-});
-afterEach(() => rmSync(root, { recursive: true }));
 
 /** The cluster of a case, as a mocked api object that keeps what it is asked to change. */
 function mockApi(vector: SyncCase): { api: AttachDBApi; reassigned: ReassignEntry[][] } {
@@ -65,7 +55,7 @@ function mockApi(vector: SyncCase): { api: AttachDBApi; reassigned: ReassignEntr
       const name = entry?.volume ?? entry?.snapshot ?? '';
       const error = errors[name]?.shift();
       if (error) throw new ApiError(409, { error });
-      if (entry?.rw || entry?.ro) writeFileSync(join(deviceDir, name), '');
+      if (entry?.rw || entry?.ro) device(name);
     },
   };
   return { api, reassigned };
@@ -82,14 +72,17 @@ async function outcomeOf(sync: Promise<unknown>): Promise<string> {
   }
 }
 
-function prepare(vector: SyncCase) {
-  writeFileSync(fname, JSON.stringify(vector.cache));
+/** An AttachDB on the cache and the devices of a case. */
+function prepare(vector: SyncCase, options: Parameters<typeof make>[0]) {
+  writeCache(vector.cache);
   // What was attached before has its device.
-  for (const { volume } of vector.attachments) writeFileSync(join(deviceDir, volume), '');
-  const log = { warn: vi.fn() };
-  const settings: Record<string, string> = { SP_OURID: String(vector.ourId) };
-  if (vector.prefix !== undefined) settings['SP_OPENSTACK_VOLUME_PREFIX'] = vector.prefix;
-  return { log, settings, common: { log, fname, deviceDir, detachRetryDelay: 1 } };
+  for (const { volume } of vector.attachments) device(volume);
+  const overrideConfig: Record<string, string> = {
+    ...options?.overrideConfig,
+    SP_OURID: String(vector.ourId),
+  };
+  if (vector.prefix !== undefined) overrideConfig['SP_OPENSTACK_VOLUME_PREFIX'] = vector.prefix;
+  return make({ detachRetryDelay: 1, deviceTimeout: 10_000, ...options, overrideConfig });
 }
 
 /** Besides those of the reference: requests that are stale, force, and a shared volume that is detached. */
@@ -101,58 +94,39 @@ const moreWarnings = ({ cache, reqId, detached, expect: { reassign, cacheAfter }
   return [isStale, isForced, isShared && detaches.length > 0].filter(Boolean).length;
 };
 
-const cacheAfter = () => JSON.parse(readFileSync(fname, 'utf8'));
+async function check(vector: SyncCase, db: AttachDB) {
+  expect(await outcomeOf(db.sync(vector.reqId, vector.detached))).toBe(vector.expect.outcome);
+  expect(cache()).toEqual(vector.expect.cacheAfter);
+  expect(log.warn).toHaveBeenCalledTimes(vector.expect.warnings + moreWarnings(vector));
+}
 
 describe('the vectors of the reference, against an injected api', () => {
   test.each(cases)('$name', async (vector) => {
-    const { log, settings, common } = prepare(vector);
     const { api, reassigned } = mockApi(vector);
-    const db = new AttachDB({ ...common, overrideConfig: settings, api });
-    expect(await outcomeOf(db.sync(vector.reqId, vector.detached))).toBe(vector.expect.outcome);
+    await check(vector, prepare(vector, { api }));
     expect(reassigned).toEqual(vector.expect.reassign);
-    expect(cacheAfter()).toEqual(vector.expect.cacheAfter);
-    expect(log.warn).toHaveBeenCalledTimes(vector.expect.warnings + moreWarnings(vector));
   });
 
   test.each(cases)('$name, when the api has no calls for single objects', async (vector) => {
-    const { settings, common } = prepare(vector);
     const { api, reassigned } = mockApi(vector);
     const { volumeList, snapshotList, ...lists } = api;
-    const db = new AttachDB({ ...common, overrideConfig: settings, api: lists });
-    expect(await outcomeOf(db.sync(vector.reqId, vector.detached))).toBe(vector.expect.outcome);
+    await check(vector, prepare(vector, { api: lists }));
     expect(reassigned).toEqual(vector.expect.reassign);
   });
 });
 
-describe('the vectors of the reference, over HTTP', () => {
-  /** The bindings of the reference spell out `force` in what they send. */
-  const asSent = (entries: ReassignEntry[]) => entries.map((entry) => ({ force: false, ...entry }));
-
-  test.each(cases)('$name', async (vector) => {
-    const { log, settings, common } = prepare(vector);
-    const { volumes, snapshots, attachments } = vector;
-    rmSync(deviceDir, { recursive: true });
-    await using fake = await FakeStorPool.start({
-      volumes,
-      snapshots,
-      attachments,
-      clientId: vector.ourId,
-      deviceDir,
-    });
-    for (const errors of Object.values(vector.errors ?? {})) {
-      for (const error of errors) fake.failNext('volumesReassign', error);
-    }
-    const db = new AttachDB({ ...common, overrideConfig: { ...fake.config, ...settings } });
-    expect(await outcomeOf(db.sync(vector.reqId, vector.detached))).toBe(vector.expect.outcome);
-    const changes = fake.requests.filter(({ method }) => method === 'POST');
-    expect(changes).toEqual(
-      vector.expect.reassign.map((entries) => ({
-        method: 'POST',
-        path: '/ctrl/1.0/VolumesReassign',
-        body: asSent(entries),
-      })),
-    );
-    expect(cacheAfter()).toEqual(vector.expect.cacheAfter);
-    expect(log.warn).toHaveBeenCalledTimes(vector.expect.warnings + moreWarnings(vector));
-  });
+test.each(cases)('the vectors of the reference, over HTTP: $name', async (vector) => {
+  const { volumes, snapshots, attachments, ourId: clientId } = vector;
+  rmSync(path('dev'), { recursive: true });
+  const cluster = { volumes, snapshots, attachments, clientId, deviceDir: path('dev') };
+  await using fake = await FakeStorPool.start(cluster);
+  for (const errors of Object.values(vector.errors ?? {})) {
+    for (const error of errors) fake.failNext('volumesReassign', error);
+  }
+  await check(vector, prepare(vector, { overrideConfig: fake.config }));
+  // The bindings of the reference spell out `force` in what they send.
+  const sent = vector.expect.reassign.map((entries) => entries.map((entry) => ({ force: false, ...entry })));
+  expect(fake.requests.filter(({ method }) => method === 'POST')).toEqual(
+    sent.map((body) => ({ method: 'POST', path: '/ctrl/1.0/VolumesReassign', body })),
+  );
 });

@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { beforeEach, vi } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 import {
   ApiError,
   AttachDB,
@@ -81,6 +81,18 @@ export const attachment = (volume: string, changes: Partial<AttachmentState> = {
 /** How the API says that a client has the volume open. */
 export const isOpen = (name = 'busy') =>
   new ApiError(409, { error: { name, descr: 'Volume is open at client 1' } });
+
+/** Each test fails if a rejection that nobody handles is left. */
+export function useNoUnhandled(): void {
+  const unhandled: unknown[] = [];
+  const onUnhandled = (reason: unknown) => unhandled.push(reason);
+  beforeEach(() => void process.on('unhandledRejection', onUnhandled));
+  afterEach(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    process.off('unhandledRejection', onUnhandled);
+    expect(unhandled.splice(0)).toEqual([]);
+  });
+}
 
 /** A cache, a device directory and a logger of its own for each test. */
 export function useAttachDB() {
