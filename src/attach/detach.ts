@@ -3,7 +3,7 @@ import { ApiError } from '../api/errors/api-error.js';
 import type { DetachEvent } from '../observe/tracing.js';
 import { AttachError } from './attach-error.js';
 import { AGAIN, type Attempt, type Host, inAttempts } from './attempts.js';
-import { attachmentOf, type Identity, isCertainlySame } from './identity.js';
+import { type AttachmentState, attachmentOf, type Identity, isCertainlySame } from './identity.js';
 import type { Force } from './options.js';
 import { whoNeeds } from './plan.js';
 import type { Detached } from './report.js';
@@ -13,6 +13,7 @@ import { type AttachRequest, checkRequest, identityOf } from './request.js';
 export async function detach(host: Host, reqId: string, force: Force, event: DetachEvent): Promise<Detached> {
   const { fname, prefix, log } = host;
   let first: AttachRequest | undefined;
+  let attachments: readonly AttachmentState[] = [];
   const memory: DetachMemory = {};
 
   return await inAttempts(`detach(${reqId})`, host, async (attempt) => {
@@ -37,11 +38,15 @@ export async function detach(host: Host, reqId: string, force: Force, event: Det
 
     const wanted = identityOf(request);
     Object.assign(event, { volume, snapshot: wanted.snapshot });
-    const certainlyNeededBy = whoNeeds(wanted, entries, isCertainlySame);
+    const certainlyNeededBy = whoNeeds([wanted], entries, isCertainlySame);
     if (certainlyNeededBy.length > 0) return forget('shared', certainlyNeededBy);
 
-    const target = memory.open ?? attachmentOf(wanted, await cluster.attachments());
-    const neededBy = whoNeeds(target ?? wanted, entries);
+    if (memory.open === undefined) attachments = await cluster.attachments();
+    const target = memory.open ?? attachmentOf(wanted, attachments);
+    // It may have got another name. Then a request without a global ID that has the old one may be for it, unless
+    // another volume with that name is attached.
+    const old = attachmentOf({ ...wanted, globalId: undefined }, attachments) ? [] : [wanted];
+    const neededBy = whoNeeds(target ? [target, ...old] : [wanted], entries);
     if (neededBy.length > 0) return forget('shared', neededBy);
     if (target === undefined) return forget(memory.unanswered ?? 'notAttached');
     if (!target.volume.startsWith(prefix)) {

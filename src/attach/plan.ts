@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AttachError } from './attach-error.js';
 import { type AttachmentState, attachmentOf, type Identity, isAttached, isSame } from './identity.js';
 import { type AttachRequest, identityOf, type Rights } from './request.js';
@@ -57,14 +58,13 @@ export function syncPlan(
   ours: readonly AttachmentState[],
 ): SyncPlan {
   const target = targetOf(call, ours);
-  const kept = new Map(requests);
-  if (isGivenUp(call, target)) kept.delete(call.reqId);
+  const kept = othersThan(call, requests, target);
   const wanted = wantedVolumes(kept, ours);
   return {
     attach: wanted.filter((volume) => !isAttached(volume, ours)),
     alreadyAttached: wanted.filter((volume) => isAttached(volume, ours)),
     staleRequests: [],
-    detach: target ? { ...target, neededBy: whoNeeds(target, kept) } : null,
+    detach: target ? { ...target, neededBy: whoNeeds(namesOf(call, target), kept) } : null,
     unknownRequest: false,
   };
 }
@@ -121,16 +121,38 @@ function checkRights({ volume, snapshot, rights, requests }: WantedVolume): void
 export const isGivenUp = ({ own, detached }: SyncCall, target: Identity | undefined): boolean =>
   own !== undefined && (own.volume === detached || (target !== undefined && isSame(identityOf(own), target)));
 
+/** The requests without the call's own, if that gives the volume up. One that was made anew meanwhile does not. @internal */
+export function othersThan(
+  call: SyncCall,
+  requests: ReadonlyMap<string, AttachRequest>,
+  target: Identity | undefined,
+): Map<string, AttachRequest> {
+  const others = new Map(requests);
+  const isOwn = isDeepStrictEqual(requests.get(call.reqId), call.own);
+  if (isGivenUp(call, target) && isOwn) others.delete(call.reqId);
+  return others;
+}
+
+/** What other requests may call the volume that the call detaches: it may have got another name. @internal */
+export const namesOf = (call: SyncCall, target: Identity): Identity[] =>
+  call.own && isGivenUp(call, target) ? [target, identityOf(call.own)] : [target];
+
 /** The IDs of the entries of the cache, valid requests or not, that are for a volume or snapshot. @internal */
-export const whoNeeds = (volume: Identity, entries: ReadonlyMap<string, unknown>, same = isSame): string[] =>
-  [...entries].filter(([, entry]) => same(identityOf(entry), volume)).map(([id]) => id);
+export const whoNeeds = (
+  names: readonly Identity[],
+  entries: ReadonlyMap<string, unknown>,
+  same = isSame,
+): string[] =>
+  [...entries]
+    .filter(([, entry]) => names.some((volume) => same(identityOf(entry), volume)))
+    .map(([id]) => id);
 
 /** What is to be detached, if it is attached. */
 function targetOf({ own, detached }: SyncCall, ours: readonly AttachmentState[]) {
   if (detached === null) return undefined;
   const meant = own?.volume === detached ? identityOf(own) : { volume: detached, snapshot: false };
   // As in the reference, the name decides where nothing else does.
-  const byName = meant.globalId ? undefined : attachmentOf({ volume: detached }, ours);
+  const byName = own?.volume === detached ? undefined : attachmentOf({ volume: detached }, ours);
   const target = attachmentOf(meant, ours) ?? byName;
   return target && { ...nameAndId(target), snapshot: target.snapshot };
 }

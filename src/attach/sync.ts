@@ -7,7 +7,16 @@ import { busy, type DetachMemory, detachVolume } from './detach.js';
 import type { Identity } from './identity.js';
 import type { Force } from './options.js';
 import type { WantedVolume } from './plan.js';
-import { isGivenUp, type SyncCall, type SyncPlan, syncPlan, whoNeeds, withoutStale } from './plan.js';
+import {
+  isGivenUp,
+  namesOf,
+  othersThan,
+  type SyncCall,
+  type SyncPlan,
+  syncPlan,
+  whoNeeds,
+  withoutStale,
+} from './plan.js';
 import { type Ending, reportOf, type SyncOutcome, type SyncReport } from './report.js';
 import { checkReqId, checkRequest } from './request.js';
 
@@ -107,8 +116,8 @@ async function planFor(
   for (const [id, request] of entries) checkRequest(id, request, `in ${fname}`);
   const ours = (await cluster.attachments()).filter(({ volume }) => volume.startsWith(prefix));
   const wanted = syncPlan(entries, call, ours);
-  wanted.attach = wanted.attach.filter((one) => (attached.get(keyOf(one))?.rights ?? 0) < one.rights);
   const plan = withoutStale(wanted, await cluster.find(wanted.attach));
+  plan.attach = plan.attach.filter((one) => (attached.get(keyOf(one))?.rights ?? 0) < one.rights);
   debug('sync(%j, %j): %O', reqId, detached, plan);
   return plan;
 }
@@ -128,9 +137,7 @@ async function detachGivenUp(
   memory.target = target;
   const { reqId } = call;
   const { volume, snapshot = false } = target;
-  const others = new Map(attempt.entries);
-  if (isGivenUp(call, target)) others.delete(reqId);
-  const neededBy = whoNeeds(target, others);
+  const neededBy = whoNeeds(namesOf(call, target), othersThan(call, attempt.entries, target));
   const mayForce = force === 'always' || (force === 'unshared' && neededBy.length === 0);
 
   const event: DetachEvent = { reqId, volume, snapshot, clientId: host.clientId };

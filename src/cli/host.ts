@@ -32,12 +32,14 @@ export class Host {
   }
 
   /** What to type to run another command on the same host. */
-  command(...words: string[]): string {
+  command(name: string, ...requests: string[]): string {
     const same = (['config', 'section', 'file', 'device-dir'] as const).flatMap((name) => {
       const value = this.#options[name];
       return value === undefined ? [] : [`--${name}`, value];
     });
-    return ['storpool-attachdb', ...words, ...same].map(shellWord).join(' ');
+    const isOption = requests.some((request) => request.startsWith('-'));
+    const words = isOption ? [...same, '--', ...requests] : [...requests, ...same];
+    return ['storpool-attachdb', name, ...words].map(shellWord).join(' ');
   }
 }
 

@@ -27,10 +27,10 @@ async function ask(question: string): Promise<string> {
 process.exitCode = await run(process.argv.slice(2), {
   // A file has as much room as one likes, unless COLUMNS says otherwise.
   get columns() {
-    return stdout.columns ?? (Number(env['COLUMNS']) || Number.POSITIVE_INFINITY);
+    return stdout.columns || Number(env['COLUMNS']) || Number.POSITIVE_INFINITY;
   },
   get rows() {
-    return stdout.rows ?? Number.POSITIVE_INFINITY;
+    return stdout.rows || Number.POSITIVE_INFINITY;
   },
   colour: !env['NO_COLOR'] && (stdout.isTTY || Boolean(env['FORCE_COLOR'])),
   signal: interrupted.signal,

@@ -27,7 +27,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
       ...(options.json && { write: { value: () => undefined } }),
     });
     const { code, report } = await COMMANDS[command](options, view);
-    if (options.json) terminal.write(`${JSON.stringify(report, null, 2)}\n`);
+    if (options.json) terminal.write(`${asJson(report)}\n`);
     return code;
   } catch (error) {
     if (terminal.signal.aborted) return 130;
@@ -45,3 +45,10 @@ function answer(asked: string): string {
   // The same way up from src/cli and from dist/cli.
   return `${JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version}\n`;
 }
+
+/** Without characters that control a terminal, or the direction of what it shows. */
+const asJson = (report: unknown) =>
+  JSON.stringify(report, null, 2).replace(
+    /[\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );

@@ -28,19 +28,24 @@ export function salvage(bytes: Buffer): Salvage {
   let isBroken = false;
   KEY.lastIndex = 0;
   for (let match = KEY.exec(input); match !== null; match = KEY.exec(input)) {
-    isBroken ||= !NOTHING.test(input.slice(wholeTo, match.index));
-    const end = endOfValue(input, KEY.lastIndex);
-    const value = parsed(input.slice(KEY.lastIndex, end)) as { id?: unknown } | undefined;
+    const isInside = match.index < wholeTo;
+    isBroken ||= !isInside && !NOTHING.test(input.slice(wholeTo, match.index));
+    const start = KEY.lastIndex;
+    const end = endOfValue(input, start);
+    const value = parsed(input.slice(start, end)) as { id?: unknown } | undefined;
     KEY.lastIndex = match.index + 1;
-    // Half of an entry may have swallowed others.
-    if (end === undefined || !value || holdsRequest(value) || (isBroken && !isRequestLike(value))) continue;
-    const key = isBroken && typeof value.id === 'string' ? value.id : String(parsed(match[1] ?? ''));
-    addFragment(found, input, wholeTo, match.index);
+    if (end === undefined || !value || (isBroken && !isRequestLike(value))) continue;
+    const name = String(parsed(match[1] ?? ''));
+    // Half of an entry may have swallowed others, and then both count; but not what is a member of one.
+    const holdsOthers = holdsRequest(value);
+    if ((holdsOthers || isInside) && value.id !== name) continue;
+    const key = isBroken && typeof value.id === 'string' ? value.id : name;
+    if (!isInside) addFragment(found, input, wholeTo, match.index);
     const { entries, older } = found;
     if (!entries.has(key)) entries.set(key, value);
     else if (!older.has(key)) older.set(key, value);
-    wholeTo = end;
-    KEY.lastIndex = end;
+    wholeTo = Math.max(wholeTo, end);
+    KEY.lastIndex = holdsOthers ? start : end;
   }
   addFragment(found, input, wholeTo, input.length);
   return found;

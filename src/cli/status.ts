@@ -56,8 +56,10 @@ const isFinding = ({ verdict, wants }: VolumeStatus) =>
 
 /** The status and the entries of the cache. @throws what `db.status()` and `db.get()` throw */
 export async function readStatus({ db, signal }: Host) {
-  const { client: clientId, prefix, ...status } = await db.status({ signal });
+  const [clientId, prefix] = [db.clientId(), db.volumePrefix()];
+  // First, so that what changes while the API is asked is seen to have changed.
   const entries: Record<string, unknown> = await db.get({ signal });
+  const status = await db.status({ signal });
   const volumes = status.volumes
     .map((row) => ({ ...row, finding: isFinding(row) }))
     .sort((a, b) => Number(b.finding) - Number(a.finding));

@@ -21,7 +21,7 @@ export const paint = ({ colour }: Pick<Terminal, 'colour'>, style: Style | undef
   colour && style !== undefined ? styleText(style, words, { validateStream: false }) : words;
 
 /** What others have put into a file must not control the terminal. */
-export const harmless = (words: string) => words.replace(/\p{Cc}/gu, '�');
+export const harmless = (words: string) => words.replace(/[\p{Cc}\p{Cf}]/gu, '�');
 
 export const plural = (count: number, what: string) => `${count} ${what}${count === 1 ? '' : 's'}`;
 

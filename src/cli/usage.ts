@@ -122,7 +122,9 @@ export function parseOptions(command: CommandName, args: string[]): Options {
   }
   const { json, yes, fix, watch, 'dry-run': isDry, detach } = given;
   const [first, extra = help.startsWith('\n') ? first : undefined] = given.args;
-  refuseIf(extra && !help.startsWith('REQUEST'), `unexpected argument ${JSON.stringify(extra)}`);
+  // What has a "=" may be the token.
+  const shown = extra?.includes('=') ? 'KEY=VALUE: give --set before each' : JSON.stringify(extra);
+  refuseIf(extra && !help.startsWith('REQUEST'), `unexpected argument ${shown}`);
   refuseIf(help.startsWith('REQUEST') && !first, 'which REQUEST?');
   refuseIf(detach && !first, '--detach needs the request, too');
   refuseIf(json && watch, '--json and --watch cannot be used together');

@@ -1,5 +1,5 @@
 // A volume is the same volume under another name, and a snapshot of its name is another object.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { ApiError, type AttachDB, type Detached, SPLockedJSONDB } from '../../src/index.js';
 import { FakeStorPool } from '../../src/testing/index.js';
 import { attachment, isOpen, request, useAttachDB, workingApi } from '../lib/attach-db.js';
@@ -59,6 +59,13 @@ describe.each([
     expect(await host.db.detach('a')).toMatchObject({ outcome: 'detached' });
     expect(host.attached()).toEqual([]);
     expect(cache()).toEqual({});
+  });
+
+  test('detach() leaves it to a request that knows it by its old name alone', async () => {
+    await using host = await rename();
+    await pythonAdds('py', 'os--old');
+    expect(await host.db.detach('a')).toMatchObject({ outcome: 'shared', neededBy: ['py'] });
+    expect(host.attached()).toEqual(['os--new']);
   });
 
   test('attach() for the same request finds it attached, and says where it is now', async () => {
@@ -235,4 +242,30 @@ describe('a snapshot and a volume of one name', () => {
     expect(api.attachments).toEqual([attachment('os--v')]);
     expect(log.warn).not.toHaveBeenCalled();
   });
+});
+
+test('sync() for the request of a snapshot leaves the volume of that name alone', async () => {
+  const api = workingApi(['os--v'], [attachment('os--v')]);
+  writeCache({ rs: request('os--v', { rights: 1, volsnap: true }) });
+  expect(await make({ api }).sync('rs', 'os--v')).toMatchObject({ detached: null, forced: false });
+  expect(api.attachments.map(({ snapshot }) => snapshot)).not.toContain(true);
+  expect(api.attachments).toHaveLength(1);
+});
+
+test('sync() forces nothing away that was attached again for its request while it waited', async () => {
+  const api = workingApi(['os--v'], [attachment('os--v')]);
+  device('os--v');
+  writeCache({ a: request('os--v') });
+  const reassign = api.volumesReassign.getMockImplementation() as typeof api.volumesReassign;
+  let opens = 0;
+  api.volumesReassign.mockImplementation(async (entries) => {
+    if (entries[0]?.detach && !entries[0].force && ++opens) throw isOpen();
+    return reassign(entries);
+  });
+  const db = make({ api, detachRetries: 3, detachRetryDelay: 50 });
+  const syncing = db.sync('a', 'os--v');
+  await vi.waitFor(() => expect(opens).toBe(1));
+  expect(await make({ api }).attach('a', request('os--v'))).toMatchObject({ alreadyAttached: true });
+  expect(await syncing).toMatchObject({ detached: null, kept: { volume: 'os--v', neededBy: ['a'] } });
+  expect(api.attachments).toHaveLength(1);
 });

@@ -64,8 +64,8 @@ describe('detaching', () => {
     expect(attach[0]?.requests).toEqual(['a', 'b']);
   });
 
-  test('goes by what is attached: a snapshot is detached as one', () => {
-    expect(planOf(cached, [attachment('os--v', { snapshot: true })], 'os--v').detach?.snapshot).toBe(true);
+  test('is not the snapshot of the same name, if the own request is for the volume', () => {
+    expect(planOf(cached, [attachment('os--v', { snapshot: true })], 'os--v').detach).toBeNull();
   });
 
   test('does nothing when the volume is not attached', () => {

@@ -150,7 +150,9 @@ describe('doctor', () => {
   test('a lock that is held is one, and says when it is taken over', async () => {
     mkdirSync(`${host.file()}.lock`);
     const words = /could not be locked.*after 10 s without a refresh it is taken over/u;
-    expect(await host.faults(['--timeout', '0.1'])).toEqual([['lock', expect.stringMatching(words)]]);
+    // On a busy machine, the API may not answer in that time either.
+    const faults = await host.faults(['--timeout', '0.5']);
+    expect(faults.filter(([check]) => check !== 'API')).toEqual([['lock', expect.stringMatching(words)]]);
   });
 
   test('a journal that is under way beside a whole file, and what a repair has kept, are no faults', async () => {

@@ -136,11 +136,13 @@ describe.runIf(process.getuid?.() === 0)('as a user of a service', () => {
     copy = readableCopy();
   });
   afterAll(() => rmSync(copy, { recursive: true }));
-  const as = (gid: number, command: string) =>
-    program(process.execPath, [join(copy, 'dist/cli/main.js'), command, ...host.args()], {
-      uid: 61_001,
-      gid,
-    });
+  /** It changes its user itself, because Node.js may lie below such a directory, too. */
+  const as = (gid: number, command: string) => {
+    const main = JSON.stringify(join(copy, 'dist/cli/main.js'));
+    const change = `process.setgroups([]); process.setgid(${gid}); process.setuid(61001)`;
+    const run = `${change}; process.argv.splice(1, 0, ${main}); await import(${main})`;
+    return program(process.execPath, ['--input-type=module', '-e', run, '--', command, ...host.args()]);
+  };
   const deploy = (dirMode: number, fileMode: number) => {
     healthy();
     chmodSync(host.path(), 0o755);

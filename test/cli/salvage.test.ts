@@ -86,3 +86,9 @@ test('salvage() shows what belongs to no entry, and where it is', () => {
   expect(found('{}\0\0').fragments).toEqual([]);
   expect(found('').fragments).toEqual([]);
 });
+
+test('salvage() takes a request whole that holds what looks like another', () => {
+  const outer = { r1: { volume: 'os-1', id: 'r1', x: { volume: 'os-2' } } };
+  const { entries } = found(JSON.stringify(outer).slice(0, -1), ',"r2":{"v');
+  expect(Object.fromEntries(entries)).toEqual(outer);
+});
