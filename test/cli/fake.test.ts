@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 
 import { dirname, join, resolve } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { useTempDir } from '../lib/temp-dir.js';
+import { runIn } from './host.js';
 
 const path = useTempDir();
-let program: ChildProcess;
+let program: ChildProcess | undefined;
 let output: string;
 
 async function start(...args: string[]) {
@@ -22,13 +23,13 @@ async function start(...args: string[]) {
 }
 
 async function end() {
-  const ended = once(program, 'exit');
-  program.kill('SIGTERM');
+  const ended = once(program as ChildProcess, 'exit');
+  program?.kill('SIGTERM');
   return await ended;
 }
 
 afterEach(async () => {
-  if (program.exitCode === null) await end();
+  if (program?.exitCode === null) await end();
 });
 
 /** As in a project that has installed the package. */
@@ -67,3 +68,27 @@ test.each([
   },
   40_000,
 );
+
+test.each([
+  ['a directory of its own', []],
+  ['--dir', ['--dir', 'given', '--port', '0', '--client-id', '3', '--device-delay', '1']],
+  [
+    'lists',
+    ['--dir', 'lists', '--volumes', '', '--snapshots', 'os--s', '--templates', 'a,b', '--token', '7'],
+  ],
+])('fake answers until Ctrl-C, and ends with 0: %s', async (_what, args) => {
+  const ended = new AbortController();
+  const given = args.map((word, at) => (args[at - 1] === '--dir' ? path(word) : word));
+  let port = '';
+  let shown = '';
+  const write = async (output: string) => {
+    shown += output;
+    if (port !== '') return ended.abort();
+    port = /127\.0\.0\.1:(\d+)/u.exec(output)?.[1] ?? '';
+    await fetch(`http://127.0.0.1:${port}/ctrl/1.0/VolumesList`, { method: 'GET' });
+  };
+  expect((await runIn({ signal: ended.signal, write }, ['fake', ...given])).code).toBe(0);
+  expect(shown).toMatch(/GET .*VolumesList \d+/u);
+  const conf = /--config (\S+)/u.exec(shown)?.[1] ?? '';
+  expect(existsSync(conf)).toBe(args.length > 0);
+});

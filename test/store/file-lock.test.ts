@@ -14,7 +14,7 @@ import {
 import { open } from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AttachDB, SPLockedFile, SPLockedJSONDB } from '../../src/index.js';
-import { codeOf, disk, isFull } from '../../src/store/disk.js';
+import { codeOf, disk, diskError, isDenied, isFull } from '../../src/store/disk.js';
 import { tryKernelLock } from '../../src/store/kernel-lock.js';
 import { FileQueue } from '../../src/store/queue.js';
 import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
@@ -242,4 +242,17 @@ test('get() does not count the gap of its own process as waiting', async () => {
   const gaps = vi.spyOn(FileQueue.prototype, 'gap', 'get').mockImplementation(() => pause(300));
   expect(await make({ timeout: 250 }).get()).toEqual({});
   expect(gaps).toHaveBeenCalledOnce();
+});
+
+test('codeOf() and diskError() take whatever was thrown', () => {
+  expect([codeOf(null), codeOf(undefined), codeOf('text'), codeOf(new Error('no code'))]).toEqual(
+    Array(4).fill(undefined),
+  );
+  const strange = Object.assign(new Error('unknown'), { code: 'Unknown system error -9999', errno: -9999 });
+  expect(codeOf(strange)).toBe('error 9999');
+  expect(diskError(new Error('why'), 'Cannot do it', 'nothing was changed')).toMatchObject({
+    code: 'EIO',
+    message: 'Cannot do it: why; nothing was changed',
+  });
+  expect([isFull(new Error('no code')), isDenied(new Error('no code'))]).toEqual([false, false]);
 });

@@ -11,6 +11,7 @@ import {
 import { describe, expect, test, vi } from 'vitest';
 import { disk } from '../../src/store/disk.js';
 import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
+import { systemError } from './tampered-disk.js';
 
 const path = useLockedFile();
 
@@ -174,6 +175,21 @@ describe('a lock directory that is taken from its holder', () => {
       }),
     ).rejects.toMatchObject({ code: 'ECOMPROMISED' });
     expect(readFileSync(fname, 'utf8')).toBe('{}');
+  });
+
+  test('one that could not be refreshed is lost, but removed in the end, because it is still ours', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const db = make({ kernelLock: 'off' });
+    await db.withLock(async () => {
+      tamper(({ name }) => {
+        if (name === 'utimes') throw systemError('ENOENT');
+        return undefined;
+      });
+      await vi.advanceTimersByTimeAsync(5003);
+      mend();
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    });
+    expect(existsSync(directory)).toBe(false);
   });
 
   test('one that is refreshed stays ours, whatever its birth time is said to be', async () => {

@@ -86,3 +86,18 @@ test('get() that times out says who has the lock', async () => {
   });
   await holder.close();
 });
+
+test('describeHolder() says that the clock was set back, if the lock directory is of the future', () => {
+  proc('');
+  mkdirSync(directory);
+  const later = new Date(Date.now() + 60_000);
+  utimesSync(directory, later, later);
+  expect(describeHolder(fname)).toMatch(
+    /was refreshed (59|60) s in the future \(was the clock set back\?\)/u,
+  );
+});
+
+test('describeHolder() shortens a long command line', () => {
+  proc(lineOf(22), `node ${'x'.repeat(500)}`);
+  expect(describeHolder(fname)).toMatch(/\(node x{195}…\)$/u);
+});

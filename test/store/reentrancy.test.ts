@@ -210,6 +210,17 @@ describe('withLock()', () => {
     expect(warned).not.toHaveBeenCalled();
   });
 
+  test('a wait inside a hold has a limit, too', async () => {
+    await file.withLock(async () => {
+      const first = file.withLock(tick);
+      await expect(file.withLock(() => 'never', { timeout: 0 })).rejects.toMatchObject({
+        code: 'ELOCKED',
+        message: expect.stringContaining('waiting for another call inside the same withLock()'),
+      });
+      await first;
+    });
+  });
+
   test('a wait inside a hold ends with the signal too', async () => {
     const controller = new AbortController();
     await file.withLock(async () => {
