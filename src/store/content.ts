@@ -31,7 +31,7 @@ export function parseContent(bytes: Buffer): { value: unknown } | { problem: str
       ? { value: JSON.parse(text) }
       : { problem: `is not UTF-8 ${place(text, text.indexOf('\ufffd'))}` };
   } catch {
-    if (text === '') return { problem: 'is empty' };
+    if (text === '') return { problem: `is empty, ${place(text, 0)}` };
     const end = endOfJson(text);
     const problem = end === text.length ? 'ends before its JSON does,' : 'is not valid JSON';
     return { problem: `${problem} ${place(text, end)}` };

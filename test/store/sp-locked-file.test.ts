@@ -110,7 +110,7 @@ describe('bad input', () => {
   });
 
   test.each([
-    ['an empty file', '', 'is empty'],
+    ['an empty file', '', 'is empty, at line 1, column 1'],
     ['a cut file', '{"a":{"volume":"os--vol', 'ends before its JSON does, at line 1, column 24'],
     ['cut numbers', '{"a":-', 'ends before its JSON does, at line 1, column 7'],
     ['cut words', '{"a":tru', 'ends before its JSON does, at line 1, column 9'],
