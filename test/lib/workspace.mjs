@@ -16,15 +16,20 @@ export function makeWorkspace(parent = tmpdir()) {
   made.add(dir);
   chmodSync(dir, 0o755);
   let count = 0;
+  const directory = (name) => {
+    const own = join(dir, `${name}-${count++}`);
+    mkdirSync(own);
+    return own;
+  };
   return {
     dir,
     /** A new attachment cache with that content, in a directory of its own. */
     cache(content = '{}') {
-      const own = join(dir, `cache-${count++}`);
-      mkdirSync(own);
-      const file = join(own, 'openstack-attach.json');
+      const file = join(directory('cache'), 'openstack-attach.json');
       writeFileSync(file, content);
       return file;
     },
+    /** A new directory for device links. */
+    devices: () => directory('devices'),
   };
 }
