@@ -23,7 +23,9 @@ export function readContent(file: Descriptor, fname: string): Buffer {
 }
 
 /** The JSON value that bytes hold, or what is wrong with them. */
-export function parseContent(bytes: Buffer): { value: unknown } | { problem: string } {
+export type Content = { value: unknown } | { problem: string };
+
+export function parseContent(bytes: Buffer): Content {
   const text = bytes.toString();
   try {
     const isUtf8 = Buffer.from(text).equals(bytes);

@@ -1,5 +1,5 @@
 import { debugOutput } from '../observe/debug.js';
-import { checkSize, parseContent, readContent } from './content.js';
+import { type Content, checkSize, parseContent, readContent } from './content.js';
 import { closeSafely, type Descriptor, disk, diskError, isDenied, OPEN, replaceAll } from './disk.js';
 import type { FileLock } from './file-lock.js';
 import {
@@ -46,16 +46,20 @@ export function isTornBy(journal: Journal, torn: Buffer, changedNs: bigint, nowN
 }
 
 /**
- * The content of a locked file. A write of this library that was interrupted is finished first.
+ * The content of a locked file, and what it is. A write of this library that was interrupted is finished first.
  *
  * @throws {@link SPLockedFileError} with the system's code
  */
-export async function readFinished(lock: FileLock, context: LockContext): Promise<Buffer> {
+export async function readFinished(
+  lock: FileLock,
+  context: LockContext,
+): Promise<{ bytes: Buffer; content: Content }> {
   const bytes = readContent(lock.file, context.fname);
-  const parsed = parseContent(bytes);
+  const content = parseContent(bytes);
   // A torn number may look like a whole one. Without the kernel lock, a Python service may be writing the file now.
-  const mayBeTorn = 'problem' in parsed || typeof parsed.value === 'number';
-  return (mayBeTorn && lock.hasKernelLock && (await finishWrite(lock, bytes, context))) || bytes;
+  const mayBeTorn = 'problem' in content || typeof content.value === 'number';
+  const finished = mayBeTorn && lock.hasKernelLock && (await finishWrite(lock, bytes, context));
+  return finished ? { bytes: finished, content: parseContent(finished) } : { bytes, content };
 }
 
 async function finishWrite(
@@ -96,11 +100,11 @@ async function finishWrite(
 export async function writeContent(lock: FileLock, bytes: Buffer, context: LockContext): Promise<void> {
   const { fname } = context;
   checkSize(bytes.length, fname);
-  const old = await readFinished(lock, context);
+  const { bytes: old, content } = await readFinished(lock, context);
   if (old.equals(bytes)) return;
   lock.check();
   // Beside a torn file, the journal may hold the only copy of an entry, and stays.
-  const journal = 'value' in parseContent(old) ? await openJournal(lock.path, lock.file, context) : undefined;
+  const journal = 'value' in content ? await openJournal(lock.path, lock.file, context) : undefined;
   let isBegun = false;
   try {
     if (journal !== undefined) await log(journal, lock, old, bytes);

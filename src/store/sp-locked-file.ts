@@ -2,7 +2,7 @@ import { Deadline } from '../async/deadline.js';
 import { logSafely } from '../observe/log-safely.js';
 import { traced } from '../observe/tracing.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
-import { corrupt, formatContent, parseContent, readContent } from './content.js';
+import { corrupt, formatContent, readContent } from './content.js';
 import { acquire, type FileLock } from './file-lock.js';
 import { readFinished, writeContent } from './journal.js';
 import { describeJournal } from './journal-file.js';
@@ -121,8 +121,7 @@ export class SPLockedFile {
   /** The parsed content; an interrupted write is finished first. @internal */
   protected async load(lock: FileLock): Promise<unknown> {
     lock.check();
-    const bytes = await readFinished(lock, this.#context);
-    const content = parseContent(bytes);
+    const { bytes, content } = await readFinished(lock, this.#context);
     if ('problem' in content) {
       const remedy = `"storpool-attachdb repair --file ${this.fname}" mends it`;
       throw corrupt(this.fname, content.problem, `${describeJournal(lock.path)} ${remedy}`);
