@@ -1,8 +1,8 @@
 // Not the globals, which fake timers replace: these waits are no concern of a test.
 import { setImmediate, setTimeout } from 'node:timers';
 
-/** Lets timers and other I/O run first. */
-export const yieldToEventLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
+/** Calls back when timers and other I/O have had their turn. */
+export const inNextTurn = (callback: () => void): unknown => setImmediate(callback);
 
 let waits = 0;
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
+import { runInHold } from '../store/reentrancy.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import { attach } from './attach.js';
@@ -209,15 +210,19 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     };
     const hold: Host['hold'] = (isLast, attempt) =>
       this.locked(
-        async (lock) => {
-          const cluster = new Cluster(host, lock);
-          try {
-            const entries = await this.readEntries(lock);
-            const save = () => this.writeEntries(lock, entries);
-            return await attempt({ entries, save, cluster, isLast });
-          } finally {
-            cluster.end();
-          }
+        (lock) => {
+          const work = async () => {
+            const cluster = new Cluster(host, lock);
+            try {
+              const entries = await this.readEntries(lock);
+              const save = () => this.writeEntries(lock, entries);
+              return await attempt({ entries, save, cluster, isLast });
+            } finally {
+              cluster.end();
+            }
+          };
+          // An injected api may use this object.
+          return isOwnClient ? work() : runInHold(this, lock, work);
         },
         { signal },
       );

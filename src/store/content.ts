@@ -14,8 +14,9 @@ export function checkSize(size: number | bigint, fname: string): void {
 /** @throws {@link SPLockedFileError} `EFBIG`, or the system's code */
 export function readContent(file: Descriptor, fname: string): Buffer {
   try {
-    checkSize(disk.fstat(file).size, fname);
-    return readAll(file);
+    const { size } = disk.fstat(file);
+    checkSize(size, fname);
+    return readAll(file, size);
   } catch (cause) {
     if (cause instanceof SPLockedFileError) throw cause;
     throw diskError(cause, `Cannot read ${fname}`, 'nothing was changed');

@@ -53,9 +53,9 @@ export const OPEN = {
   directory: O_RDONLY | O_DIRECTORY,
 };
 
-/** All bytes of an open file. */
-export function readAll(file: Descriptor): Buffer {
-  const bytes = Buffer.allocUnsafe(Number(disk.fstat(file).size));
+/** All bytes of an open file of that size. */
+export function readAll(file: Descriptor, size: bigint): Buffer {
+  const bytes = Buffer.allocUnsafe(Number(size));
   let at = 0;
   for (let count = -1; count !== 0 && at < bytes.length; at += count) count = disk.read(file, bytes, at, at);
   return bytes.subarray(0, at);

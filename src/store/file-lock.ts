@@ -1,12 +1,19 @@
+import type { BigIntStats } from 'node:fs';
 import { dirname } from 'node:path';
 import { untilAborted } from '../async/abort.js';
 import { Deadline } from '../async/deadline.js';
-import { yieldToEventLoop } from '../async/event-loop.js';
+import { inNextTurn } from '../async/event-loop.js';
 import { sleep } from '../async/sleep.js';
 import { warnOnce } from '../observe/warn-once.js';
 import { closeSafely, codeOf, type Descriptor, disk, diskError, ifThere, isDenied, isFull } from './disk.js';
-import { KernelLockUnavailable, tryKernelLock } from './kernel-lock.js';
-import { type LockDirectory, lockDirectoryOf, tryLockDirectory } from './lock-directory.js';
+import { KernelLockUnavailable, loadKernelLock, type TryKernelLock } from './kernel-lock.js';
+import {
+  type LockDirectory,
+  type LockSync,
+  loadLockSync,
+  lockDirectoryOf,
+  tryLockDirectory,
+} from './lock-directory.js';
 import { lockTimedOut } from './lock-holder.js';
 import type { LockContext } from './lock-options.js';
 import { FileQueue } from './queue.js';
@@ -25,7 +32,7 @@ export interface FileLock {
   /** To be called before anything is changed under the lock. @throws {@link SPLockedFileError} `ECOMPROMISED` */
   check(): void;
   /** Never fails, because what was done under the lock is done. */
-  release(): Promise<void>;
+  release(): void;
 }
 
 /** The callers in this process that want a file, by its canonical path. */
@@ -43,7 +50,7 @@ export async function acquire(
   timeout: number,
   signal?: AbortSignal,
 ): Promise<FileLock> {
-  const { fname } = context;
+  const { fname, options } = context;
   const deadline = new Deadline(timeout, signal);
   let isQueued = true;
   try {
@@ -54,8 +61,11 @@ export async function acquire(
     isQueued = false;
     try {
       await untilAborted(() => queue.gap, signal);
+      // Loaded by the first lock, because a program that takes none should start sooner.
+      const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
+      const lockSync = await loadLockSync();
       for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-        const lock = await tryBoth(context, queue);
+        const lock = tryBoth(context, queue, tryKernelLock, lockSync);
         if (lock !== undefined) return lock;
         await sleep(pause * (1 - Math.random() / 2), deadline.signal);
       }
@@ -72,76 +82,91 @@ export async function acquire(
 }
 
 /** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
-async function tryBoth(context: LockContext, queue: FileQueue): Promise<FileLock | undefined> {
-  const { fname, options } = context;
+function tryBoth(
+  context: LockContext,
+  queue: FileQueue,
+  tryKernelLock: TryKernelLock | undefined,
+  lockSync: LockSync,
+): FileLock | undefined {
+  const { fname } = context;
   // A link may lead elsewhere by now.
   const path = disk.realpath(fname);
   const file = disk.open(path, 'r+');
   let lock: FileLock | undefined;
   try {
-    if (!disk.fstat(file).isFile()) {
+    const stats = disk.fstat(file);
+    if (!stats.isFile()) {
       const message = 'it is no regular file: move it away, and put the file in its place';
       throw Object.assign(new Error(message), { code: 'EINVAL' });
     }
-    const kernelLock =
-      options.kernelLock === 'off'
-        ? 'none'
-        : await tryKernelLock(file).catch((error: unknown) => withoutKernelLock(context, path, error));
+    const kernelLock = takeKernelLock(context, path, file, tryKernelLock);
     // Another file may have been put there while we waited for this one.
-    if (kernelLock === 'taken' || !isAt(fname, file)) return undefined;
+    if (kernelLock === 'taken' || !isAt(fname, stats)) return undefined;
     const hasKernelLock = kernelLock === 'ours';
     if (hasKernelLock) kernelLockWorks.add(path);
-    const directory = await tryLockDirectory(path, hasKernelLock, options.stale).catch((error: unknown) =>
-      withoutDirectory(context, path, hasKernelLock, error),
-    );
-    if (directory !== 'taken') lock = held(context, path, file, hasKernelLock, directory, queue);
+    const directory = takeDirectory(context, path, hasKernelLock, lockSync);
+    if (directory !== 'taken') lock = held(context, path, file, stats, hasKernelLock, directory, queue);
     return lock;
   } finally {
     if (lock === undefined) closeSafely(file);
   }
 }
 
-/** @returns `none` if that is allowed */
-function withoutKernelLock({ fname, options, warn }: LockContext, path: string, cause: unknown): 'none' {
-  if (!(cause instanceof KernelLockUnavailable)) throw cause;
-  const remedy = 'install the npm package koffi or the flock program of util-linux';
-  const hasWorked = kernelLockWorks.has(path);
-  if (options.kernelLock === 'required' || hasWorked) {
-    const why = hasWorked ? 'which has worked before' : 'which is required';
-    const message = `Cannot take the kernel lock on ${fname}, ${why}: ${cause.message}; ${remedy}`;
-    throw new SPLockedFileError('ENOTSUP', message, { cause });
+/** @returns `none` if there is no kernel lock, and that is allowed */
+function takeKernelLock(
+  { fname, options, warn }: LockContext,
+  path: string,
+  file: Descriptor,
+  tryKernelLock: TryKernelLock | undefined,
+): 'ours' | 'taken' | 'none' {
+  if (tryKernelLock === undefined) return 'none';
+  try {
+    return tryKernelLock(file);
+  } catch (cause) {
+    if (!(cause instanceof KernelLockUnavailable)) throw cause;
+    const remedy = 'install the npm package koffi or the flock program of util-linux';
+    const hasWorked = kernelLockWorks.has(path);
+    if (options.kernelLock === 'required' || hasWorked) {
+      const why = hasWorked ? 'which has worked before' : 'which is required';
+      const message = `Cannot take the kernel lock on ${fname}, ${why}: ${cause.message}; ${remedy}`;
+      throw new SPLockedFileError('ENOTSUP', message, { cause });
+    }
+    const message = `Cannot take the kernel lock on ${fname}: ${cause.message}. The lock directory alone does not keep Python services out: ${remedy}`;
+    warnOnce(warn, `kernel lock ${fname}`, message);
+    return 'none';
   }
-  const message = `Cannot take the kernel lock on ${fname}: ${cause.message}. The lock directory alone does not keep Python services out: ${remedy}`;
-  warnOnce(warn, `kernel lock ${fname}`, message);
-  return 'none';
 }
 
-/** @returns `undefined` if the kernel lock is enough */
-function withoutDirectory(
-  { fname, warn }: LockContext,
+/** @returns `undefined` if there can be no directory, and the kernel lock is enough */
+function takeDirectory(
+  { fname, options, warn }: LockContext,
   path: string,
   hasKernelLock: boolean,
-  error: unknown,
-): undefined {
-  const isObstructed = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
-  if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
-  const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
-  const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${isObstructed ? 'remove what is there' : room}`;
-  warnOnce(warn, `lock directory ${fname}`, message);
-  return undefined;
+  lockSync: LockSync,
+): LockDirectory | 'taken' | undefined {
+  try {
+    return tryLockDirectory(lockSync, path, hasKernelLock, options.stale);
+  } catch (error) {
+    const isObstructed = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
+    if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
+    const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
+    const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${isObstructed ? 'remove what is there' : room}`;
+    warnOnce(warn, `lock directory ${fname}`, message);
+    return undefined;
+  }
 }
 
-/** Whether the open file is still the one at that path. */
-function isAt(path: string, file: Descriptor): boolean {
-  const ours = disk.fstat(file);
+/** Whether the file that we have opened is still the one at that path. */
+function isAt(path: string, ours: BigIntStats): boolean {
   const there = ifThere(() => disk.stat(path));
-  return there !== undefined && ours.ino === there.ino && ours.dev === there.dev;
+  return ours.ino === there?.ino && ours.dev === there.dev;
 }
 
 const held = (
   { fname, warn }: LockContext,
   path: string,
   file: Descriptor,
+  stats: BigIntStats,
   hasKernelLock: boolean,
   directory: LockDirectory | undefined,
   queue: FileQueue,
@@ -151,7 +176,7 @@ const held = (
   hasKernelLock,
   check() {
     try {
-      if (!isAt(fname, file)) throw new Error('another program put a new file in its place');
+      if (!isAt(fname, stats)) throw new Error('another program put a new file in its place');
       directory?.check();
     } catch (cause) {
       if (![undefined, 'ECOMPROMISED'].includes(codeOf(cause))) {
@@ -161,18 +186,17 @@ const held = (
       throw new SPLockedFileError('ECOMPROMISED', message, { cause });
     }
   },
-  async release() {
+  release() {
     try {
-      await directory?.release();
+      directory?.release();
     } catch (error) {
       warn(`Cannot remove ${lockDirectoryOf(path)}, so others may have to wait: ${(error as Error).message}`);
     }
     // Code that was started inside the hold may keep this object for a long time, and with it a chain of others.
     directory = undefined;
     closeSafely(file);
-    // Otherwise, calls in a loop would let no timer run.
-    await yieldToEventLoop();
-    queue.leave();
+    // At once, calls in a loop would let no timer run.
+    inNextTurn(() => queue.leave());
   },
 });
 

@@ -46,9 +46,9 @@ export const setMark = (journal: Descriptor, content: Buffer, mark: number) =>
   writeAll(journal, Buffer.of(mark), content.length);
 
 export function parseJournal(journal: Descriptor): Journal {
-  const bytes = readAll(journal);
-  const isUnderWay = bytes.at(-1) === UNDER_WAY;
-  return { content: bytes.subarray(0, -1), isUnderWay, markedNs: disk.fstat(journal).mtimeNs };
+  const { size, mtimeNs } = disk.fstat(journal);
+  const bytes = readAll(journal, size);
+  return { content: bytes.subarray(0, -1), isUnderWay: bytes.at(-1) === UNDER_WAY, markedNs: mtimeNs };
 }
 
 /** @returns `undefined` if there is none, or something else in its place: a pipe, a link, an endless file */

@@ -3,21 +3,24 @@ import { codeOf, type Descriptor, disk, errnoName } from './disk.js';
 
 const debug = debugOutput('storpool:lock');
 
-/** Locks an open file, until its last descriptor is closed; `taken`: somebody else has it. */
-type Locker = (file: Descriptor) => 'ours' | 'taken';
+/**
+ * Tries to take an exclusive `flock(2)` on an open file, which keeps it until its last descriptor is closed; `taken`:
+ * somebody else has it. Throws {@link KernelLockUnavailable} if there are none.
+ */
+export type TryKernelLock = (file: Descriptor) => 'ours' | 'taken';
 
 /** This machine, or the file system, has no kernel locks. Another attempt would not help. */
 export class KernelLockUnavailable extends Error {}
 
-let locker: Promise<Locker> | undefined;
+let loaded: Promise<TryKernelLock> | undefined;
 
-/** Tries to take an exclusive `flock(2)` on an open file. @throws {@link KernelLockUnavailable} if there are none */
-export async function tryKernelLock(file: Descriptor): Promise<'ours' | 'taken'> {
-  locker ??= throughKoffi().catch((error: unknown) => {
+/** How this machine takes a kernel lock: through `koffi`, or else through the `flock` program. */
+export function loadKernelLock(): Promise<TryKernelLock> {
+  loaded ??= throughKoffi().catch((error: unknown) => {
     debug('koffi is not available (%s), the flock program serves instead', (error as Error).message);
     return throughProgram();
   });
-  return (await locker)(file);
+  return loaded;
 }
 
 const LOCK_EX = 2;
@@ -25,7 +28,7 @@ const LOCK_NB = 4;
 const BUSY = ['EAGAIN', 'EWOULDBLOCK', 'EINTR'];
 const UNSUPPORTED = ['ENOLCK', 'ENOSYS', 'ENOTSUP', 'EOPNOTSUPP', 'EINVAL'];
 
-async function throughKoffi(): Promise<Locker> {
+async function throughKoffi(): Promise<TryKernelLock> {
   const { default: koffi } = await import('koffi');
   const flock = koffi.load(null).func('int flock(int fd, int operation)');
   return (file) => {
@@ -50,7 +53,7 @@ const REFUSED = 65;
  * The program could wait for the lock, too. But then the kernel passes the lock from one waiter to the next, and the
  * Python services, which try every 100 ms, never find it free.
  */
-async function throughProgram(): Promise<Locker> {
+async function throughProgram(): Promise<TryKernelLock> {
   const { spawnSync } = await import('node:child_process');
   return (file) => {
     const { error, status, signal, stderr } = spawnSync('flock', ['-x', '-n', '3'], {

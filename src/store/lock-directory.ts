@@ -12,7 +12,7 @@ export const lockDirectoryOf = (path: string) => `${path}.lock`;
 export interface LockDirectory {
   /** @throws if it was taken over, or may be in a moment */
   check(): void;
-  release(): Promise<void>;
+  release(): void;
 }
 
 /**
@@ -28,26 +28,23 @@ const TRUSTED = 0.9 * USUAL_STALE;
 /** The real clock, even if a test replaces it later. */
 const now = performance.now.bind(performance);
 
-/** Passes the outcome of a synchronous function to a callback: the thread pool would take ten times as long. */
-const answering =
-  <A extends unknown[], T>(fn: (...args: A) => T) =>
-  (...args: [...A, (error: unknown, result?: T) => void]) => {
-    const done = args.pop() as (error: unknown, result?: T) => void;
-    let result: T;
-    try {
-      result = fn(...(args as unknown as A));
-    } catch (error) {
-      return done(error);
-    }
-    return done(null, result);
-  };
+/** `proper-lockfile`, whose asynchronous calls would go through the thread pool, which takes ten times as long. */
+export type LockSync = typeof import('proper-lockfile').lockSync;
+
+let loaded: Promise<LockSync> | undefined;
+
+export function loadLockSync(): Promise<LockSync> {
+  loaded ??= import('proper-lockfile').then(({ lockSync }) => lockSync);
+  return loaded;
+}
 
 /** Tries to make the lock directory of a file; `taken`: somebody else has it. */
-export async function tryLockDirectory(
+export function tryLockDirectory(
+  lockSync: LockSync,
   path: string,
   hasKernelLock: boolean,
   stale: number,
-): Promise<LockDirectory | 'taken'> {
+): LockDirectory | 'taken' {
   const directory = lockDirectoryOf(path);
   let lost: Error | undefined;
   /** Inodes are reused, so the time that we have set tells our directory from a later one, too. */
@@ -60,39 +57,37 @@ export async function tryLockDirectory(
     const there = ifThere(() => disk.stat(directory));
     return there?.ino === ours?.ino && there?.mtimeNs === ours?.mtimeNs;
   };
-  const make = () => {
-    disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755);
-    note();
-  };
-  const refresh = (_directory: string, atime: Date, mtime: Date) => {
-    disk.utimes(directory, atime, mtime);
-    note();
-  };
-  const remove = () => {
-    // One of somebody else is removed because it is stale.
-    if (ours === undefined || isOurs()) disk.rmdir(directory);
-  };
   const options = {
     realpath: false,
     stale,
     update: USUAL_STALE / 2,
     fs: {
-      mkdir: answering((_directory: string) => make()),
-      stat: answering((_directory: string) => statSync(directory)),
-      utimes: answering(refresh),
-      rmdir: answering((_directory: string) => remove()),
-      rmdirSync: remove,
+      mkdirSync() {
+        disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755);
+        note();
+      },
+      // Not the one with bigints, which rounds times down: one that was set is not read again.
+      statSync: () => statSync(directory),
+      utimesSync(_directory: string, atime: Date, mtime: Date) {
+        disk.utimes(directory, atime, mtime);
+        note();
+      },
+      rmdirSync() {
+        // One of somebody else is removed because it is stale.
+        if (ours === undefined || isOurs()) disk.rmdir(directory);
+      },
     },
     onCompromised(error: Error) {
       debug('%s: %s', directory, error.message);
       lost = error;
     },
   };
-  let unlock = await unlessTaken(path, options);
+  const lock = () => unlessTaken(() => lockSync(path, options));
+  let unlock = lock();
   if (unlock === undefined && isAbandoned(directory, hasKernelLock)) {
     debug('%s was left behind, removing it', directory);
     ifThere(() => disk.rmdir(directory));
-    unlock = await unlessTaken(path, options);
+    unlock = lock();
   }
   if (unlock === undefined) return 'taken';
   return {
@@ -102,18 +97,17 @@ export async function tryLockDirectory(
       const age = now() - (ours?.refreshed ?? 0);
       if (age > TRUSTED) throw new Error(`its directory was not refreshed for ${Math.round(age / 1000)} s`);
     },
-    async release() {
+    release() {
       // proper-lockfile does not remove a directory that it could not refresh.
-      if (lost === undefined) await unlock();
+      if (lost === undefined) unlock();
       else if (isOurs()) disk.rmdir(directory);
     },
   };
 }
 
-async function unlessTaken(path: string, options: object): Promise<(() => Promise<void>) | undefined> {
-  const { lock } = await import('proper-lockfile');
+function unlessTaken<T>(lock: () => T): T | undefined {
   try {
-    return await lock(path, options);
+    return lock();
   } catch (error) {
     // ENOENT: who does not know us, and whose clock is ahead, has removed it before it was ready.
     if (['ELOCKED', 'ENOENT'].includes(codeOf(error) ?? '')) return undefined;

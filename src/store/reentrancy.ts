@@ -26,12 +26,11 @@ export function currentHold(owner: object): Hold | undefined {
   return hold;
 }
 
-/** Runs a function inside a hold, and waits for the calls that it starts there. */
-export async function runInHold<T>(
-  owner: object,
-  lock: FileLock,
-  fn: (lock: FileLock) => T | Promise<T>,
-): Promise<T> {
+/**
+ * Runs a function inside a hold, and waits for the calls that it starts there. Only what others have written needs that:
+ * once anything runs here, each asynchronous step of the process takes longer, before Node.js 24.
+ */
+export async function runInHold<T>(owner: object, lock: FileLock, fn: () => T | Promise<T>): Promise<T> {
   const hold: Hold = { lock, outer: currentHold(owner), queue: new Queue(), isOpen: true };
   // Without holds that have ended, which a long chain of contexts would collect.
   const inside = new Map<object, Hold>();
@@ -40,7 +39,7 @@ export async function runInHold<T>(
     if (open !== undefined) inside.set(other, open);
   }
   try {
-    return await holds.run(inside.set(owner, hold), async () => fn(lock));
+    return await holds.run(inside.set(owner, hold), async () => fn());
   } finally {
     hold.isOpen = false;
     await hold.queue.enter();

@@ -57,7 +57,7 @@ export class SPLockedFile {
    * timeout, or the system's code when the file cannot be opened or locked.
    */
   withLock<T>(fn: () => T | Promise<T>, options?: WithLockOptions): Promise<T> {
-    return this.locked(() => fn(), options);
+    return this.locked((lock) => runInHold(this, lock, fn), options);
   }
 
   /**
@@ -96,7 +96,7 @@ export class SPLockedFile {
     await this.locked((lock) => this.#write(lock, bytes), options);
   }
 
-  /** As {@link withLock}, for our own methods: they receive the lock. @internal */
+  /** As {@link withLock}, for our own code, which receives the lock and runs nobody else's. @internal */
   protected async locked<T>(
     fn: (lock: FileLock) => T | Promise<T>,
     options: WithLockOptions = {},
@@ -112,9 +112,9 @@ export class SPLockedFile {
       : this.#inside(outer, timeout, signal));
     try {
       signal?.throwIfAborted();
-      return await runInHold(this, lock, fn);
+      return await fn(lock);
     } finally {
-      await lock.release();
+      lock.release();
     }
   }
 
@@ -150,7 +150,7 @@ export class SPLockedFile {
     const deadline = new Deadline(timeout, signal);
     try {
       await queue.enter(deadline.signal);
-      return { ...lock, release: async () => queue.leave() };
+      return { ...lock, release: () => queue.leave() };
     } catch (reason) {
       if (!deadline.isOver) throw reason;
       const message = `Timed out after ${timeout} ms waiting for another call inside the same withLock() of ${this.fname}`;

@@ -15,7 +15,7 @@ import { open } from 'node:fs/promises';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { AttachDB, SPLockedFile, SPLockedJSONDB } from '../../src/index.js';
 import { codeOf, disk, diskError, isDenied, isFull } from '../../src/store/disk.js';
-import { tryKernelLock } from '../../src/store/kernel-lock.js';
+import { loadKernelLock } from '../../src/store/kernel-lock.js';
 import { FileQueue } from '../../src/store/queue.js';
 import { directory, fname, make, mend, tamper, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
@@ -33,7 +33,7 @@ test('withLock() holds both locks, and leaves nothing behind', async () => {
   await make().withLock(async () => {
     expect(statSync(directory).mode & 0o1000).toBe(0o1000);
     const other = await open(fname, 'r+');
-    expect(await tryKernelLock(other.fd)).toBe('taken');
+    expect((await loadKernelLock())(other.fd)).toBe('taken');
     await other.close();
   });
   expect(readdirSync(path())).toEqual(['db.json']);
@@ -55,7 +55,7 @@ test('withLock() waits while a plain user of proper-lockfile has the lock, and k
 
 test('add() changes the file that is at the path once it has the lock', async () => {
   const holder = await open(fname, 'r+');
-  expect(await tryKernelLock(holder.fd)).toBe('ours');
+  expect((await loadKernelLock())(holder.fd)).toBe('ours');
   const waiting = make().add('a', 1);
   await pause(30);
   writeFileSync(path('new.json'), '{"other":1}');
@@ -84,7 +84,10 @@ test('get() compares inode numbers that have more digits than a number', async (
 describe('a directory that this user may not write', () => {
   const withoutDirectory = async (code: string) => {
     vi.resetModules();
-    vi.doMock('proper-lockfile', () => ({ lock: async () => Promise.reject(systemError(code)) }));
+    const lockSync = () => {
+      throw systemError(code);
+    };
+    vi.doMock('proper-lockfile', () => ({ lockSync }));
     return import('../../src/index.js');
   };
 
@@ -164,7 +167,7 @@ test('get() waits for a lock directory with the kernel lock free most of the tim
   for (let got = 0; got < 10; ) {
     await pause(20);
     const file = await open(fname, 'r+');
-    if ((await tryKernelLock(file.fd)) === 'ours') got++;
+    if ((await loadKernelLock())(file.fd) === 'ours') got++;
     await file.close();
   }
   rmdirSync(directory);
@@ -228,7 +231,7 @@ test('add() follows a link that leads elsewhere by the time it has the lock', as
   writeFileSync(path('other.json'), '{}');
   symlinkSync(fname, path('link.json'));
   const holder = await open(fname, 'r+');
-  expect(await tryKernelLock(holder.fd)).toBe('ours');
+  expect((await loadKernelLock())(holder.fd)).toBe('ours');
   const waiting = new SPLockedJSONDB(path('link.json')).add('a', 1);
   await pause(30);
   rmSync(path('link.json'));

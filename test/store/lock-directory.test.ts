@@ -226,13 +226,13 @@ describe('a lock directory that is taken from its holder', () => {
 
 test('lock.stale: however long it is, the directory is refreshed in the time that other programs allow', async () => {
   vi.resetModules();
-  const lock = vi.fn(async (..._: unknown[]) =>
-    Promise.reject(Object.assign(new Error('no'), { code: 'EACCES' })),
-  );
-  vi.doMock('proper-lockfile', () => ({ lock }));
+  const lockSync = vi.fn((..._: unknown[]) => {
+    throw Object.assign(new Error('no'), { code: 'EACCES' });
+  });
+  vi.doMock('proper-lockfile', () => ({ lockSync }));
   const { SPLockedFile } = await import('../../src/index.js');
   vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   for (const stale of [10_000, 600_000]) await new SPLockedFile(fname, { stale }).jsload();
   vi.doUnmock('proper-lockfile');
-  expect(lock.mock.calls.map(([, options]) => options)).toMatchObject([{ update: 5000 }, { update: 5000 }]);
+  expect(lockSync.mock.calls.map(([, options]) => options)).toMatchObject([{ update: 5000 }, { update: 5000 }]);
 });

@@ -5,7 +5,7 @@ import { open } from 'node:fs/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { describeHolder } from '../../src/index.js';
 import { disk } from '../../src/store/disk.js';
-import { tryKernelLock } from '../../src/store/kernel-lock.js';
+import { loadKernelLock } from '../../src/store/kernel-lock.js';
 import { directory, fname, make, useLockedFile } from './quiet-db.js';
 import { systemError } from './tampered-disk.js';
 
@@ -40,7 +40,7 @@ describe('describeHolder()', () => {
 
   test('names this process', async () => {
     const holder = await open(fname, 'r+');
-    expect(await tryKernelLock(holder.fd)).toBe('ours');
+    expect((await loadKernelLock())(holder.fd)).toBe('ours');
     expect(describeHolder(fname)).toBe('another call of this process has the kernel lock');
     await holder.close();
   });
@@ -77,7 +77,7 @@ describe('describeHolder()', () => {
 
 test('get() that times out says who has the lock', async () => {
   const holder = await open(fname, 'r+');
-  expect(await tryKernelLock(holder.fd)).toBe('ours');
+  expect((await loadKernelLock())(holder.fd)).toBe('ours');
   await expect(make({ timeout: 40 }).get()).rejects.toMatchObject({
     code: 'ELOCKED',
     message: expect.stringMatching(
