@@ -62,6 +62,8 @@ export interface ApiCallOptions {
    * How often to retry this call. Default: as the client. With `0`, a POST is never carried out twice.
    */
   transientRetries?: number | undefined;
+  /** Milliseconds that each request of this call may take. Default: as the client. */
+  timeout?: number | undefined;
 }
 
 /** The options of the calls that can ask all clusters of a multi-cluster setup. */
@@ -123,10 +125,11 @@ export function serviceOf(config: SPConfig, options: Partial<ApiOptions>) {
  * @internal
  */
 export function checkCallOptions(call: string, options: ApiCallOptions, more: readonly string[] = []): void {
-  refuse(problemOfOptions(call, options, ['signal', 'transientRetries', 'clusterName', ...more]));
-  const { signal, transientRetries } = options;
+  refuse(problemOfOptions(call, options, ['signal', 'transientRetries', 'clusterName', 'timeout', ...more]));
+  const { signal, transientRetries, timeout } = options;
   refuse(problemOfSignal(signal));
   if (transientRetries !== undefined) checkNumber('transientRetries', transientRetries, 0);
+  if (timeout !== undefined) checkNumber('timeout', timeout, 1);
 }
 
 function refuse(problem: string | undefined): void {

@@ -3,6 +3,7 @@ import { ApiResponseError } from './errors/api-response-error.js';
 import { hideIn } from './errors/hidden.js';
 import type { HttpReply } from './transport.js';
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 const EXCERPT_LENGTH = 120;
 /** Levels of lists and objects in an error reply. Real ones have three. */
 const DEEPEST_ERROR = 100;
@@ -25,7 +26,7 @@ export function readReply({ status, body }: HttpReply, what: string, secret: str
 
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+    json = JSON.parse(UTF8.decode(body));
   } catch {
     // The parser's own message would quote the reply, and with it perhaps the token.
     throw bad('is not JSON');
@@ -49,11 +50,8 @@ export function checkList(data: unknown, member: string, what: string): void {
   const bad = (problem: string) =>
     new ApiResponseError('EBADREPLY', `${what}: the reply's data ${problem}`, 200);
   if (!Array.isArray(data)) throw bad('is not a list');
-  for (const [at, item] of data.entries()) {
-    if (!isObject(item) || typeof item[member] !== 'string') {
-      throw bad(`has an entry without a "${member}" (entry ${at})`);
-    }
-  }
+  const at = data.findIndex((item) => typeof item?.[member] !== 'string');
+  if (at >= 0) throw bad(`has an entry without a "${member}" (entry ${at})`);
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -20,8 +20,10 @@ export class Service {
 
   /** Makes one call. @returns the `data` of the reply */
   async call(method: 'GET' | 'POST', path: string, options: ApiRawCallOptions): Promise<unknown> {
-    const { host, port, auth, timeout, source, maxReplySize, transientSleep } = this.#options;
-    const { json, clusterName, signal, transientRetries: retries = this.#options.transientRetries } = options;
+    const { host, port, auth, source, maxReplySize, transientSleep } = this.#options;
+    const { json, clusterName, signal } = options;
+    const { transientRetries: retries = this.#options.transientRetries } = options;
+    const { timeout = this.#options.timeout } = options;
     if (method !== 'GET' && method !== 'POST') {
       throw new ApiArgumentError(`${String(method)} is not a method of the API: use GET or POST`);
     }

@@ -51,15 +51,15 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       agent,
     });
 
-    const finish = (settle: () => void) => {
+    const settled = () => {
       clearTimeout(timer);
       stopListening();
-      settle();
-      // The call has ended: ignore what the destroyed connection may still report.
-      outgoing.on('error', () => undefined);
+    };
+    const fail = (error: unknown) => {
+      settled();
+      reject(error);
       outgoing.destroy();
     };
-    const fail = (error: unknown) => finish(() => reject(error));
     const timer = startTimer(timeout, () => {
       const problem = `no complete reply within ${timeout} ms; is the management service running? If so, try again with a longer timeout`;
       fail(new ApiConnectionError('ETIMEDOUT', `${what}: ${problem}`));
@@ -81,7 +81,12 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         if (size > maxReplySize) refuseTooLarge();
         else chunks.push(chunk);
       });
-      incoming.on('end', () => finish(() => resolve({ status, body: Buffer.concat(chunks) })));
+      incoming.on('end', () => {
+        settled();
+        resolve({ status, body: Buffer.concat(chunks) });
+        // The agent closes the connection, but only once the whole request is sent.
+        if (!outgoing.writableFinished) outgoing.destroy();
+      });
       // The request reports a reset; the reply only reports that it ended too early.
       incoming.on('error', (cause) => bad('ETRUNCATED', `was cut short after ${size} bytes`, { cause }));
     });

@@ -33,3 +33,25 @@ export class Deadline {
     this.#stopListening();
   }
 }
+
+/**
+ * Waits for a promise for so many milliseconds, or for ever.
+ *
+ * @throws the error for when it comes too late; what becomes of it then is ignored
+ */
+export async function within<T>(
+  ms: number | undefined,
+  promise: Promise<T>,
+  isLate: () => Error,
+): Promise<T> {
+  if (ms === undefined) return promise;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = startTimer(ms, () => reject(isLate()));
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -197,35 +197,30 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
   #host(signal: AbortSignal | undefined): Host {
     signal?.throwIfAborted();
-    const [clientId, prefix] = [this.clientId(), this.volumePrefix()];
     const isOwnClient = this.#options.api === undefined;
-    const host = {
+    const host: Host = {
       ...this.#options,
+      clientId: this.clientId(),
+      prefix: this.volumePrefix(),
+      fname: this.fname,
       api: this.api(),
       isOwnClient,
-      fname: this.fname,
-      clientId,
-      prefix,
       signal,
-    };
-    const hold: Host['hold'] = (isLast, attempt) =>
-      this.locked(
-        (lock) => {
-          const work = async () => {
-            const cluster = new Cluster(host, lock);
-            try {
+      hold: (isLast, attempt) =>
+        this.locked(
+          (lock) => {
+            const work = async () => {
+              const cluster = new Cluster(host, lock);
               const entries = await this.readEntries(lock);
               const save = () => this.writeEntries(lock, entries);
               return await attempt({ entries, save, cluster, isLast });
-            } finally {
-              cluster.end();
-            }
-          };
-          // An injected api may use this object.
-          return isOwnClient ? work() : runInHold(this, lock, work);
-        },
-        { signal },
-      );
-    return { ...host, hold };
+            };
+            // An injected api may use this object.
+            return isOwnClient ? work() : runInHold(this, lock, work);
+          },
+          { signal },
+        ),
+    };
+    return host;
   }
 }

@@ -1,9 +1,10 @@
 import { Api } from '../api/api.js';
+import { ApiConnectionError } from '../api/errors/api-connection-error.js';
 import { ApiError } from '../api/errors/api-error.js';
 import { isName, type NameKind, quote } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
-import { onAbort, untilAborted } from '../async/abort.js';
-import { startTimer } from '../async/sleep.js';
+import { untilAborted } from '../async/abort.js';
+import { within } from '../async/deadline.js';
 import type { FileLock } from '../store/file-lock.js';
 import { AttachError } from './attach-error.js';
 import { type AttachmentState, type Identity, isSame } from './identity.js';
@@ -23,11 +24,8 @@ const LISTS = {
   snapshot: { one: 'snapshotList', all: 'snapshotsList' },
 } as const;
 
-/** Why a call is given up. */
-const TIME_IS_UP = new Error('The time is up');
-
 /** How {@link Cluster} asks the API. */
-export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
+export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout' | 'apiOptions'> {
   readonly api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
   readonly isOwnClient: boolean;
@@ -40,31 +38,13 @@ export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
 export class Cluster {
   readonly #options: ClusterOptions;
   readonly #lock: FileLock | undefined;
-  /** Ends what is under way: when the time is up, and at the end; a question also with the caller's signal. */
-  readonly #end = new AbortController();
-  readonly #stopListening: () => void;
   readonly #startedAt = performance.now();
-  readonly #timer: NodeJS.Timeout | undefined;
-  #isChanging = false;
   #hasChanged = false;
 
   /** @param lock - what must be held for changes */
   constructor(options: ClusterOptions, lock?: FileLock) {
-    const { signal, apiTimeout } = options;
     this.#options = options;
     this.#lock = lock;
-    this.#timer = startTimer(apiTimeout, () => this.#end.abort(TIME_IS_UP));
-    this.#stopListening = onAbort(signal, () => {
-      // What changes something is waited for: a later holder of the lock must not be surprised by it.
-      if (!this.#isChanging) this.#end.abort(signal?.reason);
-    });
-  }
-
-  /** Nothing is asked after this, and what is still being asked, beside a question that failed, is given up. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#stopListening();
-    this.#end.abort();
   }
 
   /**
@@ -72,7 +52,11 @@ export class Cluster {
    * with less than half of its time, so that only a service that is too slow for any hold runs out of it.
    */
   get isShortOfTime(): boolean {
-    return this.#hasChanged && performance.now() - this.#startedAt > this.#options.apiTimeout / 2;
+    return this.#hasChanged && this.#timeLeft < this.#options.apiTimeout / 2;
+  }
+
+  get #timeLeft(): number {
+    return Math.max(1, Math.ceil(this.#options.apiTimeout - (performance.now() - this.#startedAt)));
   }
 
   /** This host's attachments. */
@@ -106,13 +90,8 @@ export class Cluster {
 
   async #reassign(entry: ReassignEntry, isBounded = true): Promise<void> {
     this.#lock?.check();
-    this.#isChanging = true;
     this.#hasChanged = true;
-    try {
-      await this.#call('volumesReassign', [[entry]], isBounded);
-    } finally {
-      this.#isChanging = false;
-    }
+    await this.#call('volumesReassign', [[entry]], true, isBounded);
   }
 
   async #find<W extends Identity>(kind: NameKind, wanted: readonly W[]): Promise<[W, Identity][]> {
@@ -151,23 +130,37 @@ export class Cluster {
     );
   }
 
-  /** Makes a call, and waits for its answer; if that is bounded, no longer than there is time. */
-  async #call(name: keyof AttachDBApi, args: readonly unknown[], isBounded = true): Promise<unknown> {
-    const { api, apiTimeout, isOwnClient, signal } = this.#options;
+  /**
+   * Makes a call, and waits for its answer; if that is bounded, no longer than there is time. A question ends with the
+   * caller's signal. What changes something is waited for: a later holder of the lock must not be surprised by it.
+   */
+  async #call(
+    name: keyof AttachDBApi,
+    args: readonly unknown[],
+    isChange = false,
+    isBounded = true,
+  ): Promise<unknown> {
+    const { api, apiTimeout, apiOptions, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
-    const end = isBounded ? this.#end.signal : undefined;
-    // A mock sees the caller's signal and nothing else. A change that has been sent is carried out, so an Api sees none.
-    const seen = signal && !(this.#isChanging && api instanceof Api) ? [{ signal }] : [];
-    const options = isOwnClient ? [{ transientRetries: 0, ...(end && { signal: end }) }] : seen;
-    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
-    try {
-      return await untilAborted(() => call.call(api, ...args, ...options), end);
-    } catch (error) {
-      if (error !== TIME_IS_UP) throw error;
-      throw new AttachError(
+    const timeLeft = isBounded ? this.#timeLeft : undefined;
+    const isLate = () =>
+      new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
       );
+    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
+    const seen = isChange ? undefined : signal;
+    if (!isOwnClient) {
+      // A mock sees the caller's signal and nothing else; an Api does not see it in a change, which it would give up.
+      const options = (api instanceof Api ? seen : signal) && [{ signal }];
+      return untilAborted(() => within(timeLeft, call.call(api, ...args, ...(options ?? [])), isLate), seen);
+    }
+    const timeout = timeLeft && Math.min(timeLeft, apiOptions.timeout ?? timeLeft);
+    try {
+      return await call.call(api, ...args, { transientRetries: 0, timeout, signal: seen });
+    } catch (error) {
+      if (isBounded && error instanceof ApiConnectionError && error.code === 'ETIMEDOUT') throw isLate();
+      throw error;
     }
   }
 }

@@ -94,7 +94,6 @@ export async function hostStatus(
   const wanted = wantedVolumes(requests, attachments);
   const missing = wanted.filter((volume) => !attachmentOf(volume, attachments));
   const found = known && (await orProblem(() => cluster.find(missing)));
-  cluster.end();
   signal?.throwIfAborted();
 
   type Rights = VolumeStatus['has'];

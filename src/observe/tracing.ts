@@ -102,14 +102,20 @@ const outputs = {
  *
  * @internal
  */
-export async function traced<N extends keyof DiagnosticsEvents, T>(
+export function traced<N extends keyof DiagnosticsEvents, T>(
   name: N,
   context: DiagnosticsEvents[N],
   work: () => Promise<T>,
 ): Promise<T> {
-  const output = outputs[name];
-  const hasSubscribers = channels[name].hasSubscribers;
-  if (!hasSubscribers && !output.enabled) return work();
+  if (!channels[name].hasSubscribers && !outputs[name].enabled) return work();
+  return observed(name, context, work);
+}
+
+async function observed<N extends keyof DiagnosticsEvents, T>(
+  name: N,
+  context: DiagnosticsEvents[N],
+  work: () => Promise<T>,
+): Promise<T> {
   const start = performance.now();
   const timed = async () => {
     try {
@@ -118,8 +124,9 @@ export async function traced<N extends keyof DiagnosticsEvents, T>(
       context.duration = performance.now() - start;
     }
   };
+  const output = outputs[name];
   const run = output.enabled ? () => logged(output, context, timed) : timed;
-  if (!hasSubscribers) return run();
+  if (!channels[name].hasSubscribers) return run();
   // Listeners do not receive the result: it is large, or an internal object.
   let result!: T;
   await channels[name].tracePromise(async () => {

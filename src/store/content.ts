@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { type Descriptor, disk, diskError, readAll } from './disk.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
@@ -29,8 +30,7 @@ export type Content = { value: unknown } | { problem: string };
 export function parseContent(bytes: Buffer): Content {
   const text = bytes.toString();
   try {
-    const isUtf8 = Buffer.from(text).equals(bytes);
-    return isUtf8
+    return isUtf8(bytes)
       ? { value: JSON.parse(text) }
       : { problem: `is not UTF-8 ${place(text, text.indexOf('\ufffd'))}` };
   } catch {

@@ -54,7 +54,7 @@ export async function acquire(
   const deadline = new Deadline(timeout, signal);
   let isQueued = true;
   try {
-    const path = disk.realpath(fname);
+    let path = disk.realpath(fname);
     const queue = queues.get(path) ?? new FileQueue();
     queues.set(path, queue);
     await queue.enter(deadline.signal);
@@ -65,9 +65,11 @@ export async function acquire(
       const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
       const lockSync = await loadLockSync();
       for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
-        const lock = tryBoth(context, queue, tryKernelLock, lockSync);
+        const lock = tryBoth(context, path, queue, tryKernelLock, lockSync);
         if (lock !== undefined) return lock;
         await sleep(pause * (1 - Math.random() / 2), deadline.signal);
+        // A link may lead elsewhere by now.
+        path = disk.realpath(fname);
       }
     } catch (error) {
       queue.leave();
@@ -84,13 +86,12 @@ export async function acquire(
 /** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
 function tryBoth(
   context: LockContext,
+  path: string,
   queue: FileQueue,
   tryKernelLock: TryKernelLock | undefined,
   lockSync: LockSync,
 ): FileLock | undefined {
   const { fname } = context;
-  // A link may lead elsewhere by now.
-  const path = disk.realpath(fname);
   const file = disk.open(path, 'r+');
   let lock: FileLock | undefined;
   try {

@@ -49,10 +49,6 @@ export function tryLockDirectory(
   let lost: Error | undefined;
   /** Inodes are reused, so the time that we have set tells our directory from a later one, too. */
   let ours: { ino: bigint; mtimeNs: bigint; refreshed: number } | undefined;
-  const note = () => {
-    const { ino, mtimeNs } = disk.stat(directory);
-    ours = { ino, mtimeNs, refreshed: now() };
-  };
   const isOurs = () => {
     const there = ifThere(() => disk.stat(directory));
     return there?.ino === ours?.ino && there?.mtimeNs === ours?.mtimeNs;
@@ -62,18 +58,17 @@ export function tryLockDirectory(
     stale,
     update: USUAL_STALE / 2,
     fs: {
-      mkdirSync() {
-        disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755);
-        note();
-      },
+      mkdirSync: () => disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755),
       // Not the one with bigints, which rounds times down: one that was set is not read again.
       statSync: () => statSync(directory),
+      /** Called at once by `lockSync`, which tries out how precise the times are here, and then every five seconds. */
       utimesSync(_directory: string, atime: Date, mtime: Date) {
         disk.utimes(directory, atime, mtime);
-        note();
+        const { ino, mtimeNs } = disk.stat(directory);
+        ours = { ino, mtimeNs, refreshed: now() };
       },
       rmdirSync() {
-        // One of somebody else is removed because it is stale.
+        // One of somebody else is removed because it is stale, and one that cannot be refreshed was just made.
         if (ours === undefined || isOurs()) disk.rmdir(directory);
       },
     },

@@ -158,13 +158,13 @@ describe('mistakes of plain JavaScript', () => {
       'a misspelled option',
       'volumesList',
       [{ clustername: 'x' }],
-      'volumesList() has no option "clustername": it has signal, transientRetries, clusterName',
+      'volumesList() has no option "clustername": it has signal, transientRetries, clusterName, timeout',
     ],
     [
       'an option of another call',
       'volumesList',
       [{ allClusters: true }],
-      'volumesList() has no option "allClusters": it has signal, transientRetries, clusterName',
+      'volumesList() has no option "allClusters": it has signal, transientRetries, clusterName, timeout',
     ],
     [
       'a controller for a signal',

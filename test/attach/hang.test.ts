@@ -84,12 +84,15 @@ describe.each<[string, (socket: Socket) => void]>([
   });
 });
 
-test('a question that hangs is given up when the one beside it fails', async () => {
+test('a question that hangs keeps nobody waiting when the one beside it fails, and ends in its time', async () => {
   const refusal = '{"error": {"name": "oops"}}';
   await using server = await rawServer((socket, nr) => {
     if (server.requests[nr]?.includes('/Volume/')) socket.end(`HTTP/1.0 500 No\r\n\r\n${refusal}`);
   });
-  const db = make({ overrideConfig: { ...settings, SP_API_HTTP_PORT: String(server.port) } });
+  const db = make({
+    apiTimeout: 200,
+    overrideConfig: { ...settings, SP_API_HTTP_PORT: String(server.port) },
+  });
   await expect(db.attach('b', request('os--v'))).rejects.toMatchObject({ code: 'oops' });
   expect(server.requests).toHaveLength(2);
   await vi.waitFor(() => expect(server.open.size).toBe(0));

@@ -99,9 +99,7 @@ describe('apiOptions', () => {
     await db.attach('a', request('os--v'));
     expect(fake.requests.at(-1)?.path).toBe('/ctrl/1.0/MultiCluster/VolumesReassign');
     expect(delays).toEqual([0, 1]);
-    expect(lists.mock.calls).toEqual(
-      Array(3).fill([{ transientRetries: 0, signal: expect.any(AbortSignal) }]),
-    );
+    expect(lists.mock.calls).toEqual(Array(3).fill([{ transientRetries: 0, timeout: expect.any(Number) }]));
     expect(log.warn).toHaveBeenCalledExactlyOnceWith(
       expect.stringMatching(/^attach\(a\) is waiting for the API/),
     );

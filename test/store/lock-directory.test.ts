@@ -234,5 +234,8 @@ test('lock.stale: however long it is, the directory is refreshed in the time tha
   vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
   for (const stale of [10_000, 600_000]) await new SPLockedFile(fname, { stale }).jsload();
   vi.doUnmock('proper-lockfile');
-  expect(lockSync.mock.calls.map(([, options]) => options)).toMatchObject([{ update: 5000 }, { update: 5000 }]);
+  expect(lockSync.mock.calls.map(([, options]) => options)).toMatchObject([
+    { update: 5000 },
+    { update: 5000 },
+  ]);
 });
