@@ -24,8 +24,8 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
  * @throws the signal's reason
  */
 export function untilAborted<T>(start: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return start();
   const started = async () => start();
-  if (signal === undefined) return started();
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
     const stopListening = onAbort(signal, () => reject(signal.reason));

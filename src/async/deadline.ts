@@ -1,11 +1,12 @@
 import { onAbort } from './abort.js';
 import { startTimer } from './sleep.js';
 
-/** When a wait ends: after a time, or as soon as the caller's own signal is aborted. */
+/** When a wait ends: after a time, or as soon as the caller's own signal is aborted. It costs nothing unless one waits. */
 export class Deadline {
-  readonly #controller = new AbortController();
-  readonly #timer: NodeJS.Timeout | undefined;
-  readonly #stopListening: () => void;
+  readonly #endsAt: number;
+  readonly #caller: AbortSignal | undefined;
+  #controller: AbortController | undefined;
+  #clear = (): void => undefined;
   /** Whether the time is up. */
   isOver = false;
 
@@ -14,23 +15,34 @@ export class Deadline {
    * @param caller - its reason becomes that of {@link signal}
    */
   constructor(timeout: number, caller?: AbortSignal) {
-    this.#timer = startTimer(timeout, () => {
-      this.isOver = true;
-      this.#controller.abort();
-    });
-    if (caller?.aborted) this.#controller.abort(caller.reason);
-    this.#stopListening = onAbort(caller, () => this.#controller.abort(caller?.reason));
+    this.#endsAt = performance.now() + timeout;
+    this.#caller = caller;
   }
 
   /** Aborted when the wait ends. */
   get signal(): AbortSignal {
+    this.#controller ??= this.#start(new AbortController());
     return this.#controller.signal;
   }
 
   /** Ends the wait: stops the timer and the listener. */
   clear(): void {
-    clearTimeout(this.#timer);
-    this.#stopListening();
+    this.#clear();
+  }
+
+  #start(controller: AbortController): AbortController {
+    const caller = this.#caller;
+    const timer = startTimer(this.#endsAt - performance.now(), () => {
+      this.isOver = true;
+      controller.abort();
+    });
+    if (caller?.aborted) controller.abort(caller.reason);
+    const stopListening = onAbort(caller, () => controller.abort(caller?.reason));
+    this.#clear = () => {
+      clearTimeout(timer);
+      stopListening();
+    };
+    return controller;
   }
 }
 

@@ -12,31 +12,33 @@ export type Descriptor = number;
 /**
  * Every call of the store that touches the disk, in one place because tests let each of them fail in turn, and replay
  * them to see what a power cut leaves. Only flushes go through the thread pool. Everything else is synchronous: it
- * reaches no further than the memory of the kernel, and the pool would take ten times as long. Numbers of `stat` are
- * bigints, because an inode may have more digits than a number holds.
+ * reaches no further than the memory of the kernel, and the pool would take ten times as long.
  */
 export const disk = {
-  open: (path: string, flags: string | number, mode?: number): Descriptor => fs.openSync(path, flags, mode),
-  close: (file: Descriptor) => fs.closeSync(file),
+  open: fs.openSync as (path: string, flags: string | number, mode?: number) => Descriptor,
+  close: fs.closeSync,
   read: (file: Descriptor, bytes: Buffer, offset: number, position: number) =>
     fs.readSync(file, bytes, offset, bytes.length - offset, position),
   write: (file: Descriptor, bytes: Buffer, offset: number, position: number) =>
     fs.writeSync(file, bytes, offset, bytes.length - offset, position),
-  truncate: (file: Descriptor, size: number) => fs.ftruncateSync(file, size),
-  chmod: (file: Descriptor, mode: number) => fs.fchmodSync(file, mode),
-  chown: (file: Descriptor, uid: number, gid: number) => fs.fchownSync(file, uid, gid),
+  truncate: fs.ftruncateSync,
+  chmod: fs.fchmodSync,
+  chown: fs.fchownSync,
   /** Flushes the content, not the times. */
   datasync: promisify(fs.fdatasync),
   sync: promisify(fs.fsync),
+  /** With bigints, because an inode may have more digits than a number holds. */
   fstat: (file: Descriptor) => fs.fstatSync(file, { bigint: true }),
-  stat: (path: string) => fs.statSync(path, { bigint: true }),
-  lstat: (path: string) => fs.lstatSync(path, { bigint: true }),
-  exists: (path: string) => fs.existsSync(path),
-  realpath: (path: string) => fs.realpathSync.native(path),
+  /** @returns `undefined` if there is nothing */
+  stat: (path: string) => fs.statSync(path, { bigint: true, throwIfNoEntry: false }),
+  /** @returns `undefined` if there is nothing */
+  lstat: (path: string) => fs.lstatSync(path, { bigint: true, throwIfNoEntry: false }),
+  exists: fs.existsSync,
+  realpath: fs.realpathSync.native as (path: string) => string,
   mkdir: (path: string, mode: number) => fs.mkdirSync(path, { mode }),
-  rmdir: (path: string) => fs.rmdirSync(path),
-  unlink: (path: string) => fs.unlinkSync(path),
-  utimes: (path: string, atime: Date, mtime: Date) => fs.utimesSync(path, atime, mtime),
+  rmdir: fs.rmdirSync as (path: string) => void,
+  unlink: fs.unlinkSync,
+  utimes: fs.utimesSync,
   /** The type of a file system, as statfs(2) numbers it. */
   fileSystemOf: (path: string) => fs.statfsSync(path).type,
   /** For files of the kernel only: others may be pipes, or endless. */
@@ -114,12 +116,11 @@ export const isDenied = (error: unknown) => ['EACCES', 'EPERM', 'EROFS'].include
 /** Whether the error means that the file system, or the quota of this user, is full. */
 export const isFull = (error: unknown) => ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '');
 
-/** @returns `undefined` for a thing that is missing */
-export function ifThere<T>(look: () => T): T | undefined {
+/** Removes something that may be gone. */
+export function removeIfThere(remove: () => void): void {
   try {
-    return look();
+    remove();
   } catch (error) {
     if (codeOf(error) !== 'ENOENT') throw error;
-    return undefined;
   }
 }

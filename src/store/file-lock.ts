@@ -5,7 +5,7 @@ import { Deadline } from '../async/deadline.js';
 import { inNextTurn } from '../async/event-loop.js';
 import { sleep } from '../async/sleep.js';
 import { warnOnce } from '../observe/warn-once.js';
-import { closeSafely, codeOf, type Descriptor, disk, diskError, ifThere, isDenied, isFull } from './disk.js';
+import { closeSafely, codeOf, type Descriptor, disk, diskError, isDenied, isFull } from './disk.js';
 import { KernelLockUnavailable, loadKernelLock, type TryKernelLock } from './kernel-lock.js';
 import {
   type LockDirectory,
@@ -57,10 +57,11 @@ export async function acquire(
     let path = disk.realpath(fname);
     const queue = queues.get(path) ?? new FileQueue();
     queues.set(path, queue);
-    await queue.enter(deadline.signal);
+    await queue.enter(deadline);
     isQueued = false;
     try {
-      await untilAborted(() => queue.gap, signal);
+      const { gap } = queue;
+      if (gap !== undefined) await untilAborted(() => gap, signal);
       // Loaded by the first lock, because a program that takes none should start sooner.
       const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
       const lockSync = await loadLockSync();
@@ -159,7 +160,7 @@ function takeDirectory(
 
 /** Whether the file that we have opened is still the one at that path. */
 function isAt(path: string, ours: BigIntStats): boolean {
-  const there = ifThere(() => disk.stat(path));
+  const there = disk.stat(path);
   return ours.ino === there?.ino && ours.dev === there.dev;
 }
 
@@ -219,7 +220,7 @@ function remedyFor(code: string, fname: string): string {
   if (!disk.exists(directory)) {
     return `. Create the directory ${directory}, mode 0770 and the group of the OpenStack services, and the file in it`;
   }
-  const isLink = ifThere(() => disk.lstat(fname)) !== undefined;
-  if (isLink) return '. It is a link that leads nowhere: correct it, or put the file in its place';
+  if (disk.lstat(fname) !== undefined)
+    return '. It is a link that leads nowhere: correct it, or put the file in its place';
   return '. Create it with the content {}, mode 0660 and the group of the OpenStack services';
 }

@@ -8,10 +8,10 @@ import {
   codeOf,
   type Descriptor,
   disk,
-  ifThere,
   isDenied,
   OPEN,
   readAll,
+  removeIfThere,
   writeAll,
 } from './disk.js';
 import type { LockContext } from './lock-options.js';
@@ -111,7 +111,7 @@ async function openOrMake(name: string, file: Descriptor): Promise<Descriptor> {
     if (!isDenied(error)) throw error;
     // Another user made it, and this one may not write it. Nothing is lost, because the file is whole.
     await disk.datasync(file);
-    ifThere(() => disk.unlink(name));
+    removeIfThere(() => disk.unlink(name));
   }
   const journal = createLike(file, name);
   try {
@@ -148,7 +148,7 @@ function isIdle(name: string): boolean {
 /** What an operator needs to know of the journal beside a file that was torn. */
 export function describeJournal(path: string): string {
   const name = journalPath(path);
-  const mtimeMs = ifThere(() => disk.lstat(name))?.mtimeMs;
+  const mtimeMs = disk.lstat(name)?.mtimeMs;
   if (mtimeMs === undefined) return `There is no ${name}.`;
   const age = Math.round((Date.now() - Number(mtimeMs)) / 1000);
   return `${name} holds what a Node.js process wrote last, ${age} s ago (${new Date(Number(mtimeMs)).toISOString()}).`;

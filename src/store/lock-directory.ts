@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { debugOutput } from '../observe/debug.js';
-import { codeOf, disk, ifThere } from './disk.js';
+import { codeOf, disk, removeIfThere } from './disk.js';
 import { isKernelLockLocal } from './kernel-lock.js';
 
 const debug = debugOutput('storpool:lock');
@@ -50,8 +50,8 @@ export function tryLockDirectory(
   /** Inodes are reused, so the time that we have set tells our directory from a later one, too. */
   let ours: { ino: bigint; mtimeNs: bigint; refreshed: number } | undefined;
   const isOurs = () => {
-    const there = ifThere(() => disk.stat(directory));
-    return there?.ino === ours?.ino && there?.mtimeNs === ours?.mtimeNs;
+    const there = disk.stat(directory);
+    return there !== undefined && there.ino === ours?.ino && there.mtimeNs === ours.mtimeNs;
   };
   const options = {
     realpath: false,
@@ -64,8 +64,8 @@ export function tryLockDirectory(
       /** Called at once by `lockSync`, which tries out how precise the times are here, and then every five seconds. */
       utimesSync(_directory: string, atime: Date, mtime: Date) {
         disk.utimes(directory, atime, mtime);
-        const { ino, mtimeNs } = disk.stat(directory);
-        ours = { ino, mtimeNs, refreshed: now() };
+        const there = disk.stat(directory);
+        ours = there && { ino: there.ino, mtimeNs: there.mtimeNs, refreshed: now() };
       },
       rmdirSync() {
         // One of somebody else is removed because it is stale, and one that cannot be refreshed was just made.
@@ -81,7 +81,7 @@ export function tryLockDirectory(
   let unlock = lock();
   if (unlock === undefined && isAbandoned(directory, hasKernelLock)) {
     debug('%s was left behind, removing it', directory);
-    ifThere(() => disk.rmdir(directory));
+    removeIfThere(() => disk.rmdir(directory));
     unlock = lock();
   }
   if (unlock === undefined) return 'taken';
@@ -112,7 +112,7 @@ function unlessTaken<T>(lock: () => T): T | undefined {
 
 /** Whether the maker of a directory is certainly dead: it had the kernel lock, and now we have that. */
 function isAbandoned(directory: string, hasKernelLock: boolean): boolean {
-  const stats = ifThere(() => disk.lstat(directory));
+  const stats = disk.lstat(directory);
   if (stats?.isDirectory() === false) {
     throw Object.assign(new Error(`${directory} is not a directory`), { code: 'ENOTDIR' });
   }

@@ -1,4 +1,4 @@
-import { codeOf, disk, ifThere } from './disk.js';
+import { codeOf, disk } from './disk.js';
 import { lockDirectoryOf } from './lock-directory.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 
@@ -28,7 +28,7 @@ export function lockTimedOut(fname: string, timeout: number, isQueued: boolean):
 /** `/proc/locks` has a line for each lock: number, FLOCK, ADVISORY, WRITE, process ID, device and inode, range. */
 function describeKernelLock(path: string): string {
   try {
-    const { dev, ino } = disk.stat(path);
+    const { dev, ino } = disk.stat(path) ?? {};
     const held = disk
       .readSystemFile('/proc/locks')
       .split('\n')
@@ -67,7 +67,7 @@ function commandLine(pid: string): string {
 }
 
 function describeDirectory(directory: string): string | undefined {
-  const stats = ifThere(() => disk.stat(directory));
+  const stats = disk.stat(directory);
   if (stats === undefined) return undefined;
   const age = Math.round((Date.now() - Number(stats.mtimeMs)) / 1000);
   const when = age < 0 ? `${-age} s in the future (was the clock set back?)` : `${age} s ago`;

@@ -12,14 +12,18 @@ export class Queue {
     return this.#isTaken;
   }
 
-  /** @throws the signal's reason when it is aborted first */
-  enter(signal?: AbortSignal): Promise<void> {
+  /**
+   * @param until - has the signal that ends a wait
+   * @throws the signal's reason when it is aborted first
+   */
+  async enter(until?: { readonly signal: AbortSignal }): Promise<void> {
+    if (this.#isTaken) return this.#wait(until?.signal);
+    this.#isTaken = true;
+  }
+
+  #wait(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted();
-      if (!this.#isTaken) {
-        this.#isTaken = true;
-        return resolve();
-      }
       const enter = () => {
         stopListening();
         resolve();
@@ -60,16 +64,16 @@ export class FileQueue extends Queue {
   #busySince = 0;
   /** The last period that had a gap. */
   #period = -1;
-  #gap = Promise.resolve();
+  #gap: Promise<void> | undefined;
 
-  /** To be awaited by the caller that has entered. */
-  get gap(): Promise<void> {
+  /** To be awaited by the caller that has entered, if there is one. */
+  get gap(): Promise<void> | undefined {
     return this.#gap;
   }
 
-  override enter(signal?: AbortSignal): Promise<void> {
+  override enter(until?: { readonly signal: AbortSignal }): Promise<void> {
     if (!this.isTaken && now() - this.#leftAt >= GAP) this.#busySince = now();
-    return super.enter(signal);
+    return super.enter(until);
   }
 
   override leave(): void {

@@ -93,7 +93,7 @@ export class SPLockedFile {
    */
   async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
     const bytes = formatContent(value, `the content of ${this.fname}`);
-    await this.locked((lock) => this.#write(lock, bytes), options);
+    await this.locked((lock) => this.dump(lock, bytes), options);
   }
 
   /** As {@link withLock}, for our own code, which receives the lock and runs nobody else's. @internal */
@@ -131,8 +131,9 @@ export class SPLockedFile {
   }
 
   /** Replaces the content. @internal */
-  protected dump(lock: FileLock, value: unknown): Promise<void> {
-    return this.#write(lock, formatContent(value, `the content of ${this.fname}`));
+  protected async dump(lock: FileLock, bytes: Buffer): Promise<void> {
+    await writeContent(lock, bytes, this.#context);
+    this.#last = bytes;
   }
 
   /** Receives warnings that an operator should see and no caller can act on. */
@@ -140,16 +141,11 @@ export class SPLockedFile {
     process.emitWarning(message, 'SPLockedFileWarning');
   }
 
-  async #write(lock: FileLock, bytes: Buffer): Promise<void> {
-    await writeContent(lock, bytes, this.#context);
-    this.#last = bytes;
-  }
-
   /** The lock of an outer hold, whose calls may keep one another waiting, too. */
   async #inside({ lock, queue }: Hold, timeout: number, signal?: AbortSignal): Promise<FileLock> {
     const deadline = new Deadline(timeout, signal);
     try {
-      await queue.enter(deadline.signal);
+      await queue.enter(deadline);
       return { ...lock, release: () => queue.leave() };
     } catch (reason) {
       if (!deadline.isOver) throw reason;

@@ -81,6 +81,6 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
 
   /** Replaces all entries in one write, if that makes a difference. @internal */
   protected writeEntries(lock: FileLock, entries: ReadonlyMap<string, V>): Promise<void> {
-    return this.dump(lock, Object.fromEntries(entries));
+    return this.dump(lock, formatContent(Object.fromEntries(entries), `the content of ${this.fname}`));
   }
 }

@@ -23,7 +23,7 @@ describe('Queue', () => {
     const queue = new Queue();
     await queue.enter();
     const impatient = new AbortController();
-    const second = queue.enter(impatient.signal);
+    const second = queue.enter(impatient);
     let isThirdIn = false;
     const third = queue.enter().then(() => {
       isThirdIn = true;
@@ -38,12 +38,13 @@ describe('Queue', () => {
     expect(queue.isTaken).toBe(false);
   });
 
-  test('a signal that is aborted already never gets in, and one that is aborted later changes nothing', async () => {
+  test('a signal that is aborted already ends a wait at once, and one that is aborted later changes nothing', async () => {
     const queue = new Queue();
-    await expect(queue.enter(AbortSignal.abort(new Error('too late')))).rejects.toThrow('too late');
     const controller = new AbortController();
     await queue.enter();
-    const second = queue.enter(controller.signal);
+    const late = { signal: AbortSignal.abort(new Error('too late')) };
+    await expect(queue.enter(late)).rejects.toThrow('too late');
+    const second = queue.enter(controller);
     queue.leave();
     await second;
     controller.abort();
