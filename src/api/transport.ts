@@ -1,4 +1,5 @@
-import { Agent, request } from 'node:http';
+import { request } from 'node:http';
+import { connect } from 'node:net';
 import { onAbort } from '../async/abort.js';
 import { startTimer } from '../async/sleep.js';
 import { ApiConnectionError } from './errors/api-connection-error.js';
@@ -27,9 +28,6 @@ export interface HttpReply {
   body: Buffer;
 }
 
-/** One connection per request, because the service closes it after its reply. */
-const agent = new Agent({ keepAlive: false });
-
 /**
  * Sends a request on its own connection and reads the reply to its end.
  *
@@ -41,14 +39,15 @@ export function send(req: HttpRequest): Promise<HttpReply> {
   const what = `${method} ${path} at ${host}:${port}`;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
+    const address = { host, port, ...(source && { localAddress: source }) };
     const outgoing = request({
       host,
       port,
-      ...(source === undefined ? {} : { localAddress: source }),
       method,
       path,
       headers: { ...headers, 'Content-Length': Buffer.byteLength(body ?? '') },
-      agent,
+      // One a request, because the service closes it after its reply: there is nothing to pool.
+      createConnection: () => connect(address),
     });
 
     const settled = () => {
@@ -84,7 +83,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       incoming.on('end', () => {
         settled();
         resolve({ status, body: Buffer.concat(chunks) });
-        // The agent closes the connection, but only once the whole request is sent.
+        // The connection is closed by itself, but only once the whole request is sent.
         if (!outgoing.writableFinished) outgoing.destroy();
       });
       // The request reports a reset; the reply only reports that it ended too early.

@@ -31,13 +31,14 @@ export async function waitForDevices(
   signal?.throwIfAborted();
   const missing = new Set(names);
   let isOver = timeout <= 0;
-  const timer = startTimer(timeout, () => {
-    isOver = true;
-  });
+  let timer: NodeJS.Timeout | undefined;
   try {
     for (;;) {
       for (const name of missing) if (existsSync(join(dir, name))) missing.delete(name);
       if (missing.size === 0 || isOver) return new Set(names.filter((name) => !missing.has(name)));
+      timer ??= startTimer(timeout, () => {
+        isOver = true;
+      });
       await sleep(Math.min(PAUSE, timeout), signal);
     }
   } finally {
