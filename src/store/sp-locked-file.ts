@@ -112,6 +112,8 @@ export class SPLockedFile {
       : this.#inside(outer, timeout, signal));
     try {
       signal?.throwIfAborted();
+      // An outer hold may have lasted for long.
+      if (outer !== undefined) lock.check();
       return await fn(lock);
     } finally {
       lock.release();
@@ -120,7 +122,6 @@ export class SPLockedFile {
 
   /** The parsed content; an interrupted write is finished first. @internal */
   protected async load(lock: FileLock): Promise<unknown> {
-    lock.check();
     const { bytes, content } = await readFinished(lock, this.#context);
     if ('problem' in content) {
       const remedy = `"storpool-attachdb repair --file ${this.fname}" mends it`;
