@@ -269,15 +269,18 @@ export class Api {
 
   /** One of the declared calls. */
   async #run<T>(call: keyof typeof CALLS, { name, json, options = {} }: Arguments): Promise<T> {
-    const { method, listOf, options: more, ...spec }: ApiCall = CALLS[call];
-    checkCallOptions(`${call}()`, options, more);
+    const spec: ApiCall = CALLS[call];
+    const { method, listOf } = spec;
+    checkCallOptions(`${call}()`, options, spec.options);
     if (json !== undefined && (typeof json !== 'object' || json === null)) {
       throw new ApiArgumentError(`${call}: the argument is ${quote(json)}, not an object`);
     }
     const allClusters = 'allClusters' in options && options.allClusters;
     const path = (allClusters ? 'MultiCluster/AllClusters/' : '') + pathOf(spec, name);
     const multiCluster = spec.multiCluster && !allClusters;
-    const data = await this.#service.call(method, path, { ...options, json, multiCluster });
+    const { signal, timeout, transientRetries, clusterName } = options;
+    const given = { json, multiCluster, signal, timeout, transientRetries, clusterName };
+    const data = await this.#service.call(method, path, given);
     if (listOf !== undefined && !allClusters) checkList(data, listOf, `${method} ${path}`);
     return data as T;
   }

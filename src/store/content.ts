@@ -76,6 +76,11 @@ export const corrupt = (fname: string, problem: string, more: string) =>
 /** A parser of Python fails at about 1,000 levels of lists and objects. */
 const DEEPEST = 800;
 
+/** @throws TypeError for a value that Python services could not read, or that is circular; `what` names it */
+export function checkDepth(value: unknown, what: string): void {
+  if (isDeeper(value, DEEPEST)) throw new TypeError(`${what} is nested deeper than ${DEEPEST} levels`);
+}
+
 const isDeeper = (value: unknown, levels: number): boolean =>
   typeof value === 'object' &&
   value !== null &&
@@ -84,10 +89,9 @@ const isDeeper = (value: unknown, levels: number): boolean =>
 /**
  * JSON in ASCII only, because the Python services read the file in the encoding of their locale.
  *
- * @throws TypeError for a value that JSON cannot hold, or Python services cannot read; `what` names it
+ * @throws TypeError for a value that JSON cannot hold; `what` names it
  */
 export function formatContent(value: unknown, what: string): Buffer {
-  if (isDeeper(value, DEEPEST)) throw new TypeError(`${what} is nested deeper than ${DEEPEST} levels`);
   let json: string | undefined;
   try {
     json = JSON.stringify(value);
@@ -97,4 +101,10 @@ export function formatContent(value: unknown, what: string): Buffer {
   if (json === undefined) throw new TypeError(`JSON cannot hold ${what}`);
   const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return Buffer.from(json.replaceAll(/[^\0-\x7f]/g, escaped), 'latin1');
+}
+
+/** What JSON makes of a value, as it is now: the caller may change it later. @throws TypeError */
+export function copyOf<V>(value: V, what: string): V {
+  checkDepth(value, what);
+  return JSON.parse(formatContent(value, what).toString()) as V;
 }

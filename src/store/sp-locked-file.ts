@@ -2,7 +2,7 @@ import { Deadline } from '../async/deadline.js';
 import { logSafely } from '../observe/log-safely.js';
 import { traced } from '../observe/tracing.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
-import { corrupt, formatContent, readContent } from './content.js';
+import { checkDepth, corrupt, formatContent, readContent } from './content.js';
 import { acquire, type FileLock } from './file-lock.js';
 import { readFinished, writeContent } from './journal.js';
 import { describeJournal } from './journal-file.js';
@@ -92,7 +92,9 @@ export class SPLockedFile {
    * or the new content.
    */
   async jsdump(value: unknown, options?: WithLockOptions): Promise<void> {
-    const bytes = formatContent(value, `the content of ${this.fname}`);
+    const what = `the content of ${this.fname}`;
+    checkDepth(value, what);
+    const bytes = formatContent(value, what);
     await this.locked((lock) => this.dump(lock, bytes), options);
   }
 

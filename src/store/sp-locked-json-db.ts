@@ -1,4 +1,4 @@
-import { corrupt, formatContent } from './content.js';
+import { copyOf, corrupt, formatContent } from './content.js';
 import type { FileLock } from './file-lock.js';
 import { SPLockedFile, type WithLockOptions } from './sp-locked-file.js';
 
@@ -37,8 +37,7 @@ export class SPLockedJSONDB<V = unknown> extends SPLockedFile {
    * @throws TypeError for a value that JSON cannot hold; then nothing is written.
    */
   async add(key: string, value: V, options?: WithLockOptions): Promise<void> {
-    // A copy, because the caller may change the value while this waits for the lock.
-    const copy = JSON.parse(formatContent(value, `the value of ${key}`).toString()) as V;
+    const copy = copyOf(value, `the value of ${key}`);
     await this.locked(async (lock) => {
       const entries = await this.readEntries(lock);
       await this.writeEntries(lock, entries.set(key, copy));
