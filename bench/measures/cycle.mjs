@@ -4,8 +4,8 @@ import { startActors, startService, stopAll, takeTurns } from '../sides.mjs';
 const SIDES = ['reference', 'ours', 'floor'];
 /** How many processes of each side, and how many cycles each of them does: fewer than a hundred. */
 const CASES = [
-  { volumes: 10, processes: 3, cycles: 30 },
-  { volumes: 1000, processes: 3, cycles: 15 },
+  { volumes: 10, processes: 5, cycles: 30 },
+  { volumes: 1000, processes: 3, cycles: 30 },
   { volumes: 20_000, processes: 2, cycles: 5 },
 ];
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Api } from '../api/api.js';
 import { SPConfig } from '../config/sp-config.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
-import { copyOf } from '../store/content.js';
+import { checkDepth } from '../store/content.js';
 import { runInHold } from '../store/reentrancy.js';
 import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
@@ -123,8 +123,9 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
     options: CallOptions = {},
   ): Promise<Attached> {
     const { signal } = checkCallOptions('attach()', options);
-    const given = completeRequest(reqId, request, 'to be attached');
-    const complete = copyOf({ ...given, since: new Date().toISOString() }, `the request ${reqId}`);
+    const complete = completeRequest(reqId, request, 'to be attached');
+    checkDepth(complete, `the request ${reqId}`);
+    complete.since = new Date().toISOString();
     const wanted = wantedBy(reqId, complete);
     checkAttachable(wanted, this.volumePrefix());
     const host = this.#host(signal);
