@@ -74,7 +74,6 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         fail(new ApiResponseError(code, `${what}: the reply (status ${status}) ${problem}`, status, options));
       const refuseTooLarge = () =>
         bad('ETOOLARGE', `is larger than ${maxReplySize} bytes; raise maxReplySize if you expect that`);
-      if (Number(incoming.headers['content-length'] ?? 0) > maxReplySize) return refuseTooLarge();
       incoming.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size > maxReplySize) refuseTooLarge();

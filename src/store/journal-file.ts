@@ -26,8 +26,9 @@ export const journalPath = (path: string) => `${path}.backup`;
 export const UNDER_WAY = 0x09;
 export const DONE = 0x0a;
 
-/** What a journal holds. */
+/** A journal, and what it held when it was opened. */
 export interface Journal {
+  file: Descriptor;
   content: Buffer;
   isUnderWay: boolean;
   /** When it was marked. Nanoseconds since 1970. */
@@ -35,46 +36,45 @@ export interface Journal {
 }
 
 /** Puts content into the journal, and on the disk. The journal may be torn meanwhile. */
-export async function fill(journal: Descriptor, content: Buffer, mark: number): Promise<void> {
-  writeAll(journal, Buffer.concat([content, Buffer.of(mark)]));
-  disk.truncate(journal, content.length + 1);
-  await disk.datasync(journal);
+export async function fill({ file }: Journal, content: Buffer, mark: number): Promise<void> {
+  writeAll(file, Buffer.concat([content, Buffer.of(mark)]));
+  disk.truncate(file, content.length + 1);
+  await disk.datasync(file);
 }
 
 /** Not flushed: a power cut that takes the mark is as if it came a moment sooner. */
-export const setMark = (journal: Descriptor, content: Buffer, mark: number) =>
-  writeAll(journal, Buffer.of(mark), content.length);
-
-export function parseJournal(journal: Descriptor): Journal {
-  const { size, mtimeNs } = disk.fstat(journal);
-  const bytes = readAll(journal, size);
-  return { content: bytes.subarray(0, -1), isUnderWay: bytes.at(-1) === UNDER_WAY, markedNs: mtimeNs };
-}
+export const setMark = ({ file }: Journal, content: Buffer, mark: number) =>
+  writeAll(file, Buffer.of(mark), content.length);
 
 /** @returns `undefined` if there is none, or something else in its place: a pipe, a link, an endless file */
-function openExisting(name: string, flags: number): Descriptor | undefined {
-  let journal: Descriptor;
+function openExisting(name: string, flags: number): Journal | undefined {
+  let file: Descriptor;
   try {
-    journal = disk.open(name, flags);
+    file = disk.open(name, flags);
   } catch (error) {
     if (['ENOENT', 'ELOOP', 'ENXIO', 'EISDIR'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }
-  const stats = disk.fstat(journal);
-  // Another name of the file itself would be a link, too.
-  if (stats.isFile() && stats.nlink === 1n && stats.size <= LARGEST + 1) return journal;
-  closeSafely(journal);
-  return undefined;
+  let journal: Journal | undefined;
+  try {
+    const stats = disk.fstat(file);
+    // Another name of the file itself would be a link, too.
+    if (stats.isFile() && stats.nlink === 1n && stats.size <= LARGEST + 1) {
+      const bytes = readAll(file, stats.size);
+      const isUnderWay = bytes.at(-1) === UNDER_WAY;
+      journal = { file, content: bytes.subarray(0, -1), isUnderWay, markedNs: stats.mtimeNs };
+    }
+    return journal;
+  } finally {
+    if (journal === undefined) closeSafely(file);
+  }
 }
 
+/** What the journal holds; it is closed again. */
 export function readJournal(name: string): Journal | undefined {
   const journal = openExisting(name, OPEN.toRead);
-  if (journal === undefined) return undefined;
-  try {
-    return parseJournal(journal);
-  } finally {
-    closeSafely(journal);
-  }
+  if (journal !== undefined) closeSafely(journal.file);
+  return journal;
 }
 
 /**
@@ -86,7 +86,7 @@ export async function openJournal(
   path: string,
   file: Descriptor,
   { fname, warn }: LockContext,
-): Promise<Descriptor | undefined> {
+): Promise<Journal | undefined> {
   const name = journalPath(path);
   try {
     return await openOrMake(name, file);
@@ -103,7 +103,7 @@ export async function openJournal(
   }
 }
 
-async function openOrMake(name: string, file: Descriptor): Promise<Descriptor> {
+async function openOrMake(name: string, file: Descriptor): Promise<Journal> {
   try {
     const journal = openExisting(name, OPEN.toWrite);
     if (journal !== undefined) return journal;
@@ -113,14 +113,14 @@ async function openOrMake(name: string, file: Descriptor): Promise<Descriptor> {
     await disk.datasync(file);
     removeIfThere(() => disk.unlink(name));
   }
-  const journal = createLike(file, name);
+  const made = createLike(file, name);
   try {
     await flushDirectory(dirname(name));
   } catch (error) {
-    closeSafely(journal);
+    closeSafely(made);
     throw error;
   }
-  return journal;
+  return { file: made, content: Buffer.of(), isUnderWay: false, markedNs: 0n };
 }
 
 /** Puts a new name on the disk. */

@@ -8,7 +8,6 @@ import {
   type Journal,
   journalPath,
   openJournal,
-  parseJournal,
   readJournal,
   setMark,
   UNDER_WAY,
@@ -33,7 +32,12 @@ const WRITE_TIME = 50_000_000n;
  * @param changedNs - when the file was changed
  * @param nowNs - the mark is later than that if the clock was set back, and then its time says nothing
  */
-export function isTornBy(journal: Journal, torn: Buffer, changedNs: bigint, nowNs: bigint): boolean {
+export function isTornBy(
+  journal: Omit<Journal, 'file'>,
+  torn: Buffer,
+  changedNs: bigint,
+  nowNs: bigint,
+): boolean {
   const { content, isUnderWay, markedNs } = journal;
   if (!isUnderWay || 'problem' in parseContent(content)) return false;
   if (torn.subarray(0, IS_WRITTEN.length).equals(IS_WRITTEN)) return true;
@@ -68,13 +72,14 @@ async function finishWrite(
   { fname, warn }: LockContext,
 ): Promise<Buffer | undefined> {
   const name = journalPath(lock.path);
-  let journal: Descriptor | undefined;
+  let file: Descriptor | undefined;
   try {
     const found = readJournal(name);
     const nowNs = BigInt(Date.now()) * 1_000_000n;
     if (!found || !isTornBy(found, torn, disk.fstat(lock.file).mtimeNs, nowNs)) return undefined;
     lock.check();
-    journal = disk.open(name, OPEN.toWrite);
+    file = disk.open(name, OPEN.toWrite);
+    const journal = { ...found, file };
     // If this is interrupted as well, the time counts from now on.
     setMark(journal, found.content, UNDER_WAY);
     await replaceAll(lock.file, found.content, IS_WRITTEN);
@@ -86,7 +91,7 @@ async function finishWrite(
     const remedy = isDenied(cause) ? `. Give ${name} the group and the mode of ${fname}` : '';
     throw diskError(cause, `${fname} is torn, and ${name} cannot be used`, `it is still torn${remedy}`);
   } finally {
-    if (journal !== undefined) closeSafely(journal);
+    if (file !== undefined) closeSafely(file);
   }
 }
 
@@ -121,15 +126,15 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
     const torn = `it may be torn; "storpool-attachdb repair --file ${fname}" mends it`;
     throw diskError(cause, `Cannot write ${fname}`, isBack ? OLD_CONTENT : torn);
   } finally {
-    if (journal !== undefined) closeSafely(journal);
+    if (journal !== undefined) closeSafely(journal.file);
   }
 }
 
 const OLD_CONTENT = 'it still has the old content';
 
 /** Puts what is to be written into the journal. */
-async function log(journal: Descriptor, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
-  const { content, isUnderWay, markedNs } = parseJournal(journal);
+async function log(journal: Journal, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
+  const { content, isUnderWay, markedNs } = journal;
   const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= markedNs;
   // Another program wrote the file, and a power cut must not take both.
   if (!isFlushed) await disk.datasync(lock.file);
@@ -151,7 +156,7 @@ async function putBack(file: Descriptor, old: Buffer, fname: string): Promise<bo
 }
 
 /** What was refused must not come back from the journal, which gets the old content if the file has that. */
-async function takeBack(journal: Descriptor, refused: Buffer, old: Buffer | false): Promise<void> {
+async function takeBack(journal: Journal, refused: Buffer, old: Buffer | false): Promise<void> {
   try {
     setMark(journal, refused, DONE);
     if (old) await fill(journal, old, DONE);
