@@ -62,7 +62,7 @@ export interface ApiCallOptions {
    * How often to retry this call. Default: as the client. With `0`, a POST is never carried out twice.
    */
   transientRetries?: number | undefined;
-  /** Milliseconds that each request of this call may take. Default: as the client. */
+  /** Milliseconds that each request of this call may take, if that is less than the client's `timeout`. */
   timeout?: number | undefined;
 }
 

@@ -23,7 +23,7 @@ export class Service {
     const { host, port, auth, source, maxReplySize, transientSleep } = this.#options;
     const { json, clusterName, signal } = options;
     const { transientRetries: retries = this.#options.transientRetries } = options;
-    const { timeout = this.#options.timeout } = options;
+    const timeout = Math.min(options.timeout ?? Number.POSITIVE_INFINITY, this.#options.timeout);
     if (method !== 'GET' && method !== 'POST') {
       throw new ApiArgumentError(`${String(method)} is not a method of the API: use GET or POST`);
     }

@@ -25,7 +25,7 @@ const LISTS = {
 } as const;
 
 /** How {@link Cluster} asks the API. */
-export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout' | 'apiOptions'> {
+export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
   readonly api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
   readonly isOwnClient: boolean;
@@ -140,26 +140,26 @@ export class Cluster {
     isChange = false,
     isBounded = true,
   ): Promise<unknown> {
-    const { api, apiTimeout, apiOptions, isOwnClient, signal } = this.#options;
+    const { api, apiTimeout, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
-    const timeLeft = isBounded ? this.#timeLeft : undefined;
-    const isLate = () =>
+    const timeout = isBounded ? this.#timeLeft : undefined;
+    const isLate = (cause?: Error) =>
       new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
+        { cause },
       );
     const call = api[name] as (...all: unknown[]) => Promise<unknown>;
     const seen = isChange ? undefined : signal;
     if (!isOwnClient) {
       // A mock sees the caller's signal and nothing else; an Api does not see it in a change, which it would give up.
       const options = (api instanceof Api ? seen : signal) && [{ signal }];
-      return untilAborted(() => within(timeLeft, call.call(api, ...args, ...(options ?? [])), isLate), seen);
+      return untilAborted(() => within(timeout, call.call(api, ...args, ...(options ?? [])), isLate), seen);
     }
-    const timeout = timeLeft && Math.min(timeLeft, apiOptions.timeout ?? timeLeft);
     try {
       return await call.call(api, ...args, { transientRetries: 0, timeout, signal: seen });
     } catch (error) {
-      if (isBounded && error instanceof ApiConnectionError && error.code === 'ETIMEDOUT') throw isLate();
+      if (isBounded && error instanceof ApiConnectionError && error.code === 'ETIMEDOUT') throw isLate(error);
       throw error;
     }
   }
