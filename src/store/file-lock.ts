@@ -69,7 +69,6 @@ export async function acquire(
         const lock = tryBoth(context, path, queue, tryKernelLock, lockSync);
         if (lock !== undefined) return lock;
         await sleep(pause * (1 - Math.random() / 2), deadline.signal);
-        // A link may lead elsewhere by now.
         path = disk.realpath(fname);
       }
     } catch (error) {
@@ -93,7 +92,7 @@ function tryBoth(
   lockSync: LockSync,
 ): FileLock | undefined {
   const { fname } = context;
-  const file = disk.open(path, 'r+');
+  const file = disk.open(fname, 'r+');
   let lock: FileLock | undefined;
   try {
     const stats = disk.fstat(file);
@@ -102,12 +101,12 @@ function tryBoth(
       throw Object.assign(new Error(message), { code: 'EINVAL' });
     }
     const kernelLock = takeKernelLock(context, path, file, tryKernelLock);
-    // Another file may have been put there while we waited for this one.
-    if (kernelLock === 'taken' || !isAt(fname, stats)) return undefined;
+    // Another file may have been put there, or a link may lead elsewhere by now.
+    if (kernelLock === 'taken' || !isAt(path, stats)) return undefined;
     const hasKernelLock = kernelLock === 'ours';
     if (hasKernelLock) kernelLockWorks.add(path);
     const directory = takeDirectory(context, path, hasKernelLock, lockSync);
-    if (directory !== 'taken') lock = held(context, path, file, stats, hasKernelLock, directory, queue);
+    if (directory !== 'taken') lock = held(context, queue, stats, { path, file, hasKernelLock }, directory);
     return lock;
   } finally {
     if (lock === undefined) closeSafely(file);
@@ -166,16 +165,12 @@ function isAt(path: string, ours: BigIntStats): boolean {
 
 const held = (
   { fname, warn }: LockContext,
-  path: string,
-  file: Descriptor,
-  stats: BigIntStats,
-  hasKernelLock: boolean,
-  directory: LockDirectory | undefined,
   queue: FileQueue,
+  stats: BigIntStats,
+  lock: Pick<FileLock, 'path' | 'file' | 'hasKernelLock'>,
+  directory: LockDirectory | undefined,
 ): FileLock => ({
-  path,
-  file,
-  hasKernelLock,
+  ...lock,
   check() {
     try {
       if (!isAt(fname, stats)) throw new Error('another program put a new file in its place');
@@ -192,11 +187,13 @@ const held = (
     try {
       directory?.release();
     } catch (error) {
-      warn(`Cannot remove ${lockDirectoryOf(path)}, so others may have to wait: ${(error as Error).message}`);
+      warn(
+        `Cannot remove ${lockDirectoryOf(lock.path)}, so others may have to wait: ${(error as Error).message}`,
+      );
     }
     // Code that was started inside the hold may keep this object for a long time, and with it a chain of others.
     directory = undefined;
-    closeSafely(file);
+    closeSafely(lock.file);
     // At once, calls in a loop would let no timer run.
     inNextTurn(() => queue.leave());
   },

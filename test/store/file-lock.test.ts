@@ -241,6 +241,21 @@ test('add() follows a link that leads elsewhere by the time it has the lock', as
   expect([readFileSync(fname, 'utf8'), readFileSync(path('other.json'), 'utf8')]).toEqual(['{}', '{"a":1}']);
 });
 
+test('add() that has queued behind another call follows a link whose old file is gone', async () => {
+  writeFileSync(path('other.json'), '{}');
+  symlinkSync(fname, path('link.json'));
+  let waiting: Promise<void> | undefined;
+  await make().withLock(async () => {
+    waiting = new SPLockedJSONDB(path('link.json')).add('a', 1);
+    await pause(5);
+    rmSync(path('link.json'));
+    symlinkSync(path('other.json'), path('link.json'));
+    rmSync(fname);
+  });
+  await waiting;
+  expect(readFileSync(path('other.json'), 'utf8')).toBe('{"a":1}');
+});
+
 test('get() does not count the gap of its own process as waiting', async () => {
   const gaps = vi.spyOn(FileQueue.prototype, 'gap', 'get').mockImplementation(() => pause(300));
   expect(await make({ timeout: 250 }).get()).toEqual({});
