@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Outcome } from './run.js';
+import type { Outcome } from './outcome.js';
 import { harmless, paint, shellWord, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { asError, attempt, codeOf, Host, problemOf } from './host.js';
-import type { Outcome } from './run.js';
+import type { Outcome } from './outcome.js';
 import { readStatus } from './status.js';
 import { age, isAgreed, line, listed, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';

@@ -1,6 +1,6 @@
 import type { SyncPlan } from '../index.js';
 import { asError, Host } from './host.js';
-import type { Outcome } from './run.js';
+import type { Outcome } from './outcome.js';
 import { readStatus, render } from './status.js';
 import { line, type Terminal } from './terminal.js';
 import type { Options } from './usage.js';

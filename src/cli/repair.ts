@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import type { Attachment, AttachRequest } from '../index.js';
 import { asError, attempt, codeOf, Host, problemOf } from './host.js';
-import type { Outcome } from './run.js';
+import type { Outcome } from './outcome.js';
 import { salvage } from './salvage.js';
 import { sinceOf } from './status.js';
 import { age, isAgreed, line, plural, type Style, type Terminal, table } from './terminal.js';

@@ -8,9 +8,6 @@ import { status } from './status.js';
 import { harmless, type Terminal } from './terminal.js';
 import { helpOf, isCommand, parseOptions, UsageError } from './usage.js';
 
-/** What a command comes to: its exit status, and what `--json` prints instead of words. */
-export type Outcome = { code: number; report?: object };
-
 const COMMANDS = { status, doctor, repair, detach, forget, plan, fake };
 
 /** @returns the exit status: 0 all is well, 1 findings, 2 wrong usage, 3 it failed, 130 interrupted */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { type AttachRequest, VERDICTS, type Verdict, type VolumeStatus } from '../index.js';
 import { asError, Host } from './host.js';
-import type { Outcome } from './run.js';
+import type { Outcome } from './outcome.js';
 import { age, line, MOST, paint, plural, type Style, type Terminal, table } from './terminal.js';
 import type { Options } from './usage.js';
 
