@@ -160,6 +160,17 @@ describe('over HTTP', () => {
   });
 
   test.each([
+    [50, 10_000],
+    [10_000, 50],
+  ])('of the client (%d ms) and of the call (%d ms), the shorter time counts', async (ofClient, ofCall) => {
+    await serve(() => undefined);
+    const api = new Api({ port: server?.port, auth: 'token', timeout: ofClient });
+    const error = await failureOf(api.volumesList({ timeout: ofCall }), ApiConnectionError);
+    expect(error.message).toContain('no complete reply within 50 ms');
+    await expect(api.volumesList({ timeout: 0 })).rejects.toThrow('timeout is 0: give a number of at least 1');
+  });
+
+  test.each([
     [0, 1],
     [2, 3],
   ])('a call can choose to be retried %d times', async (transientRetries, requests) => {
