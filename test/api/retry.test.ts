@@ -167,7 +167,9 @@ describe('over HTTP', () => {
     const api = new Api({ port: server?.port, auth: 'token', timeout: ofClient });
     const error = await failureOf(api.volumesList({ timeout: ofCall }), ApiConnectionError);
     expect(error.message).toContain('no complete reply within 50 ms');
-    await expect(api.volumesList({ timeout: 0 })).rejects.toThrow('timeout is 0: give a number of at least 1');
+    await expect(api.volumesList({ timeout: 0 })).rejects.toThrow(
+      'timeout is 0: give a number of at least 1',
+    );
   });
 
   test.each([
