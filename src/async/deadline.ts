@@ -47,16 +47,11 @@ export class Deadline {
 }
 
 /**
- * Waits for a promise for so many milliseconds, or for ever.
+ * Waits for a promise for so many milliseconds.
  *
  * @throws the error for when it comes too late; what becomes of it then is ignored
  */
-export async function within<T>(
-  ms: number | undefined,
-  promise: Promise<T>,
-  isLate: () => Error,
-): Promise<T> {
-  if (ms === undefined) return promise;
+export async function within<T>(ms: number, promise: Promise<T>, isLate: () => Error): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = startTimer(ms, () => reject(isLate()));

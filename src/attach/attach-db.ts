@@ -8,7 +8,7 @@ import type { WithLockOptions } from '../store/sp-locked-file.js';
 import { SPLockedJSONDB } from '../store/sp-locked-json-db.js';
 import { attach } from './attach.js';
 import type { Host } from './attempts.js';
-import { Cluster } from './cluster.js';
+import { Cluster, runsOthersCode } from './cluster.js';
 import { detach } from './detach.js';
 import {
   type AttachDBOptions,
@@ -199,14 +199,13 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
   /** @throws {@link AttachError} `ENOCLIENTID`; {@link SPConfigError}; the signal's reason */
   #host(signal: AbortSignal | undefined): Host {
     signal?.throwIfAborted();
-    const isOwnClient = this.#options.api === undefined;
     const host: Host = {
       ...this.#options,
       clientId: this.clientId(),
       prefix: this.volumePrefix(),
       fname: this.fname,
       api: this.api(),
-      isOwnClient,
+      isOwnClient: this.#options.api === undefined,
       signal,
       hold: (isLast, attempt) =>
         this.locked(
@@ -217,8 +216,8 @@ export class AttachDB extends SPLockedJSONDB<AttachRequest> {
               const save = () => this.writeEntries(lock, entries);
               return await attempt({ entries, save, cluster, isLast });
             };
-            // An injected api may use this object.
-            return isOwnClient ? work() : runInHold(this, lock, work);
+            // Others' code may use this object.
+            return runsOthersCode(host.api) ? runInHold(this, lock, work) : work();
           },
           { signal },
         ),

@@ -1,5 +1,4 @@
 import { Api } from '../api/api.js';
-import { ApiConnectionError } from '../api/errors/api-connection-error.js';
 import { ApiError } from '../api/errors/api-error.js';
 import { isName, type NameKind, quote } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
@@ -23,6 +22,19 @@ const LISTS = {
   volume: { one: 'volumeList', all: 'volumesList' },
   snapshot: { one: 'snapshotList', all: 'snapshotsList' },
 } as const;
+
+const CALLS = [
+  'attachmentsList',
+  'volumesList',
+  'snapshotsList',
+  'volumeList',
+  'snapshotList',
+  'volumesReassign',
+] as const;
+
+/** Whether an API runs code that is not ours: a mock, or an Api with a call that a test has replaced. */
+export const runsOthersCode = (api: AttachDBApi): boolean =>
+  CALLS.some((name) => api[name] !== Api.prototype[name]);
 
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
@@ -56,7 +68,7 @@ export class Cluster {
   }
 
   get #timeLeft(): number {
-    return Math.max(1, Math.ceil(this.#options.apiTimeout - (performance.now() - this.#startedAt)));
+    return Math.ceil(this.#options.apiTimeout - (performance.now() - this.#startedAt));
   }
 
   /** This host's attachments. */
@@ -142,26 +154,23 @@ export class Cluster {
   ): Promise<unknown> {
     const { api, apiTimeout, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
-    const timeout = isBounded ? this.#timeLeft : undefined;
-    const isLate = (cause?: Error) =>
+    const isLate = () =>
       new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
-        { cause },
       );
-    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
+    const timeLeft = isBounded ? this.#timeLeft : Number.POSITIVE_INFINITY;
+    // A slow disk may have taken the time. What nobody can wait for is not sent: it would be carried out without the lock.
+    if (timeLeft <= 0) throw isLate();
     const seen = isChange ? undefined : signal;
-    if (!isOwnClient) {
-      // A mock sees the caller's signal and nothing else; an Api does not see it in a change, which it would give up.
-      const options = (api instanceof Api ? seen : signal) && [{ signal }];
-      return untilAborted(() => within(timeout, call.call(api, ...args, ...(options ?? [])), isLate), seen);
-    }
-    try {
-      return await call.call(api, ...args, { transientRetries: 0, timeout, signal: seen });
-    } catch (error) {
-      if (isBounded && error instanceof ApiConnectionError && error.code === 'ETIMEDOUT') throw isLate(error);
-      throw error;
-    }
+    // A mock sees the caller's signal and nothing else; an Api does not see it in a change, which it would give up.
+    const shown = (api instanceof Api ? seen : signal) && [{ signal }];
+    // Our client closes the connection, but only after the time is up, so that the error is the same for all.
+    const options = isOwnClient ? [{ transientRetries: 0, timeout: timeLeft + 100, signal: seen }] : shown;
+    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
+    // In this order, because an aborted wait must not leave its timer behind.
+    const answer = untilAborted(() => call.call(api, ...args, ...(options ?? [])), seen);
+    return await within(timeLeft, answer, isLate);
   }
 }
 

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ApiConnectionError, type AttachDB } from '../../src/index.js';
+import { disk } from '../../src/store/disk.js';
 import { advanceUntilSettled, FakeStorPool } from '../../src/testing/index.js';
 import { rawServer } from '../api/raw-server.js';
 import { attachment, isOpen, mockApi, request, settings, useAttachDB, workingApi } from '../lib/attach-db.js';
@@ -19,6 +20,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   process.off('unhandledRejection', onUnhandled);
   expect(unhandled).toEqual([]);
 });
@@ -98,6 +100,40 @@ test('a question that hangs keeps nobody waiting when the one beside it fails, a
   await vi.waitFor(() => expect(server.open.size).toBe(0));
 });
 
+test('a slow disk has taken the time: the detach is not sent, because it would be carried out without the lock', async () => {
+  await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+  const db = make({ overrideConfig: fake.config, apiTimeout: 200, apiOptions: { transientRetries: 0 } });
+  await db.api().volumesReassign([{ volume: 'os--v', rw: [1] }]);
+  writeCache({ a: request('os--v'), gone: request('os--gone') });
+  const flush = disk.datasync;
+  vi.spyOn(disk, 'datasync').mockImplementation(async (file) => {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await flush(file);
+  });
+  await expect(db.sync('a', 'os--v')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+  expect(fake.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+});
+
+describe('a call of the own client that a test has replaced', () => {
+  test.each(CALLS)('%s() does not keep the lock when it hangs', async (name) => {
+    const db = make({ overrideConfig: settings, apiTimeout: 100, apiOptions: { transientRetries: 0 } });
+    vi.spyOn(db.api(), 'attachmentsList').mockReturnValue(new Promise(() => undefined));
+    vi.spyOn(db.api(), 'volumeList').mockResolvedValue([]);
+    await expect(call(db, name)).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await make({ lock: { timeout: 0 } }).add('b', request('os--w'));
+  });
+
+  test('may use the AttachDB', async () => {
+    const db = make({ overrideConfig: settings, lock: { timeout: 500 } });
+    vi.spyOn(db.api(), 'attachmentsList').mockImplementation(async () => {
+      await db.get();
+      return [];
+    });
+    expect(await db.detach('unknown')).toMatchObject({ outcome: 'unknownRequest' });
+    expect(await db.detach('a')).toMatchObject({ outcome: 'notAttached' });
+  });
+});
+
 describe('an injected api', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   const settled = <T>(promise: Promise<T>) =>
@@ -115,6 +151,17 @@ describe('an injected api', () => {
     });
     await settled(make({ api, lock: { timeout: 0 } }).add('b', request('os--w')));
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test.each(CALLS)('that never answers leaves no timer behind when %s() is aborted', async (name) => {
+    const api = mockApi();
+    api.attachmentsList.mockReturnValue(new Promise(() => undefined));
+    const controller = new AbortController();
+    const called = call(make({ api }), name, controller.signal);
+    await vi.waitFor(() => expect(api.attachmentsList).toHaveBeenCalled(), { interval: 1 });
+    controller.abort(new Error('enough'));
+    await expect(called).rejects.toThrow('enough');
+    await vi.waitFor(() => expect(vi.getTimerCount()).toBe(0));
   });
 
   test.each(['resolves', 'rejects'])('whose late answer %s changes nothing', async (how) => {

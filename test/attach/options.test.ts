@@ -105,6 +105,17 @@ describe('apiOptions', () => {
     );
   });
 
+  test('with a time-out that is shorter than apiTimeout, which ends the call and says so', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+    fake.failNext('attachmentsList', 'hang');
+    const db = make({ overrideConfig: fake.config, apiOptions: { timeout: 50 } });
+    await expect(db.attach('a', request('os--v'))).rejects.toMatchObject({
+      name: 'ApiConnectionError',
+      code: 'ETIMEDOUT',
+      message: expect.stringContaining('no complete reply within 50 ms'),
+    });
+  });
+
   test('without retries', async () => {
     await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
     fake.failNext('attachmentsList', 'reset');
