@@ -106,5 +106,8 @@ export function formatContent(value: unknown, what: string): Buffer {
 /** What JSON makes of a value, as it is now: the caller may change it later. @throws TypeError */
 export function copyOf<V>(value: V, what: string): V {
   checkDepth(value, what);
-  return JSON.parse(formatContent(value, what).toString()) as V;
+  const copy = JSON.parse(formatContent(value, what).toString()) as V;
+  // What a toJSON() has made of it.
+  checkDepth(copy, what);
+  return copy;
 }

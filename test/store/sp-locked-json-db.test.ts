@@ -115,6 +115,12 @@ test.each([
 describe('too many levels', () => {
   const nested = (levels: number) => `${'['.repeat(levels)}${']'.repeat(levels)}`;
 
+  test('that a toJSON() makes are refused, too', async () => {
+    await expect(db.add('a', { toJSON: () => JSON.parse(nested(801)) })).rejects.toThrow(
+      /^the value of a is nested/u,
+    );
+  });
+
   test.each([801, 100_000])('%d in a value are refused, and nothing is written', async (levels) => {
     await expect(db.add('a', JSON.parse(nested(levels)))).rejects.toThrow(/^the value of a is nested/u);
     await expect(db.jsdump(JSON.parse(nested(levels)))).rejects.toThrow(/^the content of .* is nested/u);
