@@ -39,7 +39,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
   const what = `${method} ${path} at ${host}:${port}`;
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();
-    const address = { host, port, ...(source && { localAddress: source }) };
+    const address = { host, port, noDelay: true, ...(source && { localAddress: source }) };
     const outgoing = request({
       host,
       port,
