@@ -37,6 +37,8 @@ export interface FileLock {
 
 /** The callers in this process that want a file, by its canonical path. */
 const queues = new Map<string, FileQueue>();
+/** Whether the packages that take the locks are loaded. */
+let isLoaded = false;
 /** The files on which the kernel lock has worked. From then on, a lock without it is refused. */
 const kernelLockWorks = new Set<string>();
 
@@ -62,9 +64,12 @@ export async function acquire(
     try {
       const { gap } = queue;
       if (gap !== undefined) await untilAborted(() => gap, signal);
-      // Loaded by the first lock, because a program that takes none should start sooner.
+      // Loaded by the first lock, because a program that takes none should start sooner. Without a descriptor left, that
+      // lock fails before: an import that fails is not tried again, and without koffi there may be no kernel lock.
+      if (!isLoaded) closeSafely(disk.open(path, 'r+'));
       const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
       const lockSync = await loadLockSync();
+      isLoaded = true;
       for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
         const lock = tryBoth(context, path, queue, tryKernelLock, lockSync);
         if (lock !== undefined) return lock;

@@ -274,3 +274,24 @@ test('codeOf() and diskError() take whatever was thrown', () => {
   });
   expect([isFull(new Error('no code')), isDenied(new Error('no code'))]).toEqual([false, false]);
 });
+
+test('a process that is out of descriptors at its first lock takes both locks later', async () => {
+  vi.resetModules();
+  const load = vi.fn();
+  vi.doMock('koffi', async (importOriginal) => {
+    load();
+    return importOriginal();
+  });
+  const { SPLockedFile } = await import('../../src/index.js');
+  const { disk } = await import('../../src/store/disk.js');
+  const open = vi.spyOn(disk, 'open').mockImplementation(() => {
+    throw systemError('EMFILE');
+  });
+  const file = new SPLockedFile(fname);
+  await expect(file.jsload()).rejects.toMatchObject({ code: 'EMFILE' });
+  expect(load).not.toHaveBeenCalled();
+  open.mockRestore();
+  expect(await file.jsload()).toEqual({});
+  expect(load).toHaveBeenCalledOnce();
+  vi.doUnmock('koffi');
+});
