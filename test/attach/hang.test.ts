@@ -110,8 +110,10 @@ test('a slow disk has taken the time: the detach is not sent, because it would b
     await new Promise((resolve) => setTimeout(resolve, 300));
     await flush(file);
   });
+  const reassign = vi.spyOn(db.api(), 'volumesReassign');
   await expect(db.sync('a', 'os--v')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
-  expect(fake.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  expect(cache()).toEqual({ a: request('os--v') });
+  expect(reassign).not.toHaveBeenCalled();
 });
 
 describe('a call of the own client that a test has replaced', () => {
