@@ -66,7 +66,7 @@ export async function acquire(
       if (gap !== undefined) await untilAborted(() => gap, signal);
       // Loaded by the first lock, because a program that takes none should start sooner. Without a descriptor left, that
       // lock fails before: an import that fails is not tried again, and without koffi there may be no kernel lock.
-      if (!isLoaded) closeSafely(disk.open(path, 'r+'));
+      if (!isLoaded) closeSafely(disk.open(fname, 'r+'));
       const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
       const lockSync = await loadLockSync();
       isLoaded = true;

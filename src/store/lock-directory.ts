@@ -65,7 +65,8 @@ export function tryLockDirectory(
       utimesSync(_directory: string, atime: Date, mtime: Date) {
         disk.utimes(directory, atime, mtime);
         const there = disk.stat(directory);
-        ours = there && { ino: there.ino, mtimeNs: there.mtimeNs, refreshed: now() };
+        // If it is gone, what may be there next is not ours.
+        if (there) ours = { ino: there.ino, mtimeNs: there.mtimeNs, refreshed: now() };
       },
       rmdirSync() {
         // One of somebody else is removed because it is stale, and one that cannot be refreshed was just made.
