@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import { onAbort } from '../async/abort.js';
-import { startTimer } from '../async/sleep.js';
+import { startTimer } from '../async/timer.js';
 import { ApiConnectionError } from './errors/api-connection-error.js';
 import { ApiResponseError, type ApiResponseErrorCode } from './errors/api-response-error.js';
 
@@ -46,16 +46,16 @@ export function send(req: HttpRequest): Promise<HttpReply> {
       method,
       path,
       headers: { ...headers, 'Content-Length': Buffer.byteLength(body ?? '') },
-      // One a request, because the service closes it after its reply: there is nothing to pool.
+      // One connection per request, because the service closes it after its reply.
       createConnection: () => connect(address),
     });
 
-    const settled = () => {
+    const stopWaiting = () => {
       clearTimeout(timer);
       stopListening();
     };
     const fail = (error: unknown) => {
-      settled();
+      stopWaiting();
       reject(error);
       outgoing.destroy();
     };
@@ -80,7 +80,7 @@ export function send(req: HttpRequest): Promise<HttpReply> {
         else chunks.push(chunk);
       });
       incoming.on('end', () => {
-        settled();
+        stopWaiting();
         resolve({ status, body: Buffer.concat(chunks) });
         // The connection is closed by itself, but only once the whole request is sent.
         if (!outgoing.writableFinished) outgoing.destroy();
@@ -103,7 +103,7 @@ function asTyped(error: NodeJS.ErrnoException, what: string): Error {
     // Node's own error contains the raw reply, which may contain the token.
     return new ApiResponseError('ENOTHTTP', `${what}: the reply is not HTTP (${error.message})`);
   }
-  return new ApiConnectionError(code, `${what}: ${error.message}${remedy(code)}`, { cause: error });
+  return new ApiConnectionError(code, `${what}: ${error.message || code}${remedy(code)}`, { cause: error });
 }
 
 function remedy(code: string): string {

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { MAX_TIMER, startTimer } from './timer.js';
 
 /**
  * Calls back when the signal is aborted. It must not be aborted yet.
@@ -18,18 +19,36 @@ export function onAbort(signal: AbortSignal | undefined, callback: () => void): 
 }
 
 /**
- * Starts something, and waits for it only until the signal is aborted, even if it does not listen to the
- * signal itself. Its later result is ignored.
+ * Starts something, and waits for it only until the signal is aborted or the time is up, even if it does not listen to
+ * the signal itself. Its later result is ignored.
  *
+ * @param ms - milliseconds
+ * @param lateError - makes the error for when the time is up
  * @throws the signal's reason
  */
-export function untilAborted<T>(start: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return start();
-  const started = async () => start();
+export function untilAborted<T>(
+  start: () => Promise<T>,
+  signal: AbortSignal | undefined,
+  ms = Number.POSITIVE_INFINITY,
+  lateError?: () => Error,
+): Promise<T> {
+  if (signal === undefined && ms > MAX_TIMER) return start();
   return new Promise((resolve, reject) => {
-    signal.throwIfAborted();
-    const stopListening = onAbort(signal, () => reject(signal.reason));
-    started().then(resolve, reject).finally(stopListening);
+    signal?.throwIfAborted();
+    const end = () => {
+      clearTimeout(timer);
+      stopListening();
+    };
+    const timer = startTimer(ms, () => {
+      end();
+      reject(lateError?.());
+    });
+    const stopListening = onAbort(signal, () => {
+      end();
+      reject(signal?.reason);
+    });
+    const started = async () => start();
+    started().then(resolve, reject).finally(end);
   });
 }
 

@@ -11,7 +11,7 @@ import { type AttachRequest, identityOf } from './request.js';
 export async function attach(host: Host, reqId: string, request: AttachRequest): Promise<Attached> {
   const { fname, deviceDir, deviceTimeout: timeout, signal } = host;
   const undo = `detach(${JSON.stringify(reqId)})`;
-  /** Without an answer, it is not known what came of it. */
+  /** If its answer was lost, the next attempt finds the volume attached, by this call. */
   let wasSent = false;
 
   const { now, alreadyAttached } = await inAttempts(`attach(${reqId})`, host, async (attempt) => {
@@ -20,15 +20,15 @@ export async function attach(host: Host, reqId: string, request: AttachRequest):
     const wanted = wantedBy(reqId, request);
     // Attached again under its old name, it is still the volume that it was, unless that is gone.
     const isAgain = before.volume === wanted.volume && before.snapshot === wanted.snapshot;
-    const again = isAgain ? { globalId: before.globalId, ...wanted } : wanted;
+    const asBefore = isAgain ? { globalId: before.globalId, ...wanted } : wanted;
 
-    const [attachments, found] = await Promise.all([cluster.attachments(), cluster.find([again, wanted])]);
-    const same = found.get(again) ?? attachmentOf(again, attachments);
-    const object = same ?? found.get(wanted);
-    const { volume, globalId } = object ?? again;
+    const [attachments, found] = await Promise.all([cluster.attachments(), cluster.find([asBefore, wanted])]);
+    const foundAsBefore = found.get(asBefore) ?? attachmentOf(asBefore, attachments);
+    const object = foundAsBefore ?? found.get(wanted);
+    const { volume, globalId } = object ?? asBefore;
     const now = { ...wanted, volume, globalId };
     // Replaced by one for another volume, the request would leave the first one attached for good.
-    if (before.volume !== '' && !isSame(before, now) && (same || !isAgain)) {
+    if (before.volume !== '' && !isSame(before, now) && (foundAsBefore || !isAgain)) {
       const other = before.volume === volume ? 'another object of that name' : before.volume;
       throw new AttachError(
         'EBADREQUEST',

@@ -20,7 +20,7 @@ export interface Attempt {
 export interface Host extends ClusterOptions, Omit<ResolvedOptions, 'api'> {
   /** The path of the cache. */
   readonly fname: string;
-  /** That of the names of volumes. */
+  /** What the names of volumes begin with. */
   readonly prefix: string;
   /** Takes the lock, reads the cache, makes one attempt, and releases the lock. */
   hold<T>(isLast: boolean, attempt: (attempt: Attempt) => Promise<T>): Promise<T>;
@@ -40,11 +40,11 @@ export async function inAttempts<T>(
   { policy, log, signal, hold }: Pick<Host, 'policy' | 'log' | 'signal' | 'hold'>,
   attempt: (attempt: Attempt) => Promise<T | typeof AGAIN>,
 ): Promise<T> {
-  let opened = 0;
+  let timesOpen = 0;
   let failed = 0;
   let last: Error | undefined;
   for (;;) {
-    const isLast = opened >= policy.openRetries;
+    const isLast = timesOpen >= policy.openRetries;
     let pause: number;
     try {
       // The caller is free as soon as the signal is aborted; a hold of the lock ends when what it has sent is answered.
@@ -56,7 +56,7 @@ export async function inAttempts<T>(
       if (last !== undefined && signal?.aborted) throw withCause(signal.reason, last);
       const code = failure instanceof AttachError ? failure.code : undefined;
       if (code === 'EBUSY' && !isLast) {
-        opened++;
+        timesOpen++;
         pause = policy.openDelay;
       } else if ((code === 'ETIMEDOUT' || isTransient(failure)) && failed < policy.transientRetries) {
         if (failed === 0) log.warn(`${call} is waiting for the API, and tries again: ${failure.message}`);
@@ -74,11 +74,13 @@ export async function inAttempts<T>(
  * Adds to the stack trace of an error how the call was reached: ten frames, which is all that Node.js keeps, do not
  * reach from the transport of the API to the caller of `attach()`.
  */
-function withCallers(error: Error): Error {
+function withCallers(error: unknown): unknown {
+  // A mock may reject with anything.
+  if (!(error instanceof Error)) return error;
   const here = { stack: '' };
   Error.captureStackTrace(here, withCallers);
   const seen = error.stack ?? '';
   const callers = here.stack.split('\n').filter((line, nr) => nr > 0 && !seen.includes(line));
-  if (error instanceof Error) Reflect.set(error, 'stack', [seen, ...callers].join('\n'));
+  Reflect.set(error, 'stack', [seen, ...callers].join('\n'));
   return error;
 }

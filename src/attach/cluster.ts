@@ -3,7 +3,6 @@ import { ApiError } from '../api/errors/api-error.js';
 import { isName, type NameKind, quote } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
 import { untilAborted } from '../async/abort.js';
-import { within } from '../async/deadline.js';
 import type { FileLock } from '../store/file-lock.js';
 import { AttachError } from './attach-error.js';
 import { type AttachmentState, type Identity, isSame } from './identity.js';
@@ -39,7 +38,7 @@ export const runsOthersCode = (api: AttachDBApi): boolean =>
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
   readonly api: AttachDBApi;
-  /** Whether it is the client that AttachDB has made: then each request is sent once, and ends with the time. */
+  /** Whether it is the client that AttachDB has made: then each request is sent once, and closed when the time is up. */
   readonly isOwnClient: boolean;
   readonly clientId: number;
   /** The caller's. */
@@ -60,8 +59,8 @@ export class Cluster {
   }
 
   /**
-   * Whether the next change should be left to another hold of the lock. Each hold makes at least one, and starts none
-   * with less than half of its time, so that only a service that is too slow for any hold runs out of it.
+   * Whether the next change should be left to another hold of the lock. The first one of a hold is always made, further
+   * ones only while half of the time is left, so that only a service that is too slow for any hold runs out of it.
    */
   get isShortOfTime(): boolean {
     return this.#hasChanged && this.#timeLeft < this.#options.apiTimeout / 2;
@@ -94,7 +93,7 @@ export class Cluster {
     return this.#reassign(rights === 2 ? { volume, rw: clients } : { volume, ro: clients });
   }
 
-  /** A forced detach is waited for, however long it takes: carried out late, it could hit whoever attached it since. */
+  /** A forced detach is waited for as long as the client does: carried out late, it could hit whoever attached it since. */
   detach({ volume, snapshot }: Identity, force: boolean): Promise<void> {
     const name = snapshot ? { snapshot: volume } : { volume };
     return this.#reassign({ ...name, detach: [this.#options.clientId], force }, !force);
@@ -110,10 +109,10 @@ export class Cluster {
     const { one, all } = LISTS[kind];
     const names = wanted.map(({ volume }) => volume).filter((name) => isName(kind, name));
     if (names.length === 0) return [];
-    const isLong = names.length > MOST_BY_NAME || this.#options.api[one] === undefined;
-    const objects = isLong ? await this.#list<Named>(all) : await this.#listEach(one, names);
+    const readsAll = names.length > MOST_BY_NAME || this.#options.api[one] === undefined;
+    const objects = readsAll ? await this.#list<Named>(all) : await this.#listEach(one, names);
     const found = match(kind, wanted, objects);
-    if (isLong || found.length === wanted.length) return found;
+    if (readsAll || found.length === wanted.length) return found;
     const missing = wanted.filter((volume) => !found.some(([other]) => other === volume));
     const ids = missing.flatMap(({ globalId }) => (globalId ? [`~${globalId}`] : []));
     return [...found, ...match(kind, missing, await this.#listEach(one, ids))];
@@ -130,11 +129,8 @@ export class Cluster {
     return found;
   }
 
-  /** Asks something. @throws TypeError for a mock that lacks the call, or returns something else */
+  /** Asks something. @throws TypeError for a mock that returns something else */
   async #list<T>(name: keyof AttachDBApi, ...args: string[]): Promise<readonly T[]> {
-    if (typeof this.#options.api[name] !== 'function') {
-      throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
-    }
     const list = await this.#call(name, args);
     if (Array.isArray(list)) return list;
     throw new TypeError(
@@ -145,6 +141,7 @@ export class Cluster {
   /**
    * Makes a call, and waits for its answer; if that is bounded, no longer than there is time. A question ends with the
    * caller's signal. What changes something is waited for: a later holder of the lock must not be surprised by it.
+   * @throws TypeError for a mock that lacks the call
    */
   async #call(
     name: keyof AttachDBApi,
@@ -154,23 +151,26 @@ export class Cluster {
   ): Promise<unknown> {
     const { api, apiTimeout, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
-    const isLate = () =>
+    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
+    if (typeof call !== 'function') {
+      throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
+    }
+    const timeLeft = isBounded ? this.#timeLeft : Number.POSITIVE_INFINITY;
+    const lateError = (problem = `The API did not answer ${name} within ${apiTimeout} ms`) =>
       new AttachError(
         'ETIMEDOUT',
-        `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout`,
+        `${problem}: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)`,
       );
-    const timeLeft = isBounded ? this.#timeLeft : Number.POSITIVE_INFINITY;
     // A slow disk may have taken the time. What nobody can wait for is not sent: it would be carried out without the lock.
-    if (timeLeft <= 0) throw isLate();
-    const seen = isChange ? undefined : signal;
-    // A mock sees the caller's signal and nothing else; an Api does not see it in a change, which it would give up.
-    const shown = (api instanceof Api ? seen : signal) && [{ signal }];
+    if (timeLeft <= 0) throw lateError(`There was no time left to send ${name}, of ${apiTimeout} ms`);
+    const ending = isChange ? undefined : signal;
+    // A mock is given the caller's signal, and nothing else. An Api is not given it for a change, which it would give up.
+    const forOthers = (api instanceof Api ? ending : signal) && { signal };
     // Our client closes the connection, but only after the time is up, so that the error is the same for all.
-    const options = isOwnClient ? [{ transientRetries: 0, timeout: timeLeft + 100, signal: seen }] : shown;
-    const call = api[name] as (...all: unknown[]) => Promise<unknown>;
-    // In this order, because an aborted wait must not leave its timer behind.
-    const answer = untilAborted(() => call.call(api, ...args, ...(options ?? [])), seen);
-    return await within(timeLeft, answer, isLate);
+    const forOurs = { transientRetries: 0, timeout: timeLeft + 100, signal: ending };
+    const options = isOwnClient ? forOurs : forOthers;
+    const start = () => call.call(api, ...args, ...(options ? [options] : []));
+    return await untilAborted(start, ending, timeLeft, lateError);
   }
 }
 

@@ -30,6 +30,7 @@ export async function detach(host: Host, reqId: string, force: Force, event: Det
       log.warn(`Request ${reqId} was made anew while detach() was waiting: ${volume} is left alone`);
       return { volume, outcome: 'renewed', neededBy: [] };
     }
+    // Not saved yet: it only must not count among those that need the volume.
     entries.delete(reqId);
     const forget = async (outcome: Detached['outcome'], neededBy: string[] = []): Promise<Detached> => {
       await attempt.save();
@@ -43,8 +44,8 @@ export async function detach(host: Host, reqId: string, force: Force, event: Det
 
     if (memory.open === undefined) attachments = await cluster.attachments();
     const target = memory.open ?? attachmentOf(wanted, attachments);
-    // It may have got another name. Then a request without a global ID that has the old one may be for it, unless
-    // another volume with that name is attached.
+    // The volume may have been renamed. Then a request that knows only the old name may still mean it, unless another
+    // attached volume has that name now.
     const old = attachmentOf({ ...wanted, globalId: undefined }, attachments) ? [] : [wanted];
     const neededBy = whoNeeds(target ? [target, ...old] : [wanted], entries);
     if (neededBy.length > 0) return forget('shared', neededBy);
@@ -110,10 +111,10 @@ export async function detachVolume(
   }
 }
 
-/** The error of an attempt that must not use force. */
+/** The error of an attempt that has not used force; before the last one it means: try again. */
 export const busy = (reqId: string, volume: string, refusal: ApiError): AttachError =>
   new AttachError(
     'EBUSY',
-    `${volume} is open, so it stays attached, and request ${reqId} cached: end the program that uses it, and try again, or allow force`,
+    `${volume} is open, so it stays attached, and request ${reqId} cached: end the program that uses it and try again, or use force: 'unshared'`,
     { cause: refusal },
   );

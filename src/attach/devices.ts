@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { sleep, startTimer } from '../async/sleep.js';
+import { sleep } from '../async/sleep.js';
+import { startTimer } from '../async/timer.js';
 import { refuseNoSignal, refuseUnknown } from '../options/known-options.js';
 
 /** Milliseconds between looks. */

@@ -45,7 +45,8 @@ export interface AttachDBApi {
  *
  * - `unshared`: unless another cached request needs the volume; it then stays attached, with a warning.
  * - `always`: `sync()` forces even then, as the reference does.
- * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached.
+ * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached. What others need,
+ *   `sync()` keeps with a warning, as with `unshared`.
  */
 export type Force = 'never' | 'unshared' | 'always';
 

@@ -97,7 +97,10 @@ export async function sync(host: Host, call: SyncCall, force: Force): Promise<Sy
   return await reportOf(outcome, host);
 }
 
-/** @param attached - what the call has attached: a cluster that is slow to show it is not asked twice */
+/**
+ * Plans an attempt, and remembers the call's own request.
+ * @param attached - what the call has attached: a cluster that is slow to show it is not asked twice
+ */
 async function planFor(
   { fname, prefix }: Host,
   call: SyncCall,
@@ -126,13 +129,13 @@ async function planFor(
 async function detachGivenUp(
   host: Host,
   call: SyncCall,
-  attached: Identity | undefined,
+  found: Identity | undefined,
   force: Force,
   memory: DetachMemory,
   attempt: Attempt,
 ): Promise<Ending | typeof AGAIN> {
   // What was sent and not answered was carried out if it is attached no more.
-  const target = attached ?? (memory.unanswered && memory.target);
+  const target = found ?? (memory.unanswered && memory.target);
   if (target === undefined) return NOTHING_DETACHED;
   memory.target = target;
   const { reqId } = call;
@@ -147,7 +150,7 @@ async function detachGivenUp(
     else if (outcome !== AGAIN) event.outcome = outcome;
     return outcome;
   };
-  const outcome = (!attached && memory.unanswered) || (await traced('storpool:detach', event, detachIt));
+  const outcome = (!found && memory.unanswered) || (await traced('storpool:detach', event, detachIt));
   if (outcome === AGAIN) return AGAIN;
   if (outcome instanceof ApiError) {
     if (!attempt.isLast || neededBy.length === 0) throw busy(reqId, volume, outcome);

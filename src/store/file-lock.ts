@@ -37,9 +37,9 @@ export interface FileLock {
 
 /** The callers in this process that want a file, by its canonical path. */
 const queues = new Map<string, FileQueue>();
-/** Whether the packages that take the locks are loaded. */
+/** Whether the packages that take both locks are loaded. */
 let isLoaded = false;
-/** The files on which the kernel lock has worked. From then on, a lock without it is refused. */
+/** The files on which the kernel lock has worked. From then on, a lock without it is refused, unless it is `off`. */
 const kernelLockWorks = new Set<string>();
 
 /**
@@ -62,14 +62,15 @@ export async function acquire(
     await queue.enter(deadline);
     isQueued = false;
     try {
+      // Our own gap does not count as waiting.
       const { gap } = queue;
       if (gap !== undefined) await untilAborted(() => gap, signal);
-      // Loaded by the first lock, because a program that takes none should start sooner. Without a descriptor left, that
-      // lock fails before: an import that fails is not tried again, and without koffi there may be no kernel lock.
+      // Loaded by the first lock, because a program that takes none should start sooner. If no descriptor is left, it fails
+      // here: an import that failed is never tried again, and without koffi there may be no kernel lock.
       if (!isLoaded) closeSafely(disk.open(fname, 'r+'));
       const tryKernelLock = options.kernelLock === 'off' ? undefined : await loadKernelLock();
       const lockSync = await loadLockSync();
-      isLoaded = true;
+      isLoaded ||= tryKernelLock !== undefined;
       for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
         const lock = tryBoth(context, path, queue, tryKernelLock, lockSync);
         if (lock !== undefined) return lock;
@@ -82,13 +83,13 @@ export async function acquire(
     }
   } catch (error) {
     if (deadline.isOver) throw lockTimedOut(fname, timeout, isQueued);
-    throw deadline.signal.aborted ? deadline.signal.reason : cannotLock(fname, error);
+    throw signal?.aborted ? signal.reason : cannotLock(fname, error);
   } finally {
     deadline.clear();
   }
 }
 
-/** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if one is taken */
+/** Takes both locks or neither, so that nobody has one while it waits for the other. @returns `undefined` if that was not possible now */
 function tryBoth(
   context: LockContext,
   path: string,
@@ -155,8 +156,8 @@ function takeDirectory(
   } catch (error) {
     const isObstructed = ['ENOTDIR', 'ENOTEMPTY', 'ELOOP'].includes(codeOf(error) ?? '');
     if (!hasKernelLock || !(isObstructed || isDenied(error) || isFull(error))) throw error;
-    const room = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
-    const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${isObstructed ? 'remove what is there' : room}`;
+    const remedy = isFull(error) ? 'make room there' : "make the directory writable for this user's group";
+    const message = `Cannot create ${lockDirectoryOf(path)}: ${(error as Error).message}. Only the kernel lock guards ${fname}, and programs that use only proper-lockfile do not see it: ${isObstructed ? 'remove what is there' : remedy}`;
     warnOnce(warn, `lock directory ${fname}`, message);
     return undefined;
   }
@@ -182,9 +183,9 @@ const held = (
       directory?.check();
     } catch (cause) {
       if (![undefined, 'ECOMPROMISED'].includes(codeOf(cause))) {
-        throw diskError(cause, `Cannot check the lock on ${fname}`, 'nothing was changed');
+        throw diskError(cause, `Cannot check the lock on ${fname}`, 'nothing was changed since');
       }
-      const message = `The lock on ${fname} was lost: ${(cause as Error).message}. Nothing was written; run the whole operation again`;
+      const message = `The lock on ${fname} was lost: ${(cause as Error).message}. Nothing was written since; run the whole operation again`;
       throw new SPLockedFileError('ECOMPROMISED', message, { cause });
     }
   },

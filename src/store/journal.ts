@@ -21,13 +21,16 @@ const debug = debugOutput('storpool:lock');
  * What a file begins with while it is written. No JSON does, nor anything that another program leaves, so a file that
  * does was torn by this library, and nobody has changed it since.
  */
-const IS_WRITTEN = Buffer.from('!');
+const BEING_WRITTEN = Buffer.from('!');
 
-/** The longest time from the mark to the write of an earlier version, and to one that the power was cut in. */
+/**
+ * How long after the mark a write may have changed a file that does not begin with `!`: the power was cut, or a build from
+ * before the first release was killed. Nanoseconds.
+ */
 const WRITE_TIME = 50_000_000n;
 
 /**
- * Whether the write that a journal says is under way has torn the file, and nobody else can have written it since.
+ * Whether the write that a journal says is under way has torn the file, and, as far as can be told, nobody has written it since.
  *
  * @param changedNs - when the file was changed
  * @param nowNs - the mark is later than that if the clock was set back, and then its time says nothing
@@ -40,7 +43,7 @@ export function isTornBy(
 ): boolean {
   const { content, isUnderWay, markedNs } = journal;
   if (!isUnderWay || 'problem' in parseContent(content)) return false;
-  if (torn.subarray(0, IS_WRITTEN.length).equals(IS_WRITTEN)) return true;
+  if (torn.subarray(0, BEING_WRITTEN.length).equals(BEING_WRITTEN)) return true;
   // A power cut leaves NUL bytes in place of what was not on the disk yet.
   let end = torn.length;
   while (torn[end - 1] === 0) end--;
@@ -82,14 +85,14 @@ async function finishWrite(
     const journal = { ...found, file };
     // If this is interrupted as well, the time counts from now on.
     setMark(journal, found.content, UNDER_WAY);
-    await replaceAll(lock.file, found.content, IS_WRITTEN);
+    await replaceAll(lock.file, found.content, BEING_WRITTEN);
     setMark(journal, found.content, DONE);
     warn(`A write of ${fname} was interrupted; it was finished from ${name}`);
     return found.content;
   } catch (cause) {
     if (cause instanceof SPLockedFileError) throw cause;
     const remedy = isDenied(cause) ? `. Give ${name} the group and the mode of ${fname}` : '';
-    throw diskError(cause, `${fname} is torn, and ${name} cannot be used`, `it is still torn${remedy}`);
+    throw diskError(cause, `${fname} is torn, and ${name} cannot be used`, `it may still be torn${remedy}`);
   } finally {
     if (file !== undefined) closeSafely(file);
   }
@@ -112,17 +115,17 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
   const journal = 'value' in content ? await openJournal(lock.path, lock.file, context) : undefined;
   let isBegun = false;
   try {
-    if (journal !== undefined) await log(journal, lock, old, bytes);
+    if (journal !== undefined) await fillJournal(journal, lock, old, bytes);
     isBegun = true;
-    await replaceAll(lock.file, bytes, journal === undefined ? undefined : IS_WRITTEN);
+    await replaceAll(lock.file, bytes, journal === undefined ? undefined : BEING_WRITTEN);
     if (journal !== undefined) setMark(journal, bytes, DONE);
   } catch (cause) {
-    const isLost = cause instanceof SPLockedFileError;
+    const isFromCheck = cause instanceof SPLockedFileError;
     const isBack = !isBegun || (await putBack(lock.file, old, fname));
     // Without the kernel lock, somebody else may be writing the journal by now.
-    if (journal !== undefined && (lock.hasKernelLock || !isLost))
+    if (journal !== undefined && (lock.hasKernelLock || !isFromCheck))
       await takeBack(journal, bytes, isBack && old);
-    if (isLost) throw cause;
+    if (isFromCheck) throw cause;
     const torn = `it may be torn; "storpool-attachdb repair --file ${fname}" mends it`;
     throw diskError(cause, `Cannot write ${fname}`, isBack ? OLD_CONTENT : torn);
   } finally {
@@ -133,10 +136,10 @@ export async function writeContent(lock: FileLock, bytes: Buffer, context: LockC
 const OLD_CONTENT = 'it still has the old content';
 
 /** Puts what is to be written into the journal. */
-async function log(journal: Journal, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
+async function fillJournal(journal: Journal, lock: FileLock, old: Buffer, bytes: Buffer): Promise<void> {
   const { content, isUnderWay, markedNs } = journal;
   const isFlushed = !isUnderWay && content.equals(old) && disk.fstat(lock.file).mtimeNs <= markedNs;
-  // Another program wrote the file, and a power cut must not take both.
+  // Another program wrote the file, and a power cut must not take both the file and the journal.
   if (!isFlushed) await disk.datasync(lock.file);
   await fill(journal, bytes, UNDER_WAY);
   // The flush may have taken long.

@@ -59,17 +59,17 @@ export function tryLockDirectory(
     update: USUAL_STALE / 2,
     fs: {
       mkdirSync: () => disk.mkdir(directory, hasKernelLock ? MARK | 0o755 : 0o755),
-      // Not the one with bigints, which rounds times down: one that was set is not read again.
+      // proper-lockfile compares this time with one that it has set; with bigints, stat() would round it down.
       statSync: () => statSync(directory),
       /** Called at once by `lockSync`, which tries out how precise the times are here, and then every five seconds. */
       utimesSync(_directory: string, atime: Date, mtime: Date) {
         disk.utimes(directory, atime, mtime);
-        const there = disk.stat(directory);
-        // If it is gone, what may be there next is not ours.
-        if (there) ours = { ino: there.ino, mtimeNs: there.mtimeNs, refreshed: now() };
+        // If it is gone by now, whatever comes there next is not ours.
+        const { ino = -1n, mtimeNs = -1n } = disk.stat(directory) ?? {};
+        ours = { ino, mtimeNs, refreshed: now() };
       },
       rmdirSync() {
-        // One of somebody else is removed because it is stale, and one that cannot be refreshed was just made.
+        // Not touched by us yet: a stale one of somebody else, or one that was just made and cannot be touched.
         if (ours === undefined || isOurs()) disk.rmdir(directory);
       },
     },
@@ -105,7 +105,7 @@ function unlessTaken<T>(lock: () => T): T | undefined {
   try {
     return lock();
   } catch (error) {
-    // ENOENT: who does not know us, and whose clock is ahead, has removed it before it was ready.
+    // ENOENT: another program whose clock is ahead took it for stale, and removed it before it was ready.
     if (['ELOCKED', 'ENOENT'].includes(codeOf(error) ?? '')) return undefined;
     throw error;
   }

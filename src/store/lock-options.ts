@@ -1,4 +1,4 @@
-import { MAX_TIMER } from '../async/sleep.js';
+import { MAX_TIMER } from '../async/timer.js';
 import { problemOfOptions } from '../options/known-options.js';
 import { SPLockedFileError } from './sp-locked-file-error.js';
 

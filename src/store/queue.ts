@@ -13,7 +13,7 @@ export class Queue {
   }
 
   /**
-   * @param until - has the signal that ends a wait
+   * @param until - its signal ends a wait; it is not read before there is one
    * @throws the signal's reason when it is aborted first
    */
   async enter(until?: { readonly signal: AbortSignal }): Promise<void> {
@@ -66,7 +66,7 @@ export class FileQueue extends Queue {
   #period = -1;
   #gap: Promise<void> | undefined;
 
-  /** To be awaited by the caller that has entered, if there is one. */
+  /** The latest gap, perhaps over: the caller that has entered awaits it. */
   get gap(): Promise<void> | undefined {
     return this.#gap;
   }
@@ -82,6 +82,7 @@ export class FileQueue extends Queue {
     if (this.#leftAt - this.#busySince >= LONGEST_TURN && period !== this.#period) {
       this.#period = period;
       const gap = Math.max(GAP, COMMON_GAP - (this.#leftAt % PERIOD));
+      // Our own gap is no idle time.
       this.#leftAt += gap;
       this.#gap = new Promise((resolve) => afterRealTime(gap, resolve));
     }

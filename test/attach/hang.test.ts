@@ -149,7 +149,7 @@ describe('an injected api', () => {
       name: 'AttachError',
       code: 'ETIMEDOUT',
       message:
-        'The API did not answer attachmentsList within 8000 ms: is the management service running? If it is only slow, try again with a longer timeout',
+        'The API did not answer attachmentsList within 8000 ms: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)',
     });
     await settled(make({ api, lock: { timeout: 0 } }).add('b', request('os--w')));
     expect(vi.getTimerCount()).toBe(0);

@@ -178,7 +178,7 @@ describe('a disk that breaks for good', () => {
     tamper(breakAt('write'));
     await expect(make().get()).rejects.toMatchObject({
       code: 'EIO',
-      message: expect.stringContaining('it is still torn'),
+      message: expect.stringContaining('it may still be torn'),
     });
     mend();
     expect(await stateNow()).toBe('new');

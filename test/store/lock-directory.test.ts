@@ -192,6 +192,26 @@ describe('a lock directory that is taken from its holder', () => {
     expect(existsSync(directory)).toBe(false);
   });
 
+  test('one that is taken in the very moment of a refresh stays with the thief', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const db = make({ kernelLock: 'off' });
+    await db.withLock(async () => {
+      let isRefreshed = false;
+      tamper(({ name, path: where }) => {
+        if (name === 'stat' && where === directory && isRefreshed) rmdirSync(directory);
+        isRefreshed = name === 'utimes';
+        return undefined;
+      });
+      await vi.advanceTimersByTimeAsync(5003);
+      mend();
+      expect(existsSync(directory)).toBe(false);
+      mkdirSync(directory);
+      await expect(db.get()).rejects.toMatchObject({ code: 'ECOMPROMISED' });
+    });
+    expect(existsSync(directory)).toBe(true);
+    rmdirSync(directory);
+  });
+
   test('one that is refreshed stays ours, whatever its birth time is said to be', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
     const db = make({ kernelLock: 'off' });

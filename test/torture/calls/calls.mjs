@@ -129,10 +129,10 @@ function stateOf(found) {
 /** What an error may say of the content, and what the next access must then find. */
 const PROMISES = [
   [
-    /still has the old content$|nothing was changed$|^Cannot lock |was lost: .* Nothing was written/u,
+    /still has the old content$|nothing was changed(?: since)?$|^Cannot lock |was lost: .* Nothing was written/u,
     ['old'],
   ],
-  [/it is still torn/u, ['old']],
+  [/it may still be torn/u, ['old']],
   [/it may be torn; "storpool-attachdb repair --file .*" mends it$/u, ['old', 'new', 'ECORRUPT']],
 ];
 
