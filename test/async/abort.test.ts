@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
-import { expect, test, vi } from 'vitest';
-import { onAbort } from '../../src/async/abort.js';
+import { describe, expect, test, vi } from 'vitest';
+import { onAbort, untilAborted } from '../../src/async/abort.js';
 
 const listeners = (signal: AbortSignal) => getEventListeners(signal, 'abort').length;
 
@@ -62,4 +62,28 @@ test('without a signal there is nothing to listen to', () => {
   const never = vi.fn();
   onAbort(undefined, never)();
   expect(never).not.toHaveBeenCalled();
+});
+
+describe('untilAborted', () => {
+  test.each<[string, number, string]>([
+    ['the time is up', 5, 'too late'],
+    ['the signal is aborted', 60_000, 'enough'],
+  ])('once %s, nothing is left that waits', async (_what, ms, message) => {
+    vi.useFakeTimers();
+    const controller = new AbortController();
+    const never = new Promise<void>(() => undefined);
+    const waiting = untilAborted(
+      () => never,
+      controller.signal,
+      ms,
+      () => new Error('too late'),
+    );
+    const failed = expect(waiting).rejects.toThrow(message);
+    expect([listeners(controller.signal), vi.getTimerCount()]).toEqual([1, 1]);
+    vi.advanceTimersByTime(5);
+    controller.abort(new Error('enough'));
+    await failed;
+    expect([listeners(controller.signal), vi.getTimerCount()]).toEqual([0, 0]);
+    vi.useRealTimers();
+  });
 });

@@ -37,6 +37,23 @@ describe('what is read', () => {
     await expect(db.sync('s')).rejects.toThrow('snapshotsList is not a function');
   });
 
+  test('with a mock that lacks what is needed to attach', async () => {
+    const { attachmentsList, volumeList } = mockApi();
+    const db = make({ api: { attachmentsList, volumeList } as unknown as AttachDBApi });
+    await expect(db.attach('a', request('os--v'))).rejects.toThrow(
+      'api.volumesReassign is not a function: give the mock each call that AttachDB makes',
+    );
+  });
+
+  test.each([[undefined], [null], ['no error']])('with a mock that rejects with %s', async (reason) => {
+    const api = mockApi();
+    api.attachmentsList.mockRejectedValue(reason);
+    const failed = await make({ api })
+      .attach('a', request('os--v'))
+      .catch((error: unknown) => [error]);
+    expect(failed).toEqual([reason]);
+  });
+
   test.for(['attachmentsList', 'volumeList'] as const)('with a mock whose %s has no result', async (call) => {
     const api = mockApi();
     api[call].mockImplementation(() => undefined as never);
