@@ -45,8 +45,8 @@ export interface AttachDBApi {
  *
  * - `unshared`: unless another cached request needs the volume; it then stays attached, with a warning.
  * - `always`: `sync()` forces even then, as the reference does.
- * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached. What others need,
- *   `sync()` keeps with a warning, as with `unshared`.
+ * - `never`: the last attempt fails with `EBUSY`; the volume stays attached, and the request cached. `sync()`
+ *   keeps what others need, as with `unshared`.
  */
 export type Force = 'never' | 'unshared' | 'always';
 
