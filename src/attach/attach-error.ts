@@ -32,3 +32,6 @@ export class AttachError extends Error {
     this.code = code;
   }
 }
+
+/** There was no time left to send a change, so nothing can have come of it. @internal */
+export class NotSent extends AttachError {}

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { AttachError } from './attach-error.js';
+import { AttachError, NotSent } from './attach-error.js';
 import { type Host, inAttempts } from './attempts.js';
 import { missingDevice, waitForDevices } from './devices.js';
 import { attachmentOf, isAttached, isSame } from './identity.js';
@@ -47,9 +47,13 @@ export async function attach(host: Host, reqId: string, request: AttachRequest):
     await attempt.save();
 
     if (isAttached(now, attachments)) return { now, alreadyAttached: !wasSent };
-    wasSent = true;
-    await cluster.attach(now);
-    return { now, alreadyAttached: false };
+    try {
+      await cluster.attach(now);
+      return { now, alreadyAttached: false };
+    } catch (error) {
+      wasSent ||= !(error instanceof NotSent);
+      throw error;
+    }
   });
 
   const { volume, snapshot, rights, globalId = null } = now;

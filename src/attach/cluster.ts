@@ -4,7 +4,7 @@ import { isName, type NameKind, quote } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
 import { untilAborted } from '../async/abort.js';
 import type { FileLock } from '../store/file-lock.js';
-import { AttachError } from './attach-error.js';
+import { AttachError, NotSent } from './attach-error.js';
 import { type AttachmentState, type Identity, isSame } from './identity.js';
 import type { AttachDBApi, Named, ResolvedOptions } from './options.js';
 
@@ -30,10 +30,11 @@ const CALLS = [
   'snapshotList',
   'volumesReassign',
 ] as const;
+/** As they are now: a test may replace those of the prototype, too. */
+const OURS = CALLS.map((name) => Api.prototype[name]);
 
 /** Whether an API runs code that is not ours: a mock, or an Api with a call that a test has replaced. */
-export const runsOthersCode = (api: AttachDBApi): boolean =>
-  CALLS.some((name) => api[name] !== Api.prototype[name]);
+export const runsOthersCode = (api: AttachDBApi): boolean => CALLS.some((name, nr) => api[name] !== OURS[nr]);
 
 /** How {@link Cluster} asks the API. */
 export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
@@ -156,21 +157,27 @@ export class Cluster {
       throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
     }
     const timeLeft = isBounded ? this.#timeLeft : Number.POSITIVE_INFINITY;
-    const lateError = (problem = `The API did not answer ${name} within ${apiTimeout} ms`) =>
-      new AttachError(
-        'ETIMEDOUT',
-        `${problem}: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)`,
-      );
+    const remedy =
+      'is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)';
     // A slow disk may have taken the time. What nobody can wait for is not sent: it would be carried out without the lock.
-    if (timeLeft <= 0) throw lateError(`There was no time left to send ${name}, of ${apiTimeout} ms`);
-    const ending = isChange ? undefined : signal;
-    // A mock is given the caller's signal, and nothing else. An Api is not given it for a change, which it would give up.
-    const forOthers = (api instanceof Api ? ending : signal) && { signal };
-    // Our client closes the connection, but only after the time is up, so that the error is the same for all.
-    const forOurs = { transientRetries: 0, timeout: timeLeft + 100, signal: ending };
-    const options = isOwnClient ? forOurs : forOthers;
+    if (timeLeft <= 0) {
+      const problem = `There was no time left to send ${name}, of ${apiTimeout} ms`;
+      throw new NotSent('ETIMEDOUT', `${problem}: ${remedy}`);
+    }
+    const lateError = () =>
+      new AttachError('ETIMEDOUT', `The API did not answer ${name} within ${apiTimeout} ms: ${remedy}`);
+    // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
+    const over = isChange && api instanceof Api ? new AbortController() : undefined;
+    // A mock is given the caller's signal, and nothing else.
+    const shown = over ? over.signal : signal;
+    const forOthers = shown && { signal: shown };
+    const options = isOwnClient ? { transientRetries: 0, timeout: timeLeft, signal: shown } : forOthers;
     const start = () => call.call(api, ...args, ...(options ? [options] : []));
-    return await untilAborted(start, ending, timeLeft, lateError);
+    try {
+      return await untilAborted(start, isChange ? undefined : signal, timeLeft, lateError);
+    } finally {
+      over?.abort('the call has ended');
+    }
   }
 }
 

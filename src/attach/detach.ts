@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ApiError } from '../api/errors/api-error.js';
 import type { DetachEvent } from '../observe/tracing.js';
-import { AttachError } from './attach-error.js';
+import { AttachError, NotSent } from './attach-error.js';
 import { AGAIN, type Attempt, type Host, inAttempts } from './attempts.js';
 import { type AttachmentState, attachmentOf, type Identity, isCertainlySame } from './identity.js';
 import type { Force } from './options.js';
@@ -92,13 +92,14 @@ export async function detachVolume(
   }
   const wasLookedUp = memory.open === undefined;
   memory.open = undefined;
-  memory.unanswered = force ? 'forced' : 'detached';
+  const outcome = force ? 'forced' : 'detached';
   try {
     await cluster.detach(target, force);
-    return memory.unanswered;
+    return outcome;
   } catch (error) {
+    if (error instanceof NotSent) throw error;
+    memory.unanswered = error instanceof ApiError ? undefined : outcome;
     if (!(error instanceof ApiError)) throw error;
-    memory.unanswered = undefined;
     if (error.isOpen && !force) {
       memory.open = target;
       return error;

@@ -72,7 +72,7 @@ export async function hostStatus(
     try {
       return await question();
     } catch (error) {
-      problems.push((error as Error).message);
+      problems.push(error instanceof Error ? error.message : String(error));
       return undefined;
     }
   };

@@ -1,7 +1,7 @@
 import { ApiError } from '../api/errors/api-error.js';
 import { debugOutput } from '../observe/debug.js';
 import { type DetachEvent, traced } from '../observe/tracing.js';
-import { AttachError } from './attach-error.js';
+import { AttachError, NotSent } from './attach-error.js';
 import { AGAIN, type Attempt, type Host, inAttempts } from './attempts.js';
 import { busy, type DetachMemory, detachVolume } from './detach.js';
 import type { Identity } from './identity.js';
@@ -68,8 +68,12 @@ export async function sync(host: Host, call: SyncCall, force: Force): Promise<Sy
         if (cluster.isShortOfTime) return AGAIN;
         const { volume, snapshot, rights } = missing;
         const event = { reqId, volume, snapshot, rights, clientId };
-        sent.add(keyOf(missing));
-        await traced('storpool:attach', event, () => cluster.attach(missing));
+        try {
+          await traced('storpool:attach', event, () => cluster.attach(missing));
+        } catch (error) {
+          if (!(error instanceof NotSent)) sent.add(keyOf(missing));
+          throw error;
+        }
         attached.set(keyOf(missing), missing);
       }
       if (plan.staleRequests.length > 0) {

@@ -1,9 +1,10 @@
 // An API that hangs does not keep the lock for longer than apiTimeout.
 import { spawn } from 'node:child_process';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ApiConnectionError, type AttachDB } from '../../src/index.js';
+import { Api, ApiConnectionError, type AttachDB } from '../../src/index.js';
 import { disk } from '../../src/store/disk.js';
 import { advanceUntilSettled, FakeStorPool } from '../../src/testing/index.js';
 import { rawServer } from '../api/raw-server.js';
@@ -25,6 +26,8 @@ afterEach(() => {
   expect(unhandled).toEqual([]);
 });
 
+const there = attachment('os--v');
+const fakeAddress = ({ port, config }: FakeStorPool) => ({ port, auth: config['SP_AUTH_TOKEN'] ?? '' });
 const CALLS = ['attach', 'detach', 'sync', 'plan'] as const;
 function call(db: AttachDB, name: (typeof CALLS)[number], signal?: AbortSignal): Promise<unknown> {
   const options = signal && { signal };
@@ -116,6 +119,57 @@ test('a slow disk has taken the time: the detach is not sent, because it would b
   expect(reassign).not.toHaveBeenCalled();
 });
 
+describe('once the time is up, nothing is sent any more', () => {
+  test('by the own client, whose connection was not there yet', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+    await new Api({ ...fakeAddress(fake) }).volumesReassign([{ volume: 'os--v', rw: [1] }]);
+    const lookups = vi.spyOn(dns, 'lookup').mockImplementation(((_host, _options, found) => {
+      // The attachments are asked for in time, the change is not sent in time.
+      const late = lookups.mock.calls.length === 2 ? 340 : 0;
+      setTimeout(() => found(null, [{ address: '127.0.0.1', family: 4 }] as never, 4), late);
+    }) as typeof dns.lookup);
+    const config = { ...fake.config, SP_API_HTTP_HOST: 'a.host' };
+    const db = make({ overrideConfig: config, apiTimeout: 300, apiOptions: { transientRetries: 0 } });
+    await expect(db.detach('a')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(lookups).toHaveBeenCalledTimes(2);
+    expect(fake.requests.filter(({ method }) => method === 'POST')).toHaveLength(1);
+  });
+
+  test('by an injected Api, which would retry', async () => {
+    await using fake = await FakeStorPool.start({ volumes: ['os--v'] });
+    const api = new Api({ ...fakeAddress(fake), transientSleep: () => 200 });
+    await api.volumesReassign([{ volume: 'os--v', rw: [1] }]);
+    fake.failNext('volumesReassign', 'reset', 2);
+    await expect(make({ api, apiTimeout: 100 }).detach('a')).rejects.toMatchObject({ code: 'ETIMEDOUT' });
+    const { length } = fake.requests;
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    expect(fake.requests).toHaveLength(length);
+  });
+
+  test.each(['attach', 'detach', 'sync'] as const)('%s() knows that it sent nothing', async (name) => {
+    const db = make({ overrideConfig: settings, apiTimeout: 60, apiOptions: { transientSleep: () => 1 } });
+    const isThere = name === 'attach';
+    // The loop is blocked for longer than there is time; meanwhile somebody else attaches or detaches the volume.
+    const block = () => {
+      const end = performance.now() + 80;
+      while (performance.now() < end);
+    };
+    const lists = vi.spyOn(db.api(), 'attachmentsList').mockResolvedValue((isThere ? [there] : []) as never);
+    lists.mockImplementationOnce(async () => {
+      queueMicrotask(block);
+      return (isThere ? [] : [there]) as never;
+    });
+    vi.spyOn(db.api(), 'volumeList').mockResolvedValue([{ name: 'os--v' }] as never);
+    const reassign = vi.spyOn(db.api(), 'volumesReassign');
+    device('os--v');
+    if (name === 'attach') expect(await call(db, name)).toMatchObject({ alreadyAttached: true });
+    if (name === 'detach') expect(await call(db, name)).toMatchObject({ outcome: 'notAttached' });
+    if (name === 'sync') expect(await db.sync('a', 'os--v')).toMatchObject({ detached: null });
+    expect(reassign).not.toHaveBeenCalled();
+  });
+});
+
 describe('a call of the own client that a test has replaced', () => {
   test.each(CALLS)('%s() does not keep the lock when it hangs', async (name) => {
     const db = make({ overrideConfig: settings, apiTimeout: 100, apiOptions: { transientRetries: 0 } });
@@ -125,9 +179,12 @@ describe('a call of the own client that a test has replaced', () => {
     await make({ lock: { timeout: 0 } }).add('b', request('os--w'));
   });
 
-  test('may use the AttachDB', async () => {
+  test.each([
+    ['of its own', (api: Api) => api],
+    ['of all clients', () => Api.prototype],
+  ])('may use the AttachDB (%s)', async (_which, replaced) => {
     const db = make({ overrideConfig: settings, lock: { timeout: 500 } });
-    vi.spyOn(db.api(), 'attachmentsList').mockImplementation(async () => {
+    vi.spyOn(replaced(db.api()), 'attachmentsList').mockImplementation(async () => {
       await db.get();
       return [];
     });

@@ -97,6 +97,7 @@ describe('status() without an answer of the API', () => {
       'notAuthorized: no',
     ],
     ['that is down', new Error('down'), 'down'],
+    ['of a mock that rejects with nothing', undefined, 'undefined'],
   ])('%s has rows all the same, and says why', async (_how, error, problem) => {
     writeCache({ a: request('os--v'), odd: {} as never });
     device('os--v');
