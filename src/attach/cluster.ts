@@ -157,15 +157,18 @@ export class Cluster {
       throw new TypeError(`api.${name} is not a function: give the mock each call that AttachDB makes`);
     }
     const timeLeft = isBounded ? this.#timeLeft : Number.POSITIVE_INFINITY;
-    const remedy =
-      'is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)';
     // A slow disk may have taken the time. What nobody can wait for is not sent: it would be carried out without the lock.
     if (timeLeft <= 0) {
-      const problem = `There was no time left to send ${name}, of ${apiTimeout} ms`;
-      throw new NotSent('ETIMEDOUT', `${problem}: ${remedy}`);
+      throw new NotSent(
+        'ETIMEDOUT',
+        `Of ${apiTimeout} ms, none was left to send ${name}: give a longer apiTimeout`,
+      );
     }
     const lateError = () =>
-      new AttachError('ETIMEDOUT', `The API did not answer ${name} within ${apiTimeout} ms: ${remedy}`);
+      new AttachError(
+        'ETIMEDOUT',
+        `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)`,
+      );
     // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
     const over = isChange && api instanceof Api ? new AbortController() : undefined;
     // A mock is given the caller's signal, and nothing else.
