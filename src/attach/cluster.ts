@@ -164,23 +164,21 @@ export class Cluster {
         `Of ${apiTimeout} ms, none was left to send ${name}: give a longer apiTimeout`,
       );
     }
-    const lateError = () =>
-      new AttachError(
+    // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
+    const over = isChange && api instanceof Api ? new AbortController() : undefined;
+    const lateError = () => {
+      over?.abort();
+      return new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)`,
       );
-    // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
-    const over = isChange && api instanceof Api ? new AbortController() : undefined;
+    };
     // A mock is given the caller's signal, and nothing else.
     const shown = over ? over.signal : signal;
     const forOthers = shown && { signal: shown };
     const options = isOwnClient ? { transientRetries: 0, timeout: timeLeft, signal: shown } : forOthers;
     const start = () => call.call(api, ...args, ...(options ? [options] : []));
-    try {
-      return await untilAborted(start, isChange ? undefined : signal, timeLeft, lateError);
-    } finally {
-      over?.abort('the call has ended');
-    }
+    return await untilAborted(start, isChange ? undefined : signal, timeLeft, lateError);
   }
 }
 
