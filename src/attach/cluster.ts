@@ -1,4 +1,5 @@
 import { Api } from '../api/api.js';
+import { ApiConnectionError } from '../api/errors/api-connection-error.js';
 import { ApiError } from '../api/errors/api-error.js';
 import { isName, type NameKind, quote } from '../api/names.js';
 import type { ReassignEntry } from '../api/types.js';
@@ -37,7 +38,7 @@ const OURS = CALLS.map((name) => Api.prototype[name]);
 export const runsOthersCode = (api: AttachDBApi): boolean => CALLS.some((name, nr) => api[name] !== OURS[nr]);
 
 /** How {@link Cluster} asks the API. */
-export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout'> {
+export interface ClusterOptions extends Pick<ResolvedOptions, 'apiTimeout' | 'apiOptions'> {
   readonly api: AttachDBApi;
   /** Whether it is the client that AttachDB has made: then each request is sent once, and closed when the time is up. */
   readonly isOwnClient: boolean;
@@ -150,7 +151,7 @@ export class Cluster {
     isChange = false,
     isBounded = true,
   ): Promise<unknown> {
-    const { api, apiTimeout, isOwnClient, signal } = this.#options;
+    const { api, apiTimeout, apiOptions, isOwnClient, signal } = this.#options;
     signal?.throwIfAborted();
     const call = api[name] as (...all: unknown[]) => Promise<unknown>;
     if (typeof call !== 'function') {
@@ -164,21 +165,30 @@ export class Cluster {
         `Of ${apiTimeout} ms, none was left to send ${name}: give a longer apiTimeout`,
       );
     }
-    // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
-    const over = isChange && api instanceof Api ? new AbortController() : undefined;
-    const lateError = () => {
-      over?.abort();
-      return new AttachError(
+    const lateError = () =>
+      new AttachError(
         'ETIMEDOUT',
         `The API did not answer ${name} within ${apiTimeout} ms: is the management service running? If it is only slow, try again with a longer timeout (apiTimeout)`,
       );
-    };
+    const ending = isChange ? undefined : signal;
+    const ours = { transientRetries: 0, timeout: timeLeft, signal: ending };
+    if (isOwnClient && !runsOthersCode(api)) {
+      // It keeps the time itself, and sends nothing after that.
+      return await call.call(api, ...args, ours).catch((error: unknown) => {
+        const isTimeout = error instanceof ApiConnectionError && error.code === 'ETIMEDOUT';
+        throw isTimeout && isBounded && timeLeft <= (apiOptions.timeout ?? timeLeft) ? lateError() : error;
+      });
+    }
+    // Once the time is up, an Api must not send a change, or repeat it; and the caller's signal must not end it.
+    const over = isChange && api instanceof Api ? new AbortController() : undefined;
     // A mock is given the caller's signal, and nothing else.
     const shown = over ? over.signal : signal;
-    const forOthers = shown && { signal: shown };
-    const options = isOwnClient ? { transientRetries: 0, timeout: timeLeft, signal: shown } : forOthers;
+    const options = isOwnClient ? { ...ours, signal: shown } : shown && { signal: shown };
     const start = () => call.call(api, ...args, ...(options ? [options] : []));
-    return await untilAborted(start, isChange ? undefined : signal, timeLeft, lateError);
+    return await untilAborted(start, ending, timeLeft, () => {
+      over?.abort();
+      return lateError();
+    });
   }
 }
 
